@@ -1,0 +1,147 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One target a room (Sources/README.md draws them); `scripts/check-imports` fails an import that
+// points up. Every target has the same settings, applied in the loop at the end.
+
+/// A room: a library target of this package.
+func room(
+  _ name: String,
+  _ dependencies: [Target.Dependency] = [],
+  exclude: [String] = []
+)
+  -> Target
+{
+  .target(name: name, dependencies: dependencies, exclude: exclude)
+}
+
+/// The tests of one room, in the folder that mirrors it.
+func tests(
+  _ name: String,
+  _ dependencies: [Target.Dependency],
+  resources: [Resource] = []
+)
+  -> Target
+{
+  .testTarget(name: name, dependencies: dependencies, resources: resources)
+}
+
+let core: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let inProcess: Target.Dependency = .product(
+  name: "GRPCInProcessTransport",
+  package: "grpc-swift-2"
+)
+let sockets: Target.Dependency = .product(
+  name: "GRPCNIOTransportHTTP2Posix",
+  package: "grpc-swift-nio-transport"
+)
+let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let descriptors: Target.Dependency = .product(
+  name: "SwiftProtobufPluginLibrary",
+  package: "swift-protobuf"
+)
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(
+  name: "ServiceLifecycle",
+  package: "swift-service-lifecycle"
+)
+let arguments: Target.Dependency = .product(
+  name: "ArgumentParser",
+  package: "swift-argument-parser"
+)
+let configuration: Target.Dependency = .product(
+  name: "Configuration",
+  package: "swift-configuration"
+)
+
+let package = Package(
+  name: "gradwatch",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "GradwatchClient", targets: ["GradwatchClient"]),
+    .library(name: "TrainingEngine", targets: ["TrainingEngine"]),
+    .executable(name: "collector", targets: ["collector"]),
+    .executable(name: "collector-cli", targets: ["collector-cli"]),
+    .executable(name: "training-client", targets: ["training-client"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", from: "2.4.1"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
+    // No traits: none of the Foundation stream helpers is used.
+    .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
+    .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(
+      url: "https://github.com/apple/swift-configuration.git",
+      from: "1.4.0",
+      traits: ["YAML"]
+    ),
+  ],
+  targets: [
+    // The floor: value types, and the wire below every room that speaks it.
+    room("Telemetry"),
+    room("TelemetryWire", ["Telemetry", protobuf, core, grpcProtobuf]),
+
+    // The collector, in the order in which a report passes through it.
+    room("Ingest", ["Telemetry"]),
+    room("Detection", ["Telemetry"]),
+    room("RunStore", ["Telemetry", grdb, sqlite], exclude: ["Format.md"]),
+    room("Query", ["Telemetry", "RunStore"]),
+    room(
+      "CollectorService",
+      [
+        "Telemetry", "TelemetryWire", "Ingest", "Detection", "RunStore", "Query",
+        core, grpcProtobuf, protobuf, descriptors, logging, lifecycle,
+      ]
+    ),
+
+    // The training side.
+    room("TrainingEngine"),
+    room("GradwatchClient", ["Telemetry", "TelemetryWire", core, grpcProtobuf]),
+
+    // What people see on a terminal: tables, plots, colours. Imports nothing.
+    room("TerminalOutput"),
+
+    // The executables: only these build transports.
+    .executableTarget(
+      name: "collector",
+      dependencies: [
+        "Telemetry", "RunStore", "CollectorService", core, sockets, logging, lifecycle, arguments,
+        configuration,
+      ]
+    ),
+    .executableTarget(
+      name: "collector-cli",
+      dependencies: [
+        "Telemetry", "TelemetryWire", "TerminalOutput", core, grpcProtobuf, protobuf, sockets,
+        arguments,
+      ]
+    ),
+    .executableTarget(
+      name: "training-client",
+      dependencies: [
+        "Telemetry", "TrainingEngine", "GradwatchClient", "TerminalOutput", core, sockets,
+        arguments,
+      ]
+    ),
+  ]
+)
+
+for target in package.targets {
+  target.swiftSettings = [
+    .swiftLanguageMode(.v6),
+    // SE-0335: an existential is written `any`.
+    .enableUpcomingFeature("ExistentialAny"),
+    // SE-0409: an import is internal unless it says otherwise.
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    // SE-0444: a member is seen only through its own module's import.
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+  ]
+}

@@ -1,0 +1,53 @@
+public import Telemetry
+
+/// One change of a run that a commit makes durable.
+public enum RunChange: Sendable {
+  /// A report that ingest accepted, with what detection made of it.
+  case report(AcceptedReport)
+  /// A report that ingest refused: only its sequence number is kept, so that the producer's next one
+  /// follows it after a restart too.
+  case refusal(run: RunID, producer: ProducerID, sequence: UInt64)
+  /// The end of a run.
+  case finish(run: RunID, status: RunStatus, reason: String, at: WallTime)
+  /// A detector's state as of its producer's last report before this change in commit order.
+  case snapshot(run: RunID, producer: ProducerID, state: [UInt8])
+  /// Alert transitions that no report caused: by a clock or a person.
+  case transitions([AlertTransition])
+
+  /// A report that ingest accepted, with what detection made of it.
+  public struct AcceptedReport: Sendable {
+    /// The run.
+    public var run: RunID
+    /// The producer.
+    public var producer: ProducerID
+    /// The report; its sequence number is one above the producer's last.
+    public var report: StepReport
+    /// When it arrived, by the collector's clock.
+    public var receivedAt: WallTime
+    /// Whether the producer went back: its points at this step and above are dropped first.
+    public var rewinds: Bool
+    /// What detection said, in order.
+    public var transitions: [AlertTransition]
+    /// The detector's state after this report, if a snapshot is due.
+    public var snapshot: [UInt8]?
+
+    /// Makes an accepted report.
+    public init(
+      run: RunID,
+      producer: ProducerID,
+      report: StepReport,
+      receivedAt: WallTime,
+      rewinds: Bool = false,
+      transitions: [AlertTransition] = [],
+      snapshot: [UInt8]? = nil
+    ) {
+      self.run = run
+      self.producer = producer
+      self.report = report
+      self.receivedAt = receivedAt
+      self.rewinds = rewinds
+      self.transitions = transitions
+      self.snapshot = snapshot
+    }
+  }
+}

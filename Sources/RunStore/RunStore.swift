@@ -1,0 +1,127 @@
+public import Telemetry
+
+/// Where runs live: registrations, reports, detector snapshots and alerts, durable and queryable.
+///
+/// The only room that knows a database. ``SQLiteRunStore`` is the implementation of today; every
+/// implementation passes `RunStoreCompat`. Nothing above this protocol may depend on which one it is.
+///
+/// All functions block the calling thread and may be called from any; the caller keeps them off the
+/// cooperative pool. Writes are serialized by the store; reads see the last commit and wait for no write.
+///
+/// Reports are kept in two forms that a reader can't tell apart: the *log*, one row a report, and
+/// *segments*, up to 256 consecutive reports of one producer transposed into a chunk a tensor. Only
+/// reports that a detector snapshot covers are sealed into segments, so a snapshot and the log after it
+/// always suffice to rebuild a detector.
+public protocol RunStore: Sendable {
+  // MARK: Writing
+
+  /// Registers a run and the producer that speaks for it; idempotent.
+  ///
+  /// A run that exists takes the new name, tags and hyper-parameters, and runs again if it had finished.
+  ///
+  /// - Returns: The run, and where this producer's reports end, so that the client resumes there.
+  /// - Throws: ``RunStoreError/modelDiffers(run:field:expected:found:)`` if the run exists with another
+  ///   model, and the errors of ``RunStoreError`` for the database.
+  func register(
+    _ registration: RunRegistration,
+    at time: WallTime
+  ) throws(RunStoreError)
+    -> RegisteredRun
+
+  /// Makes a group of changes durable in one transaction, in the order given.
+  ///
+  /// On return the changes survive power loss. On an error none of them was made.
+  ///
+  /// - Returns: For each alert transition in `changes`, in order, its cursor.
+  /// - Throws: ``RunStoreError/sequenceConflict(run:producer:expected:found:)`` if a report is not the one
+  ///   after its producer's last; the errors of ``RunStoreError`` for the database.
+  func commit(_ changes: [RunChange]) throws(RunStoreError) -> [AlertCursor]
+
+  /// Seals the oldest reports of one producer that a snapshot covers into one segment, in one
+  /// transaction, and removes them from the log.
+  ///
+  /// Seals when 256 such reports wait, or any at all if the run is not running any more.
+  ///
+  /// - Returns: Whether there was something to seal; call again until there is not.
+  func sealNext() throws(RunStoreError) -> Bool
+
+  // MARK: Runs
+
+  /// The run, or `nil` if it is unknown.
+  func run(_ run: RunID) throws(RunStoreError) -> RunRecord?
+
+  /// A page of runs, the newest first.
+  func runs(_ filter: RunFilter, page: PageRequest) throws(RunStoreError) -> Page<RunRecord>
+
+  /// The run's model, or `nil` if the run is unknown.
+  func model(of run: RunID) throws(RunStoreError) -> Model?
+
+  // MARK: Detector state
+
+  /// The newest snapshot of a producer's detector, or `nil` if none was taken.
+  func snapshot(of run: RunID, producer: ProducerID) throws(RunStoreError) -> DetectorSnapshot?
+
+  /// Reads a producer's log rows with sequence numbers above `sequence`, in order.
+  ///
+  /// - Parameter body: Called once a report, on the calling thread, inside one read transaction.
+  func readLog(
+    of run: RunID,
+    producer: ProducerID,
+    after sequence: UInt64,
+    _ body: (LoggedReport) throws(RunStoreError) -> Void
+  ) throws(RunStoreError)
+
+  // MARK: Telemetry
+
+  /// Reads one metric of one tensor or layer in step order, chunks and log as one.
+  ///
+  /// - Parameter body: Called with slices whose steps ascend within and across slices; returns whether
+  ///   to go on. A step at which the metric was not measured is in no slice.
+  /// - Throws: ``RunStoreError/unknownRun(_:)``, or ``RunStoreError/damaged(place:detail:)`` naming the
+  ///   chunk or row.
+  func readSeries(_ selection: SeriesSelection, _ body: (SeriesSlice) -> Bool) throws(RunStoreError)
+
+  /// Reads one tensor's histograms in step order, chunks and log as one.
+  ///
+  /// - Parameter body: Called once a histogram; returns whether to go on.
+  func readHistograms(
+    of run: RunID,
+    producer: ProducerID,
+    tensor: UInt32,
+    steps: ClosedRange<UInt64>,
+    _ body: (_ step: UInt64, GradientHistogram) -> Bool
+  ) throws(RunStoreError)
+
+  /// Reads what a producer said of its steps as a whole, in step order, segments and log as one.
+  ///
+  /// - Parameter body: Called once a step; returns whether to go on.
+  func readScalars(
+    of run: RunID,
+    producer: ProducerID,
+    steps: ClosedRange<UInt64>,
+    _ body: (StepScalars) -> Bool
+  ) throws(RunStoreError)
+
+  // MARK: Alerts
+
+  /// A page of alerts, the newest first.
+  func alerts(_ filter: AlertFilter, page: PageRequest) throws(RunStoreError) -> Page<Alert>
+
+  /// One alert, or `nil` if it is unknown.
+  func alert(_ id: AlertID) throws(RunStoreError) -> Alert?
+
+  /// Up to `limit` transitions with cursors above `cursor`, oldest first.
+  func transitions(
+    after cursor: AlertCursor,
+    limit: Int
+  ) throws(RunStoreError)
+    -> [StoredTransition]
+
+  /// The cursor of the newest transition; ``AlertCursor/start`` if there is none.
+  func lastCursor() throws(RunStoreError) -> AlertCursor
+
+  // MARK: Life
+
+  /// Closes the database; no other function may be called after it. Safe to call twice.
+  func close() throws(RunStoreError)
+}

@@ -1,0 +1,23 @@
+/// The identifier of one training job's life; a resumed job keeps it.
+public struct RunID: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// The identifier as the client chose it, or as the collector made it up.
+  public let rawValue: String
+
+  /// Takes an identifier that a client sent.
+  ///
+  /// - Parameter rawValue: The identifier; ``Name/check(_:field:)`` says what it may hold.
+  /// - Throws: ``TelemetryError`` if it is not a proper name.
+  public init(_ rawValue: String) throws(TelemetryError) {
+    try Name.check(rawValue, field: "run_id")
+    self.rawValue = rawValue
+  }
+
+  /// Takes an identifier that was checked before, from the store.
+  public init(stored rawValue: String) { self.rawValue = rawValue }
+
+  /// The raw value.
+  public var description: String { rawValue }
+
+  /// Orders by the raw value, for stable listings.
+  public static func < (lhs: RunID, rhs: RunID) -> Bool { lhs.rawValue < rhs.rawValue }
+}

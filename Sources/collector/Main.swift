@@ -1,0 +1,3 @@
+import GRPCNIOTransportHTTP2Posix
+import ArgumentParser
+@main struct Main { static func main() {} }
