@@ -19,11 +19,11 @@ func room(
 func tests(
   _ name: String,
   _ dependencies: [Target.Dependency],
-  resources: [Resource] = []
+  exclude: [String] = []
 )
   -> Target
 {
-  .testTarget(name: name, dependencies: dependencies, resources: resources)
+  .testTarget(name: name, dependencies: dependencies, exclude: exclude)
 }
 
 let core: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
@@ -48,6 +48,12 @@ let lifecycle: Target.Dependency = .product(
   name: "ServiceLifecycle",
   package: "swift-service-lifecycle"
 )
+let signals: Target.Dependency = .product(
+  name: "UnixSignals",
+  package: "swift-service-lifecycle"
+)
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let arguments: Target.Dependency = .product(
   name: "ArgumentParser",
   package: "swift-argument-parser"
@@ -77,6 +83,10 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    // For the system's own words about an address that is taken.
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+    // For FilePath, in which swift-configuration takes its file.
+    .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
     .package(
       url: "https://github.com/apple/swift-configuration.git",
       from: "1.4.0",
@@ -112,8 +122,8 @@ let package = Package(
     .executableTarget(
       name: "collector",
       dependencies: [
-        "Telemetry", "RunStore", "CollectorService", core, sockets, logging, lifecycle, arguments,
-        configuration,
+        "Telemetry", "RunStore", "CollectorService", core, sockets, logging, lifecycle, signals,
+        arguments, configuration, systemPackage, nio,
       ]
     ),
     .executableTarget(
@@ -130,6 +140,35 @@ let package = Package(
         arguments,
       ]
     ),
+
+    // The tests, a target a room; Tests/EndToEnd is in Python.
+    .target(
+      name: "TelemetryTesting",
+      dependencies: [
+        "Telemetry", "TelemetryWire", "RunStore", "CollectorService", core, inProcess, sockets,
+        protobuf, logging,
+      ],
+      path: "Tests/TelemetryTesting"
+    ),
+    tests("TelemetryTests", ["Telemetry"]),
+    tests("TelemetryWireTests", ["Telemetry", "TelemetryWire", protobuf]),
+    tests("IngestTests", ["Telemetry", "Ingest"]),
+    tests("DetectionTests", ["Telemetry", "Detection"]),
+    tests("RunStoreTests", ["Telemetry", "RunStore", grdb]),
+    tests("QueryTests", ["Telemetry", "RunStore", "Query"]),
+    tests(
+      "CollectorServiceTests",
+      [
+        "Telemetry", "TelemetryWire", "RunStore", "Query", "CollectorService", "TelemetryTesting",
+        core, inProcess, sockets, grpcProtobuf, protobuf,
+      ]
+    ),
+    tests("TrainingEngineTests", ["TrainingEngine"], exclude: ["Oracle/make_oracle.py"]),
+    tests(
+      "GradwatchClientTests",
+      ["Telemetry", "TelemetryWire", "GradwatchClient", core, inProcess, grpcProtobuf, protobuf]
+    ),
+    tests("TerminalOutputTests", ["TerminalOutput"]),
   ]
 )
 

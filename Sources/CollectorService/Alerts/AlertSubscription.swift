@@ -1,0 +1,128 @@
+import GRPCCore
+import Query
+import RunStore
+import SwiftProtobuf
+import Synchronization
+import Telemetry
+import TelemetryWire
+
+/// One subscriber: a cursor and a filter over the feed that all share.
+final class AlertSubscription: Sendable {
+  private let collector: Collector
+  private let request: Gradwatch_V1_SubscribeAlertsRequest
+  private let runs: Set<String>
+  private let projects: Set<String>
+  private let rules: Set<String>
+  private let minimumSeverity: Severity
+  private let wake = Signal()
+  private let isEnding = Mutex(false)
+
+  init(
+    collector: Collector,
+    request: Gradwatch_V1_SubscribeAlertsRequest
+  ) throws(TelemetryError) {
+    self.collector = collector
+    self.request = request
+    runs = Set(request.runIds)
+    projects = Set(request.projects)
+    rules = Set(request.rules)
+    minimumSeverity = Severity(wire: request.minimumSeverity) ?? .info
+    if request.hasCursor, request.cursor < 0 {
+      throw .outOfRange(field: "cursor", expected: "at least 0", found: "\(request.cursor)")
+    }
+  }
+
+  /// Serves the subscription until the client goes, falls behind, or the collector shuts down.
+  func serve(_ writer: RPCWriter<Gradwatch_V1_SubscribeAlertsResponse>) async throws {
+    let listener = collector.feed.listen { [wake] in wake.raise() }
+    defer { collector.feed.end(listener) }
+    try await withRPCCancellationHandler {
+      var cursor = try await catchUp(writer)
+      try await writer.write(.with { $0.caughtUp.cursor = cursor.rawValue })
+      while !isEnding.withLock({ $0 }) {
+        try Task.checkCancellation()
+        switch collector.feed.read(after: cursor, limit: 128) {
+        case .behind: throw Failure.slowSubscriber(cursor).status
+        case .transitions(let transitions):
+          try await write(transitions, to: writer)
+          if let last = transitions.last {
+            cursor = last.cursor
+          } else {
+            await wake.wait()
+          }
+        }
+      }
+      throw Failure.shuttingDown.status
+    } onCancelRPC: {
+      self.isEnding.withLock { $0 = true }
+      self.wake.raise()
+    }
+  }
+
+  /// Sends what the subscriber has to know before it is live; returns the cursor from which it is.
+  private func catchUp(
+    _ writer: RPCWriter<Gradwatch_V1_SubscribeAlertsResponse>
+  ) async throws -> AlertCursor {
+    guard request.hasCursor else {
+      // The cursor is taken first: what opens in between is sent twice rather than never.
+      let cursor = collector.feed.last
+      try await writeOpenAlerts(to: writer)
+      return cursor
+    }
+    var cursor = AlertCursor(request.cursor)
+    while true {
+      let page = try await collector.transitions(after: cursor)
+      guard let last = page.last else { return cursor }
+      try await write(page, to: writer)
+      cursor = last.cursor
+    }
+  }
+
+  private func writeOpenAlerts(
+    to writer: RPCWriter<Gradwatch_V1_SubscribeAlertsResponse>
+  ) async throws {
+    // One filter a project, because a stored alert does not carry its project.
+    for project in projects.isEmpty ? [nil] : projects.sorted().map(Optional.some) {
+      let filter = AlertFilter(
+        project: project,
+        rules: Set(rules.map(RuleID.init)),
+        minimumSeverity: minimumSeverity,
+        states: request.includePending
+          ? [.pending, .firing, .acknowledged] : [.firing, .acknowledged]
+      )
+      var page = PageRequest(size: CollectorOptions.maximumPageSize)
+      while true {
+        let wanted = page
+        let alerts = try await collector.blocking.run { [store = collector.store] in
+          try store.alerts(filter, page: wanted)
+        }
+        for alert in alerts.items where runs.isEmpty || runs.contains(alert.run.rawValue) {
+          try await writer.write(.with { $0.openAlert = .init(alert) })
+        }
+        guard let next = alerts.next else { break }
+        page.after = next
+      }
+    }
+  }
+
+  private func write(
+    _ transitions: [StoredTransition],
+    to writer: RPCWriter<Gradwatch_V1_SubscribeAlertsResponse>
+  ) async throws {
+    for stored in transitions where wants(stored) {
+      try await writer.write(
+        .with { $0.transition = .init(stored.transition, cursor: stored.cursor.rawValue) }
+      )
+    }
+  }
+
+  private func wants(_ stored: StoredTransition) -> Bool {
+    let alert = stored.transition.alert
+    return (runs.isEmpty || runs.contains(alert.run.rawValue))
+      && (projects.isEmpty || projects.contains(stored.project))
+      && (rules.isEmpty || rules.contains(alert.rule.rawValue))
+      && alert.severity >= minimumSeverity
+      // A pending alert that passes is resolved without ever having fired.
+      && (request.includePending || alert.firedStep != nil)
+  }
+}

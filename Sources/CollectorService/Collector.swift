@@ -1,0 +1,135 @@
+public import GRPCCore
+public import Logging
+package import Query
+public import RunStore
+public import ServiceLifecycle
+public import Telemetry
+
+/// A collector: the rooms wired together, without a transport.
+///
+/// A report goes from ``IngestAdapter`` through ``LiveProducer`` (sequence, detect) to ``Committer``
+/// (durable), and from there back as an ack and on to ``Query/AlertFeed``. Queries go from
+/// ``QueryAdapter`` through ``Query/RunReader`` to the store.
+///
+/// Life: make it, give ``services`` to a `GRPCServer`, run it as a `Service` beside that server, and call
+/// ``close()`` when both have ended.
+public final class Collector: Service {
+  let store: any RunStore
+  let options: CollectorOptions
+  let now: @Sendable () -> WallTime
+  package let feed: AlertFeed
+  let committer: Committer
+  package let producers: LiveProducers
+  let blocking: BlockingExecutor
+  let health = HealthState()
+
+  private let sealer = Signal()
+  private let logger: Logger
+
+  /// Makes a collector over a store.
+  ///
+  /// - Parameters:
+  ///   - store: Where runs live; the collector closes it in ``close()``.
+  ///   - options: What the operator set.
+  ///   - logger: Where it says what an operator must know.
+  ///   - now: The clock; wall time, which may jump.
+  /// - Throws: ``RunStore/RunStoreError`` if the store can't be read.
+  public init(
+    store: any RunStore,
+    options: CollectorOptions,
+    logger: Logger,
+    now: @escaping @Sendable () -> WallTime
+  ) throws {
+    self.store = store
+    self.options = options
+    self.logger = logger
+    self.now = now
+    blocking = BlockingExecutor(label: "gradwatch.store", width: 4)
+    feed = AlertFeed(after: try store.lastCursor(), capacity: options.alertFeedCapacity)
+    committer = Committer(
+      store: store,
+      feed: feed,
+      maximumPendingBytes: options.maximumPendingBytes
+    ) { [sealer] in sealer.raise() }
+    producers = LiveProducers(
+      store: store,
+      committer: committer,
+      blocking: blocking,
+      options: options,
+      now: now
+    )
+  }
+
+  /// The gRPC services to register with a server.
+  public var services: [any RegistrableRPCService] {
+    let served: [any RegistrableRPCService] = [
+      IngestAdapter(collector: self), QueryAdapter(collector: self),
+      AlertAdapter(collector: self), HealthAdapter(state: health),
+    ]
+    return served + ReflectionAdapter.services
+  }
+
+  /// Watches for silence and seals, until the task is cancelled or a graceful shutdown begins.
+  public func run() async throws {
+    await cancelWhenGracefulShutdown {
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask { await self.watchForSilence() }
+        group.addTask { await self.sealInBackground() }
+        await group.waitForAll()
+      }
+    }
+  }
+
+  /// Says that no more calls will be served: health turns to NOT_SERVING and its watchers hear of it.
+  public func beginShutdown() { health.shutDown() }
+
+  /// Makes everything accepted durable and closes the store; call when no call is served any more.
+  public func close() async throws {
+    await committer.flush()
+    try await blocking.run { [store] in try store.close() }
+  }
+
+  /// Transitions after a cursor, oldest first, from memory or, if they are older, from the store.
+  func transitions(after cursor: AlertCursor) async throws -> [StoredTransition] {
+    switch feed.read(after: cursor, limit: Self.transitionsPerRead) {
+    case .transitions(let transitions): transitions
+    case .behind:
+      try await blocking.run { [store] in
+        try store.transitions(after: cursor, limit: Self.transitionsPerRead)
+      }
+    }
+  }
+
+  /// How many transitions are read at once; one takes some kilobytes.
+  private static let transitionsPerRead = 128
+
+  private func watchForSilence() async {
+    do {
+      let count = try await producers.restore()
+      if count > 0 {
+        logger.info("watching the producers of runs in progress", metadata: ["count": "\(count)"])
+      }
+    } catch {
+      logger.error("cannot restore runs in progress", metadata: ["error": "\(error)"])
+    }
+    while !Task.isCancelled {
+      await producers.tick()
+      try? await Task.sleep(for: .seconds(options.tickSeconds))
+    }
+  }
+
+  private func sealInBackground() async {
+    while !Task.isCancelled {
+      do {
+        while try await blocking.run({ [store] in try store.sealNext() }) {
+          if Task.isCancelled { return }
+        }
+      } catch {
+        // What could not be sealed stays in the log, where it is just as durable; the next snapshot
+        // wakes this loop again.
+        logger.error("cannot seal", metadata: ["error": "\(error)"])
+      }
+      await sealer.wait()
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/// What an operator may set of a collector, and its limits; the defaults are here and nowhere else.
+public struct CollectorOptions: Sendable, Equatable {
+  /// Reports of one stream that may be accepted and not durable yet.
+  ///
+  /// limits.md measured full speed with 32 in flight; twice that rides out a slow fsync.
+  public var streamCredits = 64
+  /// Bytes of reports of all streams that may wait for the disk.
+  public var maximumPendingBytes = 128 << 20
+  /// The largest message, in bytes after decompression: a report of 131,072 tensors with 7 statistics and
+  /// 40 buckets each takes about 16 MiB.
+  public var maximumMessageBytes = 32 << 20
+  /// Producers whose detectors are held in memory; others are rebuilt when they report again.
+  public var maximumLiveProducers = 8192
+  /// Accepted reports of a producer between two snapshots of its detector, after which they are sealed.
+  public var snapshotInterval = 256
+  /// Alert transitions held for live subscribers; one that falls further behind is cut off.
+  public var alertFeedCapacity = 4096
+  /// The least seconds between keepalive pings of a client.
+  public var minimumKeepaliveSeconds = 10
+  /// Seconds between the ticks by which rules watch for silence.
+  public var tickSeconds = 1.0
+
+  /// The most entries of a page of a listing.
+  public static let maximumPageSize = 1000
+  /// The entries of a page if the client does not say.
+  public static let defaultPageSize = 100
+  /// Points of a series in one message at full resolution: 16,384 take 160 KiB.
+  public static let pointsPerMessage = 16_384
+  /// The most points of a series that a client may ask to have it reduced to.
+  public static let maximumPoints = 100_000
+  /// Message encodings that are accepted.
+  public static let compression = ["gzip", "deflate"]
+  /// This version of the collector.
+  public static let version = "0.1.0"
+
+  /// Makes the defaults.
+  public init() {}
+}

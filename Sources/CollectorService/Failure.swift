@@ -1,0 +1,162 @@
+import GRPCCore
+package import GRPCProtobuf
+import Query
+package import RunStore
+package import Telemetry
+
+/// Every error that leaves this process: the one place where a room's error becomes a status.
+///
+/// Each carries `google.rpc.ErrorInfo` with the domain `gradwatch` and one of these reasons; what a client
+/// does about it follows from the code.
+package enum Failure {
+  /// A stream's first message was no StreamOpen.
+  case firstMessage
+  /// A later message was no report.
+  case notAReport
+  /// A report without a number.
+  case sequenceZero
+  /// A newer stream of the same producer was opened.
+  case superseded
+  /// The collector is shutting down, or starts over with this producer.
+  case shuttingDown
+  /// A subscriber fell behind what is held in memory.
+  case slowSubscriber(AlertCursor)
+  /// An alert that does not exist.
+  case unknownAlert(AlertID)
+  /// An alert that does not fire can't be acknowledged.
+  case notFiring(AlertID, AlertState)
+  /// A selector that nothing of the model matches.
+  case nothingMatches(RunID)
+
+  /// The domain of all reasons.
+  static let domain = "gradwatch"
+
+  /// The status that a client gets.
+  package var status: GoogleRPCStatus {
+    switch self {
+    case .firstMessage:
+      Self.make(
+        .invalidArgument,
+        "FIRST_MESSAGE",
+        "stream: expected StreamOpen as the first message, found another or none"
+      )
+    case .notAReport:
+      Self.make(
+        .invalidArgument,
+        "NOT_A_REPORT",
+        "stream: expected a report after StreamOpen, found another message"
+      )
+    case .sequenceZero:
+      Self.make(
+        .invalidArgument,
+        "SEQUENCE",
+        "report: sequence: expected at least 1, found 0",
+        field: ("sequence", "expected at least 1, found 0")
+      )
+    case .superseded:
+      Self.make(
+        .aborted,
+        "SUPERSEDED",
+        "stream: a newer stream of the same producer was opened"
+      )
+    case .shuttingDown:
+      Self.make(
+        .unavailable,
+        "SHUTTING_DOWN",
+        "the collector is shutting down: connect again later",
+        retryAfter: .seconds(1)
+      )
+    case .slowSubscriber(let cursor):
+      Self.make(
+        .resourceExhausted,
+        "SLOW_SUBSCRIBER",
+        "subscription: fell too far behind: resume from cursor \(cursor.rawValue)",
+        metadata: ["cursor": "\(cursor.rawValue)"]
+      )
+    case .unknownAlert(let id):
+      Self.make(.notFound, "UNKNOWN_ALERT", "alert \(id.rawValue.prefix(64)): not in the store")
+    case .notFiring(let id, let state):
+      Self.make(
+        .failedPrecondition,
+        "NOT_FIRING",
+        "alert \(id): expected to be firing, found \(state)"
+      )
+    case .nothingMatches(let run):
+      Self.make(.notFound, "NOTHING_MATCHES", "run \(run): no tensor or layer matches the selector")
+    }
+  }
+
+  /// Runs a handler and turns what it throws into a status.
+  static func mapped<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do { return try await body() } catch { throw status(of: error) }
+  }
+
+  /// The status of any error, for a call that reads or registers.
+  package static func status(of error: any Error) -> any Error {
+    switch error {
+    case let error as TelemetryError:
+      make(
+        .invalidArgument,
+        "INVALID_FIELD",
+        error.description,
+        field: (error.field, error.description)
+      )
+    case let error as RunStoreError: status(ofQuery: error)
+    case QueryError.store(let error): status(ofQuery: error)
+    case let error as QueryError: make(.notFound, "NO_PRODUCER", error.description)
+    case LiveProducer.Interruption.superseded: superseded.status
+    case LiveProducer.Interruption.storeFailed(let error): status(ofIngest: error)
+    case let error as LiveProducers.Full:
+      make(
+        .resourceExhausted,
+        "TOO_MANY_PRODUCERS",
+        "producers: all \(error.limit) places are taken",
+        retryAfter: .seconds(10)
+      )
+    // A status of ours, a status of gRPC (bytes that are no message, say), or a cancellation.
+    default: error
+    }
+  }
+
+  /// The status of a store's error for a client that sends: what fails now may work later.
+  package static func status(ofIngest error: RunStoreError) -> GoogleRPCStatus {
+    switch error {
+    case .damaged, .sequenceConflict, .unavailable:
+      make(.unavailable, "STORE_UNAVAILABLE", error.description, retryAfter: .seconds(1))
+    default: status(ofQuery: error)
+    }
+  }
+
+  private static func status(ofQuery error: RunStoreError) -> GoogleRPCStatus {
+    switch error {
+    case .unknownRun: make(.notFound, "UNKNOWN_RUN", error.description)
+    case .unknownProducer: make(.notFound, "UNKNOWN_PRODUCER", error.description)
+    case .modelDiffers: make(.failedPrecondition, "MODEL_DIFFERS", error.description)
+    case .damaged: make(.dataLoss, "DAMAGED", error.description)
+    case .unavailable:
+      make(.unavailable, "STORE_UNAVAILABLE", error.description, retryAfter: .seconds(1))
+    case .sequenceConflict, .newerVersion, .inUse, .cannotOpen:
+      make(.internalError, "INTERNAL", error.description)
+    }
+  }
+
+  private static func make(
+    _ code: RPCError.Code,
+    _ reason: String,
+    _ message: String,
+    metadata: [String: String] = [:],
+    field: (name: String, description: String)? = nil,
+    retryAfter: Duration? = nil
+  ) -> GoogleRPCStatus {
+    var details: [ErrorDetails] = [
+      .errorInfo(reason: reason, domain: domain, metadata: metadata)
+    ]
+    if let field {
+      details.append(
+        .badRequest(violations: [.init(field: field.name, description: field.description)])
+      )
+    }
+    if let retryAfter { details.append(.retryInfo(delay: retryAfter)) }
+    return GoogleRPCStatus(code: code, message: message, details: details)
+  }
+}

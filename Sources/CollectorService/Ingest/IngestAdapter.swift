@@ -1,0 +1,120 @@
+import Foundation
+import GRPCCore
+import Ingest
+import RunStore
+import SwiftProtobuf
+import Telemetry
+import TelemetryWire
+
+/// `gradwatch.v1.IngestService`: the wire's side of registering, reporting and finishing.
+struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
+  let collector: Collector
+
+  func registerRun(
+    request: Gradwatch_V1_RegisterRunRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_RegisterRunResponse {
+    try await Failure.mapped {
+      let registration = try RunRegistration(
+        wire: request,
+        generatedID: UUID().uuidString.lowercased()
+      )
+      let time = collector.now()
+      let registered = try await collector.blocking.run { [store = collector.store] in
+        try store.register(registration, at: time)
+      }
+      for producer in await collector.producers.inMemory(of: registration.run) {
+        producer.resume()
+      }
+      return .with {
+        $0.run = Gradwatch_V1_Run(registered.run)
+        $0.producer = Gradwatch_V1_ProducerState(registered.producer)
+      }
+    }
+  }
+
+  func streamTelemetry(
+    request: RPCAsyncSequence<Gradwatch_V1_StreamTelemetryRequest, any Error>,
+    response: RPCWriter<Gradwatch_V1_StreamTelemetryResponse>,
+    context: ServerContext
+  ) async throws {
+    try await TelemetryStream(collector: collector).serve(request, response)
+  }
+
+  func reportSteps(
+    request: Gradwatch_V1_ReportStepsRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_ReportStepsResponse {
+    try await Failure.mapped {
+      let producer = try await collector.producers.producer(
+        try ProducerID(request.producerID),
+        of: try RunID(request.runID)
+      )
+      var response = Gradwatch_V1_ReportStepsResponse()
+      for wire in request.reports {
+        await collector.committer.waitForRoom()
+        let sequence = wire.sequence
+        guard sequence > 0 else { throw Failure.sequenceZero.status }
+        let report = Result { () throws(TelemetryError) in try StepReport(wire: wire) }
+        let decision = try producer.receive(
+          report,
+          sequence: sequence,
+          bytes: (try? report.get().approximateBytes) ?? 0,
+          at: collector.now(),
+          claim: nil
+        ) { _ in }
+        if case .refuse(let error) = decision {
+          response.ack.refusals.append(Gradwatch_V1_Refusal(sequence: sequence, error: error))
+        }
+        if case .gap(let expected) = decision {
+          response.gap.expectedSequence = expected
+          response.gap.foundSequence = sequence
+          break
+        }
+      }
+      let last = producer.last.sequence
+      await collector.committer.flush()
+      try producer.checkIsStored()
+      response.ack.sequence = last
+      response.ack.credits = UInt32(collector.options.streamCredits)
+      return response
+    }
+  }
+
+  func finishRun(
+    request: Gradwatch_V1_FinishRunRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_FinishRunResponse {
+    try await Failure.mapped {
+      let id = try RunID(request.runID)
+      guard let status = RunStatus(wire: request.status), status != .running else {
+        throw TelemetryError.outOfRange(
+          field: "status",
+          expected: "finished, failed or aborted",
+          found: "\(request.status)"
+        )
+      }
+      if !request.reason.isEmpty { try Name.check(request.reason, field: "reason") }
+      let store = collector.store
+      guard let run = try await collector.blocking.run({ try store.run(id) }) else {
+        throw RunStoreError.unknownRun(id)
+      }
+      let time = collector.now()
+      for state in run.producers where state.lastSequence > 0 {
+        try await collector.producers.producer(state.producer.id, of: id).finish(at: time)
+      }
+      for producer in await collector.producers.inMemory(of: id) {
+        // One that registered, and reported only while this call was under way.
+        if !producer.isFinished { try producer.finish(at: time) }
+      }
+      try await collector.committer.commit(
+        [.finish(run: id, status: status, reason: request.reason, at: time)],
+        project: run.project
+      )
+      guard let ended = try await collector.blocking.run({ try store.run(id) }) else {
+        throw RunStoreError.unknownRun(id)
+      }
+      return .with { $0.run = Gradwatch_V1_Run(ended) }
+    }
+  }
+}

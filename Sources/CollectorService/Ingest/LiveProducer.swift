@@ -1,0 +1,255 @@
+import Detection
+import Ingest
+import RunStore
+import Synchronization
+import Telemetry
+
+/// One producer that is reporting: its sequencer and its detector, in step with each other.
+///
+/// A report passes through both under one lock and is queued for the disk before the lock is let go, so
+/// that the order of acceptance is the order of detection and of commits. What was accepted and then could
+/// not be made durable leaves the two ahead of the store: the producer is then `broken`, every stream of it
+/// ends, and a new one is rebuilt from what the store has.
+final class LiveProducer: Sendable {
+  /// Why a report was not taken, apart from its own faults.
+  enum Interruption: Error {
+    /// A newer stream of this producer took over.
+    case superseded
+    /// An earlier report could not be made durable.
+    case storeFailed(RunStoreError)
+  }
+
+  /// A stream's claim to speak for the producer; the newest counts.
+  struct Claim: Hashable, Sendable { fileprivate let number: UInt64 }
+
+  private struct State {
+    var sequencer: ProducerSequencer
+    var detector: Detector
+    var newestClaim: UInt64 = 0
+    /// Tells the stream that holds the newest claim that it lost it; `nil` if no stream is open.
+    var onSuperseded: (@Sendable () -> Void)?
+    var failure: RunStoreError?
+    var reportsSinceSnapshot = 0
+    /// Units that were submitted and not completed.
+    var pending = 0
+    var isFinished: Bool
+    var lastUsed: WallTime
+  }
+
+  /// The run.
+  let run: RunID
+  /// The producer.
+  let producer: ProducerID
+  /// The run's project.
+  let project: String
+
+  private let committer: Committer
+  private let snapshotInterval: Int
+  private let state: Mutex<State>
+
+  /// Takes a sequencer and a detector that are as the store has them.
+  init(
+    run: RunID,
+    producer: ProducerID,
+    project: String,
+    isFinished: Bool,
+    sequencer: ProducerSequencer,
+    detector: Detector,
+    reportsSinceSnapshot: Int,
+    committer: Committer,
+    snapshotInterval: Int,
+    at now: WallTime
+  ) {
+    self.run = run
+    self.producer = producer
+    self.project = project
+    self.committer = committer
+    self.snapshotInterval = snapshotInterval
+    state = Mutex(
+      State(
+        sequencer: sequencer,
+        detector: detector,
+        reportsSinceSnapshot: reportsSinceSnapshot,
+        isFinished: isFinished,
+        lastUsed: now
+      )
+    )
+  }
+
+  /// Opens a stream: it speaks for the producer until a newer one opens.
+  ///
+  /// - Parameter onSuperseded: Called once if a newer one opens; must not block.
+  func claim(onSuperseded: @escaping @Sendable () -> Void) -> Claim {
+    let (claim, older) = state.withLock { state in
+      state.newestClaim += 1
+      defer { state.onSuperseded = onSuperseded }
+      return (Claim(number: state.newestClaim), state.onSuperseded)
+    }
+    older?()
+    return claim
+  }
+
+  /// Ends a stream's claim; does nothing if a newer stream has it.
+  func release(_ claim: Claim) {
+    state.withLock { state in
+      if state.newestClaim == claim.number { state.onSuperseded = nil }
+    }
+  }
+
+  /// The last sequence number and step that were accepted or refused.
+  var last: (sequence: UInt64, step: UInt64?) {
+    state.withLock { ($0.sequencer.lastSequence, $0.sequencer.lastStep) }
+  }
+
+  /// Whether a report could not be made durable, so that this object must be replaced.
+  var isBroken: Bool { state.withLock { $0.failure != nil } }
+
+  /// Throws if something that this producer took could not be made durable.
+  func checkIsStored() throws(Interruption) {
+    if let failure = state.withLock({ $0.failure }) { throw .storeFailed(failure) }
+  }
+
+  /// Whether nothing would be lost by forgetting this object, and since when it was not used.
+  var idleSince: WallTime? {
+    state.withLock { $0.pending == 0 && $0.onSuperseded == nil ? $0.lastUsed : nil }
+  }
+
+  /// Whether the run ended.
+  var isFinished: Bool { state.withLock { $0.isFinished } }
+
+  /// Says that the run was registered again.
+  func resume() { state.withLock { $0.isFinished = false } }
+
+  /// Takes one report: sequence, detect, and queue for the disk.
+  ///
+  /// - Parameters:
+  ///   - report: The report, or what was wrong with it on the wire.
+  ///   - sequence: Its number.
+  ///   - bytes: About how much memory it holds.
+  ///   - now: The time of arrival.
+  ///   - claim: The claim of the stream that it came on; `nil` for a unary call.
+  ///   - completion: Called when the report, or its refusal, is durable or was given up; not for others.
+  /// - Returns: What became of it.
+  func receive(
+    _ report: Result<StepReport, TelemetryError>,
+    sequence: UInt64,
+    bytes: Int,
+    at now: WallTime,
+    claim: Claim?,
+    completion: @escaping @Sendable (Result<Void, RunStoreError>) -> Void
+  ) throws(Interruption) -> Decision {
+    try state.withLock { state throws(Interruption) in
+      if let failure = state.failure { throw .storeFailed(failure) }
+      if let claim, claim.number != state.newestClaim { throw .superseded }
+      state.lastUsed = now
+      let decision = state.sequencer.receive(report, sequence: sequence)
+      switch decision {
+      case .accept(let report, let rewinds):
+        var transitions = rewinds ? state.detector.rewind(to: report.step, at: now) : []
+        transitions += state.detector.observe(report, receivedAt: now)
+        state.reportsSinceSnapshot += 1
+        var snapshot: [UInt8]?
+        if state.reportsSinceSnapshot >= snapshotInterval {
+          state.reportsSinceSnapshot = 0
+          snapshot = state.detector.snapshot()
+        }
+        submit(
+          [
+            .report(
+              .init(
+                run: run,
+                producer: producer,
+                report: report,
+                receivedAt: now,
+                rewinds: rewinds,
+                transitions: transitions,
+                snapshot: snapshot
+              )
+            )
+          ],
+          bytes: bytes,
+          &state,
+          completion
+        )
+      case .refuse:
+        submit(
+          [.refusal(run: run, producer: producer, sequence: sequence)],
+          bytes: 0,
+          &state,
+          completion
+        )
+      case .duplicate, .gap: break
+      }
+      return decision
+    }
+  }
+
+  /// Lets the rules that watch for silence look at the clock.
+  func tick(at now: WallTime) {
+    state.withLock { state in
+      guard state.failure == nil, !state.isFinished else { return }
+      let transitions = state.detector.tick(at: now)
+      guard !transitions.isEmpty else { return }
+      submit([.transitions(transitions)], bytes: 0, &state) { _ in }
+    }
+  }
+
+  /// Says that the run ended: silence is no fault any more, and all reports may be sealed.
+  func finish(at now: WallTime) throws(Interruption) {
+    try state.withLock { state throws(Interruption) in
+      if let failure = state.failure { throw .storeFailed(failure) }
+      state.isFinished = true
+      state.lastUsed = now
+      let transitions = state.detector.finish(at: now)
+      state.reportsSinceSnapshot = 0
+      submit(
+        [
+          .transitions(transitions),
+          .snapshot(run: run, producer: producer, state: state.detector.snapshot()),
+        ],
+        bytes: 0,
+        &state
+      ) { _ in }
+    }
+  }
+
+  /// Acknowledges an alert; it is durable once the committer is flushed and ``checkIsStored()`` passes.
+  ///
+  /// - Returns: The acknowledged alert; `nil` if the detector has no such alert that fires.
+  func acknowledge(
+    _ id: AlertID,
+    by person: String,
+    at now: WallTime
+  ) throws(Interruption) -> Alert? {
+    try state.withLock { state throws(Interruption) in
+      if let failure = state.failure { throw .storeFailed(failure) }
+      guard let transition = state.detector.acknowledge(id, by: person, at: now) else {
+        return nil
+      }
+      submit([.transitions([transition])], bytes: 0, &state) { _ in }
+      return transition.alert
+    }
+  }
+
+  private func submit(
+    _ changes: [RunChange],
+    bytes: Int,
+    _ state: inout State,
+    _ completion: @escaping @Sendable (Result<Void, RunStoreError>) -> Void
+  ) {
+    state.pending += 1
+    committer.submit(
+      .init(changes: changes, project: project, bytes: bytes) { result in
+        self.completed(result)
+        completion(result)
+      }
+    )
+  }
+
+  private func completed(_ result: Result<Void, RunStoreError>) {
+    state.withLock { state in
+      state.pending -= 1
+      if case .failure(let error) = result, state.failure == nil { state.failure = error }
+    }
+  }
+}

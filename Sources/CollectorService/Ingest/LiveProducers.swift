@@ -1,0 +1,184 @@
+import Detection
+import Ingest
+import RunStore
+import Telemetry
+
+/// The producers that are reporting, each with its detector in memory.
+///
+/// Bound: ``CollectorOptions/maximumLiveProducers``. Overflow: the one that was idle longest is forgotten,
+/// and rebuilt from the store if it reports again; if all have open streams, the newcomer is refused.
+package actor LiveProducers {
+  /// No more producers can be held; the client backs off and tries again.
+  struct Full: Error {
+    /// The bound.
+    let limit: Int
+  }
+
+  private struct Key: Hashable {
+    var run: RunID
+    var producer: ProducerID
+  }
+
+  private var producers: [Key: LiveProducer] = [:]
+  private let store: any RunStore
+  private let committer: Committer
+  private let blocking: BlockingExecutor
+  private let options: CollectorOptions
+  private let now: @Sendable () -> WallTime
+
+  init(
+    store: any RunStore,
+    committer: Committer,
+    blocking: BlockingExecutor,
+    options: CollectorOptions,
+    now: @escaping @Sendable () -> WallTime
+  ) {
+    self.store = store
+    self.committer = committer
+    self.blocking = blocking
+    self.options = options
+    self.now = now
+  }
+
+  /// The producer, rebuilt from the store if it is not in memory or could not keep up with the disk.
+  ///
+  /// - Throws: ``RunStore/RunStoreError`` if it was never registered, or ``Full``.
+  func producer(_ id: ProducerID, of run: RunID) async throws -> LiveProducer {
+    let key = Key(run: run, producer: id)
+    if let producer = producers[key], !producer.isBroken { return producer }
+    // What a broken producer had queued must be settled before the store is asked where it ends.
+    await committer.flush()
+    let loaded = try await blocking.run { [self] in try load(key) }
+    // Another call may have been quicker while we waited; its object may have moved on since.
+    if let producer = producers[key], !producer.isBroken { return producer }
+    try makeRoom()
+    producers[key] = loaded
+    return loaded
+  }
+
+  /// The producers in memory of one run.
+  func inMemory(of run: RunID) -> [LiveProducer] {
+    producers.values.filter { $0.run == run }
+  }
+
+  /// Lets every producer look at the clock, and forgets those whose run ended.
+  package func tick() {
+    let time = now()
+    for (key, producer) in producers {
+      if producer.isFinished, producer.idleSince != nil {
+        producers[key] = nil
+      } else {
+        producer.tick(at: time)
+      }
+    }
+  }
+
+  /// Rebuilds the producers of all runs that are running, so that rules watch them from the start.
+  ///
+  /// - Returns: How many there are.
+  func restore() async throws -> Int {
+    var page = PageRequest(size: CollectorOptions.maximumPageSize)
+    var count = 0
+    while true {
+      let request = page
+      let runs = try await blocking.run { [store] in
+        try store.runs(RunFilter(status: .running), page: request)
+      }
+      for run in runs.items {
+        for state in run.producers where state.lastSequence > 0 {
+          guard count < options.maximumLiveProducers / 2 else { return count }
+          _ = try await producer(state.producer.id, of: run.run)
+          count += 1
+        }
+      }
+      guard let next = runs.next else { return count }
+      page.after = next
+    }
+  }
+
+  private func makeRoom() throws {
+    guard producers.count >= options.maximumLiveProducers else { return }
+    let idle = producers.compactMap { key, producer in producer.idleSince.map { (key, $0) } }
+    guard let oldest = idle.min(by: { $0.1 < $1.1 }) else {
+      throw Full(limit: options.maximumLiveProducers)
+    }
+    producers[oldest.0] = nil
+  }
+
+  /// Rebuilds a producer: the newest snapshot, the reports since, and what people said of its alerts.
+  private nonisolated func load(_ key: Key) throws -> LiveProducer {
+    guard let record = try store.run(key.run), let model = try store.model(of: key.run) else {
+      throw RunStoreError.unknownRun(key.run)
+    }
+    guard let state = record.producers.first(where: { $0.producer.id == key.producer }) else {
+      throw RunStoreError.unknownProducer(key.run, key.producer)
+    }
+    let snapshot = try store.snapshot(of: key.run, producer: key.producer)
+    var (detector, seen) = restore(snapshot, key, model)
+    var replayed = 0
+    try store.readLog(of: key.run, producer: key.producer, after: seen) {
+      (logged) throws(RunStoreError) in
+      if logged.rewinds {
+        _ = detector.rewind(to: logged.report.step, at: logged.receivedAt)
+      }
+      _ = detector.observe(logged.report, receivedAt: logged.receivedAt)
+      seen = logged.report.sequence
+      replayed += 1
+    }
+    detector.adopt(try storedAlerts(of: key))
+    return LiveProducer(
+      run: key.run,
+      producer: key.producer,
+      project: record.project,
+      isFinished: record.status != .running,
+      sequencer: ProducerSequencer(
+        model: model,
+        lastSequence: state.lastSequence,
+        lastStep: state.lastStep
+      ),
+      detector: detector,
+      reportsSinceSnapshot: replayed,
+      committer: committer,
+      snapshotInterval: options.snapshotInterval,
+      at: now()
+    )
+  }
+
+  /// The detector of a snapshot, and the last report in it.
+  ///
+  /// A snapshot of another version is no loss of data, only of baselines: the detector begins afresh with
+  /// the reports that are still in the log.
+  private nonisolated func restore(
+    _ snapshot: DetectorSnapshot?,
+    _ key: Key,
+    _ model: Model
+  ) -> (Detector, UInt64) {
+    let fresh = (Detector(run: key.run, producer: key.producer, model: model), UInt64(0))
+    guard let snapshot else { return fresh }
+    do {
+      return (
+        try Detector(
+          run: key.run,
+          producer: key.producer,
+          model: model,
+          restoring: snapshot.state
+        ),
+        snapshot.sequence
+      )
+    } catch {
+      return fresh
+    }
+  }
+
+  /// The producer's newest alerts, at most a page: what is open, and what could come back.
+  private nonisolated func storedAlerts(of key: Key) throws -> [Alert] {
+    var alerts: [Alert] = []
+    for states in [Set(AlertState.allCases.filter(\.isOpen)), [.resolved]] {
+      alerts += try store.alerts(
+        AlertFilter(run: key.run, states: states),
+        page: PageRequest(size: CollectorOptions.maximumPageSize)
+      ).items.filter { $0.producer == key.producer }
+    }
+    return alerts
+  }
+}

@@ -1,0 +1,230 @@
+import GRPCCore
+import Ingest
+import Query
+import RunStore
+import SwiftProtobuf
+import Synchronization
+import Telemetry
+import TelemetryWire
+
+/// One open telemetry stream: a task that reads reports and a task that writes acks and alerts.
+///
+/// The two share only ``StreamOutbox`` under a lock, and two signals. However the stream ends, what was
+/// accepted becomes durable and is acked first, if the client still listens.
+final class TelemetryStream: Sendable {
+  private struct State {
+    var outbox: StreamOutbox?
+    var openedMessage: Gradwatch_V1_StreamOpened?
+    var alerts: (run: RunID, after: AlertCursor)?
+    /// Why the stream failed before it was open.
+    var failure: (any Error)?
+  }
+
+  private let collector: Collector
+  private let state = Mutex(State())
+  /// Something is to be sent.
+  private let outgoing = Signal()
+  /// The reading side may go on.
+  private let credit = Signal()
+
+  init(collector: Collector) { self.collector = collector }
+
+  /// Serves the stream until it ends.
+  func serve(
+    _ requests: RPCAsyncSequence<Gradwatch_V1_StreamTelemetryRequest, any Error>,
+    _ writer: RPCWriter<Gradwatch_V1_StreamTelemetryResponse>
+  ) async throws {
+    let listener = collector.feed.listen { [outgoing] in outgoing.raise() }
+    defer { collector.feed.end(listener) }
+    try await withRPCCancellationHandler {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { await self.read(requests) }
+        defer { group.cancelAll() }
+        try await self.write(to: writer)
+      }
+    } onCancelRPC: {
+      // The collector shuts down, or the client is gone; then the next write fails by itself.
+      self.end(Failure.shuttingDown.status)
+    }
+  }
+
+  // MARK: Reading
+
+  private func read(
+    _ requests: RPCAsyncSequence<Gradwatch_V1_StreamTelemetryRequest, any Error>
+  ) async {
+    do {
+      var messages = requests.makeAsyncIterator()
+      guard case .open(let open)? = try await messages.next()?.message else {
+        throw Failure.firstMessage.status
+      }
+      let producer = try await collector.producers.producer(
+        try ProducerID(open.producerID),
+        of: try RunID(open.runID)
+      )
+      let claim = producer.claim { [weak self] in self?.end(Failure.superseded.status) }
+      defer { producer.release(claim) }
+      try await self.open(open, producer)
+      while let request = try await messages.next() {
+        guard case .report(let report)? = request.message else {
+          throw Failure.notAReport.status
+        }
+        guard try await take(report, producer, claim) else { return }
+      }
+      state.withLock { $0.outbox?.end(.clientDone) }
+      outgoing.raise()
+    } catch {
+      end(Failure.status(of: error))
+    }
+  }
+
+  private func open(
+    _ open: Gradwatch_V1_StreamOpen,
+    _ producer: LiveProducer
+  ) async throws {
+    // What an older stream had accepted is settled first, so that the client resumes at one number.
+    await collector.committer.flush()
+    guard !producer.isBroken else { throw Failure.shuttingDown.status }
+    let last = producer.last
+    let cursor = collector.feed.last
+    let credits = collector.options.streamCredits
+    state.withLock { state in
+      state.outbox = StreamOutbox(durable: last.sequence, credits: credits)
+      state.openedMessage = .with {
+        $0.lastSequence = last.sequence
+        if let step = last.step { $0.lastStep = step }
+        $0.credits = UInt32(credits)
+        $0.alertCursor = cursor.rawValue
+      }
+      if open.wantAlerts {
+        let after = open.hasAlertCursor ? AlertCursor(open.alertCursor) : cursor
+        state.alerts = (producer.run, after)
+      }
+    }
+    outgoing.raise()
+  }
+
+  /// Takes one report; returns whether the stream goes on.
+  private func take(
+    _ wire: Gradwatch_V1_StepReport,
+    _ producer: LiveProducer,
+    _ claim: LiveProducer.Claim
+  ) async throws -> Bool {
+    while true {
+      let (hasCredit, isEnding) = state.withLock {
+        ($0.outbox?.hasCredit ?? true, $0.outbox?.isEnding ?? false)
+      }
+      if isEnding || Task.isCancelled { return false }
+      if hasCredit { break }
+      await credit.wait()
+    }
+    await collector.committer.waitForRoom()
+
+    let sequence = wire.sequence
+    guard sequence > 0 else { throw Failure.sequenceZero.status }
+    let report = Result { () throws(TelemetryError) in try StepReport(wire: wire) }
+    // The lock is held over acceptance, so that a completion can't overtake it.
+    try state.withLock { state in
+      let decision = try producer.receive(
+        report,
+        sequence: sequence,
+        bytes: (try? report.get().approximateBytes) ?? 0,
+        at: collector.now(),
+        claim: claim
+      ) { [weak self] result in self?.completed(sequence, result) }
+      switch decision {
+      case .accept: state.outbox?.accepted(sequence)
+      case .refuse(let error): state.outbox?.refused(sequence, error)
+      case .duplicate: state.outbox?.duplicate()
+      case .gap(let expected): state.outbox?.gapFound(expected: expected, found: sequence)
+      }
+    }
+    outgoing.raise()
+    return true
+  }
+
+  private func completed(_ sequence: UInt64, _ result: Result<Void, RunStoreError>) {
+    state.withLock { state in
+      switch result {
+      case .success: state.outbox?.becameDurable(sequence)
+      case .failure(let error): state.outbox?.abandon(Failure.status(ofIngest: error))
+      }
+    }
+    outgoing.raise()
+    credit.raise()
+  }
+
+  private func end(_ error: any Error) {
+    state.withLock { state in
+      if state.outbox != nil {
+        state.outbox?.end(.failed(error))
+      } else if state.failure == nil {
+        state.failure = error
+      }
+    }
+    outgoing.raise()
+    credit.raise()
+  }
+
+  // MARK: Writing
+
+  private func write(
+    to writer: RPCWriter<Gradwatch_V1_StreamTelemetryResponse>
+  ) async throws {
+    let credits = UInt32(collector.options.streamCredits)
+    while true {
+      let (opened, events, ending, failure) = state.withLock { state in
+        let opened = state.openedMessage
+        state.openedMessage = nil
+        let events = state.outbox?.takeEvents() ?? []
+        return (opened, events, state.outbox?.finished, state.failure)
+      }
+      if let failure { throw failure }
+      if let opened { try await writer.write(.with { $0.opened = opened }) }
+      for event in events {
+        try await writer.write(Gradwatch_V1_StreamTelemetryResponse(event, credits: credits))
+      }
+      credit.raise()
+      try await writeAlerts(to: writer)
+      switch ending {
+      case .clientDone: return
+      case .failed(let error): throw error
+      case nil: await outgoing.wait()
+      }
+      try Task.checkCancellation()
+    }
+  }
+
+  private func writeAlerts(
+    to writer: RPCWriter<Gradwatch_V1_StreamTelemetryResponse>
+  ) async throws {
+    guard let (run, start) = state.withLock({ $0.alerts }) else { return }
+    var cursor = start
+    while true {
+      let page = try await collector.transitions(after: cursor)
+      for stored in page where stored.transition.alert.run == run {
+        try await writer.write(
+          .with { $0.alert = .init(stored.transition, cursor: stored.cursor.rawValue) }
+        )
+      }
+      guard let last = page.last else { break }
+      cursor = last.cursor
+    }
+    state.withLock { $0.alerts?.after = cursor }
+  }
+}
+
+extension Gradwatch_V1_StreamTelemetryResponse {
+  fileprivate init(_ event: StreamOutbox.Event, credits: UInt32) {
+    self.init()
+    switch event {
+    case .ack(let sequence, let refusals):
+      ack.sequence = sequence
+      ack.refusals = refusals.map { Gradwatch_V1_Refusal(sequence: $0.sequence, error: $0.error) }
+      ack.credits = credits
+    case .gap(let expected, let found):
+      gap.expectedSequence = expected
+      gap.foundSequence = found
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import GRPCCore
+import Query
+import RunStore
+import SwiftProtobuf
+import Telemetry
+import TelemetryWire
+
+/// The answer to GetHistograms: tensor by tensor, a page in memory at a time.
+struct HistogramAnswer {
+  /// Histograms in one message; one of 64 buckets takes about 200 bytes.
+  private static let pointsPerMessage = 1024
+
+  private let collector: Collector
+  private let request: SeriesRequest
+  private let selector: TensorSelector
+
+  init(
+    collector: Collector,
+    request: Gradwatch_V1_GetHistogramsRequest
+  ) throws(TelemetryError) {
+    self.collector = collector
+    self.request = try SeriesRequest(
+      run: request.runID,
+      producer: request.producerID,
+      steps: request.steps,
+      maximumPoints: request.maxPoints
+    )
+    selector = try TensorSelector(wire: request.selector)
+  }
+
+  func write(to writer: RPCWriter<Gradwatch_V1_GetHistogramsResponse>) async throws {
+    let reader = try await collector.reader(of: request)
+    let chosen = selector.tensors(in: reader.model)
+    guard !chosen.isEmpty else { throw Failure.nothingMatches(request.run).status }
+    guard let steps = reader.steps(within: request.steps) else { return }
+    for tensor in chosen {
+      var first: UInt64? = steps.lowerBound
+      while let start = first {
+        try Task.checkCancellation()
+        // With a bound on the points the whole range is one page: parts must not be cut at its edges.
+        let page = try await collector.blocking.run { [request] in
+          try reader.page(
+            ofHistograms: tensor,
+            steps: start...steps.upperBound,
+            maximumPoints: request.maximumPoints,
+            size: Self.pointsPerMessage
+          )
+        }
+        first = page.next
+        guard !page.points.isEmpty else { continue }
+        try await writer.write(
+          .with {
+            $0.tensorID = tensor
+            $0.tensorName = reader.model.tensors[Int(tensor)].name
+            $0.producerID = reader.producer.rawValue
+            $0.points = page.points.map(Gradwatch_V1_HistogramPoint.init)
+          }
+        )
+      }
+    }
+  }
+}
+
+extension RunReader {
+  /// A page of one tensor's histograms, and where the next begins; `nil` if there is no more.
+  fileprivate func page(
+    ofHistograms tensor: UInt32,
+    steps: ClosedRange<UInt64>,
+    maximumPoints: Int?,
+    size: Int
+  ) throws(QueryError) -> (points: [HistogramPoint], next: UInt64?) {
+    var points: [HistogramPoint] = []
+    var next: UInt64?
+    try histograms(of: tensor, steps: steps, maximumPoints: maximumPoints) { point in
+      if maximumPoints == nil, points.count == size {
+        next = point.firstStep
+        return false
+      }
+      points.append(point)
+      return true
+    }
+    return (points, next)
+  }
+}
+
+extension Gradwatch_V1_HistogramPoint {
+  fileprivate init(_ point: HistogramPoint) {
+    self.init()
+    firstStep = point.firstStep
+    lastStep = point.lastStep
+    mergedCount = point.mergedCount
+    form = OneOf_Form(point.histogram)
+  }
+}

@@ -1,0 +1,111 @@
+import Query
+import RunStore
+import SwiftProtobuf
+import Telemetry
+import TelemetryWire
+
+extension PageRequest {
+  /// Takes the size and token of a listing's request.
+  ///
+  /// - Throws: ``Telemetry/TelemetryError`` for a size above the limit, or a token that is none of ours.
+  init(size: UInt32, token: String) throws(TelemetryError) {
+    guard size <= CollectorOptions.maximumPageSize else {
+      throw .outOfRange(
+        field: "page_size",
+        expected: "at most \(CollectorOptions.maximumPageSize)",
+        found: "\(size)"
+      )
+    }
+    self.init(size: size == 0 ? CollectorOptions.defaultPageSize : Int(size))
+    guard !token.isEmpty else { return }
+    guard let place = Int64(token), place >= 0 else {
+      throw .outOfRange(
+        field: "page_token",
+        expected: "the next_page_token of the page before",
+        found: "another text"
+      )
+    }
+    after = place
+  }
+}
+
+extension TensorSelector {
+  /// Takes a selector from the wire.
+  ///
+  /// - Throws: ``Telemetry/TelemetryError`` for an overlong glob or an unknown role.
+  init(wire: Gradwatch_V1_Selector) throws(TelemetryError) {
+    if !wire.layer.isEmpty { try Name.check(wire.layer, field: "selector.layer") }
+    if !wire.tensor.isEmpty { try Name.check(wire.tensor, field: "selector.tensor") }
+    var roles: Set<TensorRole> = []
+    for (index, role) in wire.roles.enumerated() {
+      guard let role = TensorRole(wire: role) else {
+        throw .outOfRange(
+          field: "selector.roles[\(index)]",
+          expected: "a known role",
+          found: "\(role.rawValue)"
+        )
+      }
+      roles.insert(role)
+    }
+    self.init(layer: wire.layer, tensor: wire.tensor, roles: roles)
+  }
+}
+
+/// What the requests of the streaming queries have in common, checked.
+struct SeriesRequest: Sendable {
+  var run: RunID
+  var producer: ProducerID?
+  var steps: ClosedRange<UInt64>
+  /// `nil`: every measurement.
+  var maximumPoints: Int?
+
+  init(
+    run: String,
+    producer: String,
+    steps: Gradwatch_V1_StepRange,
+    maximumPoints: UInt32
+  ) throws(TelemetryError) {
+    self.run = try RunID(run)
+    self.producer = producer.isEmpty ? nil : try ProducerID(producer)
+    let last = steps.hasLast ? Swift.min(steps.last, Step.maximum) : Step.maximum
+    guard steps.first <= last else {
+      throw .outOfRange(
+        field: "steps",
+        expected: "a first step that is not after the last",
+        found: "\(steps.first) to \(last)"
+      )
+    }
+    self.steps = steps.first...last
+    guard maximumPoints <= CollectorOptions.maximumPoints else {
+      throw .outOfRange(
+        field: "max_points",
+        expected: "at most \(CollectorOptions.maximumPoints)",
+        found: "\(maximumPoints)"
+      )
+    }
+    self.maximumPoints = maximumPoints == 0 ? nil : Int(maximumPoints)
+  }
+}
+
+extension Gradwatch_V1_SeriesColumns {
+  /// Makes the wire form of downsampled points, or, at full resolution, of plain measurements.
+  init(_ points: SeriesPoints, isFullResolution: Bool) {
+    self.init()
+    steps = points.steps
+    last = points.last
+    guard !isFullResolution else { return }
+    lastSteps = points.lastSteps
+    min = points.min
+    max = points.max
+    mean = points.mean
+    count = points.count
+    nonFiniteCount = points.nonFiniteCount
+  }
+
+  /// Makes the wire form of plain measurements.
+  init(_ slice: SeriesSlice) {
+    self.init()
+    steps = slice.steps
+    last = slice.values
+  }
+}

@@ -1,0 +1,114 @@
+import GRPCCore
+import Query
+import RunStore
+import SwiftProtobuf
+import Telemetry
+import TelemetryWire
+
+/// The answer to GetLayerTimeline: series by series, a page in memory at a time.
+struct TimelineAnswer {
+  private let collector: Collector
+  private let request: SeriesRequest
+  private let selector: TensorSelector
+  private let metric: Metric
+
+  init(
+    collector: Collector,
+    request: Gradwatch_V1_GetLayerTimelineRequest
+  ) throws(TelemetryError) {
+    self.collector = collector
+    self.request = try SeriesRequest(
+      run: request.runID,
+      producer: request.producerID,
+      steps: request.steps,
+      maximumPoints: request.maxPoints
+    )
+    selector = try TensorSelector(wire: request.selector)
+    guard let metric = Metric(wire: request.metric) else {
+      throw .outOfRange(
+        field: "metric",
+        expected: "a known metric",
+        found: "\(request.metric.rawValue)"
+      )
+    }
+    self.metric = metric
+  }
+
+  func write(to writer: RPCWriter<Gradwatch_V1_GetLayerTimelineResponse>) async throws {
+    let reader = try await collector.reader(of: request)
+    let chosen =
+      switch metric.subject {
+      case .tensor: selector.tensors(in: reader.model)
+      case .layer: selector.layers(in: reader.model)
+      }
+    guard !chosen.isEmpty else { throw Failure.nothingMatches(request.run).status }
+    guard let steps = reader.steps(within: request.steps) else { return }
+    for index in chosen {
+      try Task.checkCancellation()
+      if let maximumPoints = request.maximumPoints {
+        let metric = metric
+        let points = try await collector.blocking.run {
+          try reader.series(metric, of: index, steps: steps, maximumPoints: maximumPoints)
+        }
+        guard !points.steps.isEmpty else { continue }
+        try await writer.write(
+          message(reader, index, .init(points, isFullResolution: false))
+        )
+      } else {
+        try await writePages(of: index, steps, reader, writer)
+      }
+    }
+  }
+
+  private func writePages(
+    of index: UInt32,
+    _ steps: ClosedRange<UInt64>,
+    _ reader: RunReader,
+    _ writer: RPCWriter<Gradwatch_V1_GetLayerTimelineResponse>
+  ) async throws {
+    var first = steps.lowerBound
+    while first <= steps.upperBound {
+      let rest = first...steps.upperBound
+      let page = try await collector.blocking.run { [metric] in
+        try reader.page(
+          metric,
+          of: index,
+          steps: rest,
+          size: CollectorOptions.pointsPerMessage
+        )
+      }
+      guard let last = page.steps.last else { return }
+      try await writer.write(message(reader, index, .init(page)))
+      first = last + 1
+    }
+  }
+
+  private func message(
+    _ reader: RunReader,
+    _ index: UInt32,
+    _ points: Gradwatch_V1_SeriesColumns
+  ) -> Gradwatch_V1_GetLayerTimelineResponse {
+    .with {
+      switch metric.subject {
+      case .tensor:
+        let tensor = reader.model.tensors[Int(index)]
+        $0.tensorID = index
+        $0.tensorName = tensor.name
+        $0.layerID = tensor.layer
+      case .layer: $0.layerID = index
+      }
+      $0.layerName = reader.model.layers[Int($0.layerID)].name
+      $0.producerID = reader.producer.rawValue
+      $0.points = points
+    }
+  }
+}
+
+extension Collector {
+  /// Opens the run of a request.
+  func reader(of request: SeriesRequest) async throws -> RunReader {
+    try await blocking.run { [store] in
+      try RunReader(run: request.run, producer: request.producer, store: store)
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import Telemetry
+
+/// What rules ask of a model again and again, worked out once.
+struct Anatomy: Sendable {
+  /// The model.
+  let model: Model
+  /// The trainable tensors that multiply activations and own their storage, in forward order.
+  ///
+  /// Rules that compare layers look at these alone: offsets, normalization gains and lookup tables
+  /// have gradients of another scale, and a shared tensor's gradient sums two paths.
+  let weights: [Int]
+  /// The layers that own ``weights``, in forward order.
+  let weightLayers: [UInt32]
+  /// For each of ``weights``, the index of its layer in ``weightLayers``.
+  let slots: [Int]
+  /// For each of ``weights``, 1/sqrt(min(rows, columns)).
+  ///
+  /// A random matrix's largest singular value is about its Frobenius norm times this, so times this a
+  /// parameter norm is the layer's gain, whatever its width and whichever axis comes first.
+  let gains: [Float]
+
+  /// Works out what derives from `model`.
+  init(_ model: Model) {
+    self.model = model
+    let weights = model.tensors.indices
+      .filter { Self.isWeight(model.tensors[$0]) }
+      .sorted { (model.tensors[$0].layer, $0) < (model.tensors[$1].layer, $1) }
+    var layers: [UInt32] = []
+    var slots: [Int] = []
+    for tensor in weights {
+      if layers.last != model.tensors[tensor].layer {
+        layers.append(model.tensors[tensor].layer)
+      }
+      slots.append(layers.count - 1)
+    }
+    self.weights = weights
+    self.weightLayers = layers
+    self.slots = slots
+    self.gains = weights.map { 1 / Float(Self.smallerSide(of: model.tensors[$0])).squareRoot() }
+  }
+
+  /// Whether the tensor is one of those that layers are compared by.
+  private static func isWeight(_ tensor: Tensor) -> Bool {
+    guard tensor.isTrainable, tensor.tiedTo == nil else { return false }
+    return switch tensor.role {
+    case .weight, .recurrent, .head: true
+    case .unspecified: tensor.shape.count >= 2
+    case .bias, .norm, .embedding: false
+    }
+  }
+
+  private static func smallerSide(of tensor: Tensor) -> UInt64 {
+    guard tensor.shape.count >= 2 else { return 1 }
+    return max(1, min(tensor.shape[0], tensor.elementCount / max(1, tensor.shape[0])))
+  }
+
+  /// The name of a layer.
+  func name(ofLayer layer: UInt32) -> String {
+    model.layers.indices.contains(Int(layer)) ? model.layers[Int(layer)].name : "layer \(layer)"
+  }
+
+  /// The names of `layers`, at most as many as evidence may carry.
+  func names(ofLayers layers: some Sequence<UInt32>) -> [String] {
+    layers.prefix(Evidence.maximumNames).map(name(ofLayer:))
+  }
+
+  /// The number of inputs of one unit: as registered, else by the shape in PyTorch's order.
+  func fanIn(ofTensor index: Int) -> Double? {
+    let tensor = model.tensors[index]
+    if let fanIn = model.layers[Int(tensor.layer)].fanIn, fanIn > 0 { return Double(fanIn) }
+    guard tensor.shape.count >= 2, tensor.shape[0] > 0 else { return nil }
+    return Double(tensor.elementCount / tensor.shape[0])
+  }
+}

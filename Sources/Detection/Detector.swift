@@ -1,0 +1,154 @@
+public import Telemetry
+
+/// Watches one producer's reports with every rule; a pure value without clock or I/O.
+///
+/// The same reports give the same transitions, live, in a replay, and after ``snapshot()`` at any
+/// point and a replay of what followed. The state is O(tensors), a report costs O(1) a tensor.
+public struct Detector: Sendable {
+  /// A rule beside its alerts.
+  struct Slot: Sendable {
+    var rule: any Rule
+    var machine: AlertMachine
+
+    /// Lets the rule look, and its alerts follow.
+    mutating func observe(_ step: StepContext, into transitions: inout [AlertTransition]) {
+      if step.isBreak { rule.arm() }
+      take(rule.observe(step), of: step, at: step.time, into: &transitions)
+    }
+
+    /// Takes what the rule answered; `nil` changes nothing.
+    mutating func take(
+      _ findings: [Finding]?, of step: StepContext, at time: WallTime,
+      into transitions: inout [AlertTransition]
+    ) {
+      guard let findings else { return }
+      let moment = Moment(step: step.number, time: time)
+      machine.evaluate(findings, at: moment, into: &transitions) { [rule] finding in
+        rule.diagnose(finding, at: step)
+      }
+    }
+  }
+
+  /// Whose reports these are.
+  let run: RunID
+  let producer: ProducerID
+  /// The rules, in the order of ``standardRules``.
+  var slots: [Slot]
+  /// The last report and the history up to it.
+  var context: StepContext
+
+  /// Makes a detector without any history, with ``standardRules``.
+  public init(run: RunID, producer: ProducerID, model: Model) {
+    self.run = run
+    self.producer = producer
+    let context = StepContext(model)
+    self.context = context
+    slots = Self.standardRules.map { kind in
+      Slot(
+        rule: kind.init(context.anatomy),
+        machine: AlertMachine(
+          AlertMachine.Identity(run: run, producer: producer, rule: kind.id), policy: kind.policy))
+    }
+  }
+
+  /// The model whose reports this detector takes.
+  public var model: Model { context.anatomy.model }
+
+  /// The alerts that are pending, firing or acknowledged, the oldest first.
+  public var openAlerts: [Alert] {
+    slots.flatMap(\.machine.openAlerts).sorted {
+      ($0.firstStep, $0.rule, $0.id) < ($1.firstStep, $1.rule, $1.id)
+    }
+  }
+
+  /// Takes an accepted report, in sequence order.
+  ///
+  /// - Parameters:
+  ///   - report: A report that was held against this detector's model; one that was not loses its odd
+  ///     columns here, and harms nothing.
+  ///   - time: When the collector received it.
+  /// - Returns: What changed, rule by rule.
+  public mutating func observe(_ report: StepReport, receivedAt time: WallTime)
+    -> [AlertTransition]
+  {
+    var transitions: [AlertTransition] = []
+    context.begin(report, receivedAt: time)
+    for index in slots.indices { slots[index].observe(context, into: &transitions) }
+    context.end()
+    return transitions
+  }
+
+  /// Notes that the producer went back, as after a checkpoint restart: called before the report of
+  /// `step` is observed.
+  ///
+  /// - Parameters:
+  ///   - step: The step that comes next.
+  ///   - time: When the collector received its report.
+  /// - Returns: The open alerts that began at or after `step`, resolved; baselines start anew.
+  public mutating func rewind(to step: UInt64, at time: WallTime) -> [AlertTransition] {
+    var transitions: [AlertTransition] = []
+    context.history.arm()
+    for index in slots.indices {
+      slots[index].rule.arm()
+      slots[index].machine.rewind(at: Moment(step: step, time: time), into: &transitions)
+    }
+    return transitions
+  }
+
+  /// Looks at the clock, about once a second, for rules that watch for silence.
+  ///
+  /// It is not replayed: ``adopt(_:)`` brings back what it did.
+  ///
+  /// - Parameter now: The collector's clock.
+  /// - Returns: What changed.
+  public mutating func tick(at now: WallTime) -> [AlertTransition] {
+    var transitions: [AlertTransition] = []
+    for index in slots.indices {
+      let findings = slots[index].rule.tick(at: now, after: context)
+      slots[index].take(findings, of: context, at: now, into: &transitions)
+    }
+    return transitions
+  }
+
+  /// Notes that the run ended, so that silence is no fault any more.
+  ///
+  /// - Parameter time: When it ended.
+  /// - Returns: `stalled_run`, resolved, if it was open. The other alerts stay open: they are the
+  ///   diagnosis.
+  public mutating func finish(at time: WallTime) -> [AlertTransition] {
+    var transitions: [AlertTransition] = []
+    for index in slots.indices {
+      slots[index].take(slots[index].rule.finish(), of: context, at: time, into: &transitions)
+    }
+    return transitions
+  }
+
+  /// Notes that a person knows of an alert.
+  ///
+  /// - Parameters:
+  ///   - id: The alert.
+  ///   - person: Who.
+  ///   - time: When.
+  /// - Returns: The change; `nil` if this detector has no such alert, or it is not firing.
+  public mutating func acknowledge(_ id: AlertID, by person: String, at time: WallTime)
+    -> AlertTransition?
+  {
+    let moment = Moment(step: context.number, time: time)
+    for index in slots.indices {
+      if let change = slots[index].machine.acknowledge(id, by: person, at: moment) {
+        return change
+      }
+    }
+    return nil
+  }
+
+  /// Replaces this detector's alerts by the store's, after a restart.
+  ///
+  /// Acknowledgements and ticks are not replayed, so only the store knows of them.
+  ///
+  /// - Parameter stored: This producer's open alerts and its recently resolved ones; those of others
+  ///   and of unknown rules are ignored.
+  public mutating func adopt(_ stored: [Alert]) {
+    for index in slots.indices { slots[index].machine.adopt(stored) }
+  }
+}

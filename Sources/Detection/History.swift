@@ -1,0 +1,163 @@
+import Telemetry
+
+/// What a producer's reports were like up to now; the baselines that rules share.
+struct History: Sendable {
+  /// The last step, and whether there was one.
+  private(set) var lastStep: UInt64?
+  /// Finite global norms since the baselines were armed.
+  private(set) var samples: UInt64 = 0
+  /// The last finite global norm since the baselines were armed.
+  private(set) var lastNorm: Double?
+  /// The highest one since then.
+  private(set) var highestNorm = 0.0
+  /// The average of ln(global norm) over about 5 reports.
+  private(set) var fast = 0.0
+  /// The average of ln(global norm) over about 100 reports.
+  private(set) var slow = 0.0
+  /// The highest ``slow`` since the baselines were armed.
+  private(set) var highestSlow = -Double.infinity
+  /// The last loss, finite or not.
+  private(set) var lastLoss: Double?
+  /// The loss.
+  private(set) var loss = LossHistory()
+  /// The last learning rate.
+  private(set) var learningRate: Double?
+  /// Whether the learning rate rose with the last report that told it.
+  private(set) var isRateRising = false
+  /// The last batch size.
+  private(set) var batchSize: UInt64?
+  /// The number of tensors that had a gradient in the last report.
+  private(set) var presentCount: UInt64?
+  /// The last finite global norms.
+  private(set) var recentNorms = Recent()
+  /// The last losses.
+  private(set) var recentLosses = Recent()
+  /// For each tensor, an average of its gradient norm over about 50 reports; NaN before the first.
+  private(set) var usualNorms: [Float]
+  /// For each tensor, the first finite parameter norm; NaN before it.
+  private(set) var initialParameterNorms: [Float]
+  /// For each tensor, the last parameter norm that can be true; NaN before the first.
+  private(set) var sizes: [Float]
+
+  /// Weight of a new norm in ``fast`` and ``slow``, and of a tensor's norm in ``usualNorms``.
+  private static let fastWeight = 0.2
+  private static let slowWeight = 0.01
+  private static let usualWeight: Float = 0.02
+  /// A parameter norm that grows more than this in one report is a flipped bit or a bad checkpoint.
+  private static let mostGrowth: Float = 100
+  /// ln 30: one norm moves ``fast`` by no more than if it were 30 times the usual.
+  private static let largestRise = 3.4
+
+  /// Starts without any history.
+  init(tensorCount: Int) {
+    usualNorms = Array(repeating: .nan, count: tensorCount)
+    initialParameterNorms = usualNorms
+    sizes = usualNorms
+  }
+
+  /// Notes the settings of the next report before rules see it.
+  ///
+  /// - Returns: Whether they changed so much that baselines from before mean nothing: a learning
+  ///   rate changed by more than a factor of two, another batch size, or other tensors with gradients.
+  mutating func adopt(_ scalars: StepScalars, presentCount present: UInt64?) -> Bool {
+    var isBreak = false
+    if let rate = scalars.learningRate {
+      if let before = learningRate {
+        isRateRising = rate > before * (1 + 1e-6)
+        // A tenth more than the factor, because a linear warm-up doubles exactly at first.
+        if max(rate, before) > 2.1 * min(rate, before) { isBreak = true }
+      }
+      learningRate = rate
+    }
+    if let size = scalars.batchSize {
+      if let before = batchSize, before != size, max(size, before) > 2 * min(size, before) {
+        isBreak = true
+      }
+      batchSize = size
+    }
+    if let present {
+      if let before = presentCount, before != present { isBreak = true }
+      presentCount = present
+    }
+    if isBreak { arm() }
+    return isBreak
+  }
+
+  /// Notes the parameters before the step, where they were measured.
+  mutating func adopt(parameterNorms norms: [Float]) {
+    for (index, norm) in norms.enumerated() where norm.isFinite {
+      if initialParameterNorms[index].isNaN { initialParameterNorms[index] = norm }
+      let size = sizes[index]
+      if !(size > 0) || norm <= Self.mostGrowth * size { sizes[index] = norm }
+    }
+  }
+
+  /// Forgets the norms: what comes is not to be held against what was.
+  mutating func arm() {
+    samples = 0
+    lastNorm = nil
+    highestNorm = 0
+    fast = 0
+    slow = 0
+    highestSlow = -.infinity
+    lastLoss = nil
+    for index in usualNorms.indices {
+      usualNorms[index] = .nan
+      sizes[index] = .nan
+    }
+  }
+
+  /// Takes the report that the rules have just seen.
+  mutating func take(_ step: StepContext) {
+    lastStep = step.number
+    if let value = step.loss {
+      recentLosses.append(step: step.number, value)
+      if value.isFinite, !step.isSkipped { loss.take(value) }
+      lastLoss = value
+    }
+    // A skipped step's gradients overflowed, and did nothing.
+    guard !step.isSkipped else { return }
+    if let norm = step.globalNorm { take(norm, at: step.number) }
+    for (index, norm) in step.norms.enumerated() where norm.isFinite {
+      let usual = usualNorms[index]
+      // Capped, so that a spike does not hide the next one.
+      usualNorms[index] =
+        usual > 0 ? usual + Self.usualWeight * (min(norm, 4 * usual) - usual) : norm
+    }
+  }
+
+  private mutating func take(_ norm: Double, at step: UInt64) {
+    recentNorms.append(step: step, norm)
+    samples &+= 1
+    lastNorm = norm
+    highestNorm = max(highestNorm, norm)
+    guard norm > 0 else { return }
+    let ln = naturalLog(norm)
+    fast = samples == 1 ? ln : fast + Self.fastWeight * (min(ln, fast + Self.largestRise) - fast)
+    let weight = max(Self.slowWeight, 1 / Double(samples))
+    slow += weight * (min(ln, (samples == 1 ? ln : fast) + Self.largestRise) - slow)
+    highestSlow = max(highestSlow, slow)
+  }
+
+  /// Visits the stored values.
+  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
+    try coder.code(&lastStep)
+    try coder.code(&samples)
+    try coder.code(&lastNorm)
+    try coder.code(&highestNorm)
+    try coder.code(&fast)
+    try coder.code(&slow)
+    try coder.code(&highestSlow)
+    try coder.code(&lastLoss)
+    try loss.code(&coder)
+    try coder.code(&learningRate)
+    try coder.code(&isRateRising)
+    try coder.code(&batchSize)
+    try coder.code(&presentCount)
+    try recentNorms.code(&coder)
+    try recentLosses.code(&coder)
+    try coder.code(&usualNorms)
+    try coder.code(&initialParameterNorms)
+    try coder.code(&sizes)
+  }
+}

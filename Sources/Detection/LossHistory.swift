@@ -1,0 +1,58 @@
+import Telemetry
+
+/// How far the loss has come, as other rules need it to tell a fault from a success.
+struct LossHistory: Sendable {
+  /// The first finite losses, until there are ``initialCount`` of them.
+  private var first: [Evidence.Point] = []
+  /// Their median; one wild first step does not move it.
+  private(set) var initial = 0.0
+  /// The exponential moving average.
+  private(set) var fast = 0.0
+  /// The smallest ``fast`` so far.
+  private(set) var best = Double.infinity
+  /// Finite losses so far.
+  private(set) var count: UInt64 = 0
+  /// Whether a loss of 0 or below was seen; ratios of such losses mean nothing.
+  private(set) var hasLogScale = true
+
+  /// Losses that make up the start.
+  static let initialCount = 5
+  /// The weight of a new loss in ``fast``: it follows within ten reports and forgets a noisy batch.
+  static let weight = 0.1
+
+  /// The smoothed loss divided by the first ones; `nil` before five losses or if some are negative.
+  var progress: Double? {
+    guard count >= UInt64(Self.initialCount), hasLogScale, initial > 0 else { return nil }
+    return fast / initial
+  }
+
+  /// The smoothed loss divided by its best; `nil` as for ``progress``.
+  var rise: Double? {
+    guard progress != nil, best > 0 else { return nil }
+    return fast / best
+  }
+
+  /// Takes a finite loss.
+  mutating func take(_ loss: Double) {
+    count &+= 1
+    if loss < 0 { hasLogScale = false }
+    if first.count < Self.initialCount {
+      first.append(Evidence.Point(step: 0, value: loss))
+      initial = first.map(\.value).sorted()[first.count / 2]
+    }
+    // Capped at ten times the average, so that one wild batch is no trend.
+    let capped = hasLogScale && fast > 0 && count > 1 ? min(loss, 10 * fast) : loss
+    fast += max(Self.weight, 1 / Double(count)) * (capped - fast)
+    if count >= UInt64(Self.initialCount) { best = min(best, fast) }
+  }
+
+  /// Visits the stored values.
+  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
+    try coder.code(&first)
+    try coder.code(&initial)
+    try coder.code(&fast)
+    try coder.code(&best)
+    try coder.code(&count)
+    try coder.code(&hasLogScale)
+  }
+}

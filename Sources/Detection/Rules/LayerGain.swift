@@ -1,0 +1,52 @@
+import Telemetry
+
+/// How much larger the signal is at any layer than at the last one, whatever the scale of both.
+///
+/// ``StepContext/layerLogs`` says why that is about 1. Healthy nets of up to 50 layers keep below 11 and
+/// touch 50 for a step; a ReLU net unrolled over 120 time steps has 75, a tanh net with weights 5 times too
+/// large 400.
+struct LayerGain: Sendable {
+  /// log10 of 30, three times what healthy nets keep up, and of 1000.
+  static let warningLog: Float = 1.477
+  static let criticalLog: Float = 3
+  private static let clearLog: Float = 1.176
+
+  /// log10 of the largest quotient at this step; 0 if it can't be told.
+  private(set) var log: Float = 0
+  /// Its place in ``Anatomy/weightLayers``.
+  private(set) var place = 0
+
+  /// The severity whose bound is passed.
+  var severity: Severity? {
+    log >= Self.criticalLog ? .critical : log >= Self.warningLog ? .warning : nil
+  }
+
+  /// Whether the clearing bound is still passed.
+  var isHeld: Bool { log >= Self.clearLog }
+
+  /// Measures a step.
+  mutating func take(_ step: StepContext) {
+    log = 0
+    // With several losses (a GAN's two nets, say) the layers do not share one backward pass.
+    guard step.report.scalars.losses.count <= 1, let last = step.layerLogs.last, last.isFinite,
+      hasSizes(step)
+    else { return }
+    for (place, value) in step.layerLogs.enumerated() where value - last > log {
+      (log, self.place) = (value - last, place)
+    }
+  }
+
+  /// Whether gains are known: a gain of 1 is too far from the truth for this bound.
+  private func hasSizes(_ step: StepContext) -> Bool {
+    step.anatomy.weights.last.map { !step.history.sizes[$0].isNaN } ?? false
+  }
+
+  /// The layers around the largest one that are past the clearing bound too.
+  func range(_ step: StepContext) -> ClosedRange<UInt32> {
+    let bound = (step.layerLogs.last ?? 0) + Self.clearLog
+    var (first, last) = (place, place)
+    while first > 0, step.layerLogs[first - 1] >= bound { first -= 1 }
+    while last + 1 < step.layerLogs.count, step.layerLogs[last + 1] >= bound { last += 1 }
+    return step.anatomy.weightLayers[first]...step.anatomy.weightLayers[last]
+  }
+}

@@ -1,0 +1,202 @@
+import Telemetry
+
+/// Gradients shrink from the last layers to the first ones: R1.
+///
+/// Compared are the layers' signals (``StepContext/layerLogs``) in decades: the median of the last
+/// quarter of the layers less that of the first one (the *drop*), and the regression's slope. 40 healthy
+/// runs keep their drop below 0.8; a 4-layer sigmoid net that starts slowly has 0.7 to 1.6, a 50-layer
+/// ReLU net with Xavier's weights 2.7, a collapsed transformer 6 to 15, a 20-layer sigmoid net 10. Layers
+/// whose gradient is exactly 0 (frozen, unused, an expert without tokens) don't count, for underflow on
+/// the way down leaves layers that are tiny but not 0.
+struct VanishingGradient: Rule {
+  static let id = RuleID("vanishing_gradient")
+  static let summary = "Gradients shrink by two decades and more from the last layers to the first"
+  static let policy = AlertPolicy(.init(hits: 8, window: 10), cleanEvaluations: 20)
+
+  /// Drops in decades. 0.7 is what a 4-layer sigmoid net shows that learns all the same; at two the
+  /// first layers move a hundred times slower; at four they stand still beside the last ones.
+  private static let infoDrop: Float = 0.7
+  private static let warningDrop: Float = 2
+  private static let criticalDrop: Float = 4
+  /// Decades a layer; the sigmoid's bound of 0.25 is 0.6 decades.
+  private static let infoSlope: Float = 0.2
+  /// Clears at this share of the bound.
+  private static let clearShare: Float = 0.7
+  /// Below this the first layers' norm is lost in float32 beside any weight (article 000, 002: 1e-7).
+  private static let lostNorm: Float = 1e-7
+  /// Gradients cross fewer than three layers by so few factors that a profile means nothing.
+  private static let leastLayers = 3
+  /// Up to so many layers a quarter is one layer, and the first one alone must not decide: its
+  /// gradient also scales with the inputs.
+  private static let shallow = 8
+  /// Smoothed loss / first losses, below which the net learns in spite of a drop.
+  private static let learnedProgress = 0.5
+  /// Decades by which the drop must have shrunk lately to count as recovering: zero-initialized
+  /// branches, LoRA and slow starts do so by themselves.
+  private static let recovery = 0.3
+
+  /// Averages of the drop over about 5 and 50 evaluations.
+  private var fastDrop = 0.0
+  private var slowDrop = 0.0
+  private var evaluations: UInt64 = 0
+  private var drop: Float = 0
+  private var slope: Float = 0
+  private var recent = Recent()
+  /// Places of the layers with a gradient, and room to sort; not stored.
+  private var places: [Int] = []
+  private var logs: [Float] = []
+  private var scratch: [Float] = []
+
+  init(_ anatomy: Anatomy) {}
+
+  mutating func arm() { evaluations = 0 }
+
+  mutating func observe(_ step: StepContext) -> [Finding]? {
+    guard !step.isSkipped, step.nonFiniteTensors.isEmpty,
+      step.anatomy.weightLayers.count >= Self.leastLayers
+    else { return nil }
+    collect(step.layerLogs)
+    guard logs.count >= Self.leastLayers else { return nil }
+    measure()
+    recent.append(step: step.number, Double(drop))
+    guard max(drop, Float(fastDrop)) >= Self.clearShare * Self.infoDrop else { return [] }
+    let met = severity(step)
+    guard let held = met ?? heldSeverity else { return [] }
+    return [Finding(scope: .layers(affected(step)), met: met, held: max(held, heldSeverity ?? held))]
+  }
+
+  private mutating func collect(_ layerLogs: [Float]) {
+    places.removeAll(keepingCapacity: true)
+    logs.removeAll(keepingCapacity: true)
+    for (place, log) in layerLogs.enumerated() where log.isFinite {
+      places.append(place)
+      logs.append(log)
+    }
+  }
+
+  private mutating func measure() {
+    let count = logs.count
+    let quarter = max(1, count / 4)
+    let last = median(count - quarter..<count)
+    drop = last - median(0..<quarter)
+    if count < Self.shallow {
+      // The drop that is left without the first layer must be half of the whole at least.
+      drop = min(drop, 2 * max(0, last - median(1..<1 + quarter)))
+    }
+    let middle = Float(count - 1) / 2
+    var (products, squares): (Float, Float) = (0, 0)
+    for index in 0..<count {
+      products += (Float(index) - middle) * logs[index]
+      squares += (Float(index) - middle) * (Float(index) - middle)
+    }
+    slope = squares > 0 ? products / squares : 0
+    evaluations &+= 1
+    let isFirst = evaluations == 1
+    fastDrop += (isFirst ? 1 : 0.2) * (Double(drop) - fastDrop)
+    slowDrop += (isFirst ? 1 : 0.02) * (Double(drop) - slowDrop)
+  }
+
+  /// The median of some of the logs.
+  private mutating func median(_ range: Range<Int>) -> Float {
+    guard range.count > 1 else { return logs[range.lowerBound] }
+    scratch.removeAll(keepingCapacity: true)
+    scratch.append(contentsOf: logs[range])
+    scratch.sort()
+    return scratch[scratch.count / 2]
+  }
+
+  private func severity(_ step: StepContext) -> Severity? {
+    if drop < Self.warningDrop {
+      // Smoothed, because a small net's drop swings by half a decade from batch to batch.
+      return fastDrop >= Double(Self.infoDrop) && slope >= Self.infoSlope ? .info : nil
+    }
+    if fastDrop < slowDrop - Self.recovery { return .info }
+    if drop >= Self.criticalDrop || isFirstLost(step) { return .critical }
+    let hasLearned = step.history.loss.progress.map { $0 < Self.learnedProgress } ?? false
+    return hasLearned ? .info : .warning
+  }
+
+  /// Whether the first layer's gradient is too small to change float32 weights.
+  private func isFirstLost(_ step: StepContext) -> Bool {
+    let anatomy = step.anatomy
+    return anatomy.weights.indices.filter { anatomy.slots[$0] == places[0] }.allSatisfy {
+      !(step.norms[anatomy.weights[$0]] >= Self.lostNorm)
+    }
+  }
+
+  /// The highest severity whose bound is still passed by ``clearShare``.
+  private var heldSeverity: Severity? {
+    if drop >= Self.clearShare * Self.criticalDrop { return .critical }
+    if drop >= Self.clearShare * Self.warningDrop { return .warning }
+    return fastDrop >= Double(Self.clearShare * Self.infoDrop) ? .info : nil
+  }
+
+  /// From the first layer as far as more layers than not are half of the drop below the last ones.
+  private func affected(_ step: StepContext) -> ClosedRange<UInt32> {
+    let quarter = max(1, logs.count / 4)
+    let top = logs[(logs.count - quarter)...].max() ?? 0
+    var (balance, end) = (0, 0)
+    for (index, log) in logs.enumerated() {
+      balance += log < top - drop / 2 ? 1 : -1
+      if balance < 0 { break }
+      if log < top - drop / 2 { end = index }
+    }
+    let layers = step.anatomy.weightLayers
+    return layers[places[0]]...layers[places[end]]
+  }
+
+  func diagnose(_ finding: Finding, at step: StepContext) -> Diagnosis {
+    guard case .layers(let range) = finding.scope, let top = places.last else {
+      return Diagnosis(
+        summary: "", cause: "", confidence: 0,
+        evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0), remedies: [])
+    }
+    let setting = Setting(step, layers: range)
+    let factor = power(10, -Double(slope))
+    let layers = step.anatomy.weightLayers
+    let isCertain = drop >= Self.criticalDrop
+    return Diagnosis(
+      summary: "gradients shrink by \(text(factor)) a layer from "
+        + "\(step.anatomy.name(ofLayer: layers[top])) to "
+        + "\(step.anatomy.name(ofLayer: range.lowerBound)), by 1e-\(text(Double(drop))) in all",
+      cause: cause(setting, factor: factor),
+      // 0.6 at one decade, 0.95 from four on.
+      confidence: isCertain ? 0.95 : (0.5 + 0.11 * Double(drop)).clamped(to: 0.5...0.95),
+      evidence: Evidence(
+        quantity: "decades between the signals of the last and of the first quarter of layers",
+        observed: Double(drop),
+        threshold: Double(
+          finding.met == .critical
+            ? Self.criticalDrop : finding.met == .info ? Self.infoDrop : Self.warningDrop),
+        firstStep: step.number, lastStep: step.number, recent: recent.points,
+        layers: step.anatomy.names(ofLayers: layers.filter(range.contains)),
+        facts: [
+          "factor_per_layer": text(factor), "activation": setting.activation,
+          "layers": "\(layers.count)",
+        ]),
+      remedies: setting.vanishingRemedies)
+  }
+
+  private func cause(_ setting: Setting, factor: Double) -> String {
+    if setting.isInitializedSmall {
+      return "the first weights were too small for the number of inputs, so each layer shrinks the signal"
+    }
+    if setting.isSaturating {
+      return factor <= 0.3
+        ? "\(setting.activation) multiplies each gradient by at most 0.25 where it is steepest"
+        : "\(setting.activation) saturates, where its slope is near 0"
+    }
+    if setting.isTransformer {
+      return "the residual path does not carry the gradient: blocks collapsed, or normalization after "
+        + "the sum"
+    }
+    return "each layer's Jacobian shrinks the gradient: initialization or missing normalization"
+  }
+
+  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
+    try coder.code(&fastDrop)
+    try coder.code(&slowDrop)
+    try coder.code(&evaluations)
+    try recent.code(&coder)
+  }
+}

@@ -1,0 +1,84 @@
+import Telemetry
+
+/// What is known of the layers that an alert speaks of, for choosing causes and remedies.
+struct Setting: Sendable {
+  /// Whether sigmoid or tanh follows most of them.
+  let isSaturating: Bool
+  /// Whether an activation of the ReLU family follows most of them.
+  let isRectified: Bool
+  /// Whether one of them is recurrent.
+  let isRecurrent: Bool
+  /// Whether the model has attention.
+  let isTransformer: Bool
+  /// Whether one of them is a convolution.
+  let isConvolutional: Bool
+  /// Whether normalization is known to be missing, or known to be there; `nil` if unknown.
+  let isNormalized: Bool?
+  /// Whether skip connections are known to be missing, or known to be there; `nil` if unknown.
+  let isResidual: Bool?
+  /// The number of weight layers of the model.
+  let depth: Int
+  /// The mean square of the first weights divided by the recommended one, the geometric mean over
+  /// the layers; `nil` if parameter norms or fan-ins are unknown.
+  let initialScale: Double?
+  /// The activation that follows most of them; empty if unknown.
+  let activation: String
+
+  /// Looks at the layers in `range`; all of them if `nil`.
+  init(_ step: StepContext, layers range: ClosedRange<UInt32>? = nil) {
+    let anatomy = step.anatomy
+    let model = anatomy.model
+    let weights = anatomy.weights.filter { tensor in
+      range?.contains(model.tensors[tensor].layer) ?? true
+    }
+    let slots = Set(weights.map { Int(model.tensors[$0].layer) })
+    let layers = slots.sorted().map { model.layers[$0] }
+    let names = layers.map { $0.activation.lowercased() }.filter { !$0.isEmpty && $0 != "none" }
+    let counts = Dictionary(grouping: names) { $0 }.mapValues(\.count)
+    // Ties break by name, so that a replay says the same.
+    let activation = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? ""
+    self.activation = activation
+    isSaturating = ["sigmoid", "tanh", "softsign"].contains { activation.contains($0) }
+    isRectified = ["relu", "gelu", "silu", "swish", "elu"].contains { activation.contains($0) }
+    isRecurrent = weights.contains { model.tensors[$0].role == .recurrent }
+    isTransformer = model.layers.contains { layer in
+      let text = layer.moduleType.lowercased() + " " + layer.name.lowercased()
+      return text.contains("attention") || text.contains("attn") || text.contains("transformer")
+    }
+    isConvolutional = layers.contains { $0.moduleType.lowercased().contains("conv") }
+    let hasNormRole = model.tensors.contains { $0.role == .norm }
+    let normalizations = layers.map(\.normalization).filter { !$0.isEmpty }
+    if hasNormRole || normalizations.contains(where: { $0 != "none" }) {
+      isNormalized = true
+    } else {
+      isNormalized = normalizations.count == layers.count && !layers.isEmpty ? false : nil
+    }
+    let residuals = layers.compactMap(\.isResidual)
+    isResidual = residuals.contains(true) ? true : residuals.isEmpty ? nil : false
+    depth = anatomy.weightLayers.count
+    initialScale = Self.initialScale(of: weights, step, isRectified: isRectified)
+  }
+
+  /// He's mean square for rectifiers is 2/fan-in (arXiv 1502.01852), LeCun's for the others 1/fan-in.
+  private static func initialScale(
+    of weights: [Int], _ step: StepContext, isRectified: Bool
+  ) -> Double? {
+    var sum = 0.0
+    var count = 0.0
+    for tensor in weights {
+      let norm = Double(step.history.initialParameterNorms[tensor])
+      guard norm > 0, let fanIn = step.anatomy.fanIn(ofTensor: tensor) else { continue }
+      let elements = Double(step.anatomy.model.tensors[tensor].elementCount)
+      sum += naturalLog(norm * norm / elements * fanIn / (isRectified ? 2 : 1))
+      count += 1
+    }
+    return count > 0 ? exponential(sum / count) : nil
+  }
+
+  /// Whether the first weights were far too large: past 16 times the recommended mean square.
+  var isInitializedLarge: Bool { initialScale.map { $0 > 16 } ?? false }
+  /// Whether the first weights were far too small: below 1/16 of the recommended mean square.
+  var isInitializedSmall: Bool { initialScale.map { $0 < 1 / 16 } ?? false }
+  /// The recommended scheme for this activation.
+  var scheme: String { isSaturating ? "Xavier (Glorot)" : "Kaiming (He)" }
+}

@@ -1,0 +1,37 @@
+import GRPCCore
+import GRPCProtobuf
+
+extension DeliveryProblem {
+  /// Sorts an error of a call by what a client can do about it.
+  init(_ error: any Error) {
+    switch error {
+    case let problem as DeliveryProblem: self = problem
+    case let error as RPCError: self.init(error)
+    case let error as RuntimeError: self = .permanent(.transportEnded("\(error)"))
+    default: self = .transient("\(error)")
+    }
+  }
+
+  private init(_ error: RPCError) {
+    // Details that can't be read say no more than the code does.
+    let details = (try? error.unpackGoogleRPCStatus())?.details ?? []
+    switch error.code {
+    case .invalidArgument, .failedPrecondition, .unauthenticated, .permissionDenied, .unimplemented,
+      .outOfRange, .alreadyExists:
+      self = .permanent(
+        .rejected(
+          code: "\(error.code)",
+          reason: details.lazy.compactMap(\.errorInfo?.reason).first ?? "",
+          message: error.message
+        )
+      )
+    case .aborted: self = .permanent(.superseded)
+    case .notFound: self = .unknownRun(error.message)
+    default:
+      self = .transient(
+        error.message.isEmpty ? "\(error.code)" : error.message,
+        retryAfter: details.lazy.compactMap(\.retryInfo?.delay).first ?? .zero
+      )
+    }
+  }
+}

@@ -1,0 +1,53 @@
+package import Telemetry
+
+/// A report that waits for its ack.
+///
+/// A class, so that the queue moves a pointer and not the 30 columns of a report.
+package final class PendingReport: Sendable {
+  /// The report; its sequence number counts for nothing.
+  package let report: StepReport
+  /// About how much memory it holds.
+  package let bytes: Int
+
+  /// Takes a report from the training loop.
+  package init(_ report: consuming StepReport) {
+    bytes = report.approximateBytes
+    self.report = report
+  }
+}
+
+extension StepReport {
+  /// About how much memory this report holds; never less than what it takes on the wire.
+  var approximateBytes: Int {
+    var bytes = 640 + 48 * scalars.losses.count
+    bytes += gradients.approximateBytes
+    bytes += 5 * parameters.tensorIDs.count
+    bytes += 4 * (parameters.norm.count + parameters.updateNorm.count)
+    if let column = histograms {
+      bytes += 5 * column.tensorIDs.count + 8 * column.counts.count + 30 * column.zeroCount.count
+    }
+    if let column = explicitHistograms {
+      bytes += 5 * column.tensorIDs.count + 8 * (column.counts.count + column.bounds.count)
+    }
+    bytes += activations.approximateBytes
+    for profile in timeStepNorms { bytes += 32 + 9 * profile.norms.count }
+    return bytes
+  }
+}
+
+extension GradientColumns {
+  fileprivate var approximateBytes: Int {
+    var floats = norm.count + mean.count + meanAbs.count
+    floats += std.count + min.count + max.count
+    var counts = zeroCount.count + nanCount.count
+    counts += positiveInfinityCount.count + negativeInfinityCount.count
+    return 5 * tensorIDs.count + 4 * floats + 8 * counts
+  }
+}
+
+extension ActivationColumns {
+  fileprivate var approximateBytes: Int {
+    let floats = mean.count + std.count + zeroFraction.count
+    return 5 * layerIDs.count + 4 * (floats + saturatedFraction.count + deadUnitFraction.count)
+  }
+}

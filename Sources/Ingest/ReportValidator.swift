@@ -1,0 +1,227 @@
+import Telemetry
+
+/// Holds reports against the model that their run registered.
+struct ReportValidator: Sendable {
+  private let model: Model
+
+  init(model: Model) { self.model = model }
+
+  /// Checks that every column fits the model.
+  ///
+  /// - Throws: ``TelemetryError`` naming the column, the expected and the found.
+  func check(_ report: StepReport) throws(TelemetryError) {
+    try check(report.gradients)
+    try check(report.parameters)
+    try check(report.activations)
+    if let column = report.histograms { try check(column, beside: report.gradients) }
+    if let column = report.explicitHistograms { try check(column, beside: report.gradients) }
+    for profile in report.timeStepNorms where Int(profile.layer) >= model.layers.count {
+      throw .unknownIndex(
+        column: "time_step_norms.layer_id",
+        index: Int(profile.layer),
+        count: model.layers.count
+      )
+    }
+  }
+
+  private func check(_ columns: GradientColumns) throws(TelemetryError) {
+    let count = try subjects(
+      columns.tensorIDs,
+      of: model.tensors.count,
+      column: "gradients.tensor_ids"
+    )
+    try checkLength("gradients.norm", columns.norm.count, count)
+    try checkLength("gradients.mean", columns.mean.count, count)
+    try checkLength("gradients.mean_abs", columns.meanAbs.count, count)
+    try checkLength("gradients.std", columns.std.count, count)
+    try checkLength("gradients.min", columns.min.count, count)
+    try checkLength("gradients.max", columns.max.count, count)
+    try checkLength("gradients.zero_count", columns.zeroCount.count, count)
+    try checkLength("gradients.nan_count", columns.nanCount.count, count)
+    try checkLength(
+      "gradients.positive_infinity_count",
+      columns.positiveInfinityCount.count,
+      count
+    )
+    try checkLength(
+      "gradients.negative_infinity_count",
+      columns.negativeInfinityCount.count,
+      count
+    )
+  }
+
+  private func check(_ columns: ParameterColumns) throws(TelemetryError) {
+    let count = try subjects(
+      columns.tensorIDs,
+      of: model.tensors.count,
+      column: "parameters.tensor_ids"
+    )
+    try checkLength("parameters.norm", columns.norm.count, count)
+    try checkLength("parameters.update_norm", columns.updateNorm.count, count)
+  }
+
+  private func check(_ columns: ActivationColumns) throws(TelemetryError) {
+    let count = try subjects(
+      columns.layerIDs,
+      of: model.layers.count,
+      column: "activations.layer_ids"
+    )
+    try checkLength("activations.mean", columns.mean.count, count)
+    try checkLength("activations.std", columns.std.count, count)
+    try checkLength("activations.zero_fraction", columns.zeroFraction.count, count)
+    try checkLength("activations.saturated_fraction", columns.saturatedFraction.count, count)
+    try checkLength("activations.dead_unit_fraction", columns.deadUnitFraction.count, count)
+  }
+
+  private func check(
+    _ column: ExponentialHistogramColumn,
+    beside gradients: GradientColumns
+  ) throws(TelemetryError) {
+    let count = try subjects(
+      column.tensorIDs,
+      of: model.tensors.count,
+      column: "histograms.tensor_ids"
+    )
+    guard column.zeroCount.count == count else {
+      throw .columnLength(
+        column: "histograms.zero_count",
+        expected: count,
+        found: column.zeroCount.count
+      )
+    }
+    var nonFinite = NonFiniteCounts(gradients)
+    var start = 0
+    for index in 0..<count {
+      let end = start + Int(column.positiveLength[index]) + Int(column.negativeLength[index])
+      let tensor = column.tensorIDs.isEmpty ? index : Int(column.tensorIDs[index])
+      try checkTotal(
+        of: tensor,
+        counts: column.counts[start..<end],
+        plus: column.zeroCount[index],
+        nonFinite: nonFinite.of(tensor)
+      )
+      start = end
+    }
+  }
+
+  private func check(
+    _ column: ExplicitHistogramColumn,
+    beside gradients: GradientColumns
+  ) throws(TelemetryError) {
+    let count = try subjects(
+      column.tensorIDs,
+      of: model.tensors.count,
+      column: "explicit_histograms.tensor_ids"
+    )
+    let width = column.bounds.count + 1
+    guard column.counts.count == count * width else {
+      throw .columnLength(
+        column: "explicit_histograms.counts",
+        expected: count * width,
+        found: column.counts.count
+      )
+    }
+    var nonFinite = NonFiniteCounts(gradients)
+    for index in 0..<count {
+      let tensor = column.tensorIDs.isEmpty ? index : Int(column.tensorIDs[index])
+      try checkTotal(
+        of: tensor,
+        counts: column.counts[index * width..<(index + 1) * width],
+        plus: 0,
+        nonFinite: nonFinite.of(tensor)
+      )
+    }
+  }
+
+  /// Checks that a histogram's counts and the non-finite ones add up to the tensor's elements.
+  private func checkTotal(
+    of tensor: Int,
+    counts: ArraySlice<UInt64>,
+    plus zeroCount: UInt64,
+    nonFinite: UInt64
+  ) throws(TelemetryError) {
+    var total = zeroCount
+    var overflow = false
+    for count in counts {
+      let (sum, carry) = total.addingReportingOverflow(count)
+      total = sum
+      overflow = overflow || carry
+    }
+    let (sum, carry) = total.addingReportingOverflow(nonFinite)
+    let expected = model.tensors[tensor].elementCount
+    guard !overflow, !carry, sum == expected else {
+      throw .histogramTotal(
+        tensor: model.tensors[tensor].name,
+        expected: expected,
+        found: overflow || carry ? .max : sum
+      )
+    }
+  }
+
+  /// The number of values that a group's columns must have.
+  private func subjects(
+    _ ids: [UInt32],
+    of count: Int,
+    column: String
+  ) throws(TelemetryError) -> Int {
+    guard !ids.isEmpty else { return count }
+    guard ids.count <= count else {
+      throw .columnLength(column: column, expected: count, found: ids.count)
+    }
+    // Ids that ascend, as almost all clients send them, can't repeat; only others need a set.
+    var ascends = true
+    var previous: UInt32?
+    for id in ids {
+      guard Int(id) < count else {
+        throw .unknownIndex(column: column, index: Int(id), count: count)
+      }
+      if let previous, id <= previous { ascends = false }
+      previous = id
+    }
+    guard ascends || Set(ids).count == ids.count else {
+      throw .outOfRange(field: column, expected: "each id once", found: "a repeated one")
+    }
+    return ids.count
+  }
+
+  private func checkLength(
+    _ column: StaticString,
+    _ found: Int,
+    _ expected: Int
+  ) throws(TelemetryError) {
+    guard found == expected || found == 0 else {
+      throw .columnLength(column: "\(column)", expected: expected, found: found)
+    }
+  }
+}
+
+/// The number of a tensor's NaN and infinite elements, as its gradient columns say.
+private struct NonFiniteCounts {
+  private let columns: GradientColumns
+  private lazy var rows: [UInt32: Int] = Dictionary(
+    zip(columns.tensorIDs, columns.tensorIDs.indices),
+    uniquingKeysWith: { first, _ in first }
+  )
+  private let isMeasured: Bool
+
+  init(_ columns: GradientColumns) {
+    self.columns = columns
+    isMeasured =
+      !(columns.nanCount.isEmpty && columns.positiveInfinityCount.isEmpty
+      && columns.negativeInfinityCount.isEmpty)
+  }
+
+  /// The sum, capped at `UInt64.max`; 0 if it was not measured.
+  mutating func of(_ tensor: Int) -> UInt64 {
+    guard isMeasured else { return 0 }
+    guard let row = columns.tensorIDs.isEmpty ? tensor : rows[UInt32(tensor)] else { return 0 }
+    var sum: UInt64 = 0
+    for column in [
+      columns.nanCount, columns.positiveInfinityCount, columns.negativeInfinityCount,
+    ] where !column.isEmpty {
+      let (next, overflow) = sum.addingReportingOverflow(column[row])
+      sum = overflow ? .max : next
+    }
+    return sum
+  }
+}

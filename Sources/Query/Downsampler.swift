@@ -1,0 +1,71 @@
+/// Reduces a series to at most so many points without losing a spike or a NaN.
+///
+/// The range of steps is cut into equal parts; each part that has measurements gives one point with their
+/// minimum, maximum, mean, last value and the number of non-finite ones. Memory follows the number of
+/// points, not the series' length.
+public struct Downsampler: Sendable {
+  private let first: UInt64
+  private let width: UInt64
+  private var points = SeriesPoints()
+  private var part: UInt64?
+  private var sum = 0.0
+  private var finite: UInt64 = 0
+
+  /// Makes a downsampler for the steps of a range.
+  ///
+  /// - Parameters:
+  ///   - steps: The range, both ends included.
+  ///   - maximumPoints: The most points to give, at least 1.
+  public init(steps: ClosedRange<UInt64>, maximumPoints: Int) {
+    first = steps.lowerBound
+    // The number of steps may be 2^64, which has no UInt64; its last index always has.
+    width = (steps.upperBound - steps.lowerBound) / UInt64(Swift.max(maximumPoints, 1)) + 1
+  }
+
+  /// Takes the next measurement; steps ascend and are in the range.
+  public mutating func add(step: UInt64, value: Double) {
+    let part = (step - first) / width
+    if part != self.part {
+      closePoint()
+      self.part = part
+      points.steps.append(step)
+      points.lastSteps.append(step)
+      points.min.append(.nan)
+      points.max.append(.nan)
+      points.mean.append(.nan)
+      points.last.append(value)
+      points.count.append(0)
+      points.nonFiniteCount.append(0)
+    }
+    let index = points.steps.count - 1
+    points.lastSteps[index] = step
+    points.last[index] = value
+    points.count[index] += 1
+    guard value.isFinite else {
+      points.nonFiniteCount[index] += 1
+      return
+    }
+    // `minimum` and `maximum` give the other operand for NaN, which is how a point begins.
+    points.min[index] = .minimum(points.min[index], value)
+    points.max[index] = .maximum(points.max[index], value)
+    sum += value
+    finite += 1
+  }
+
+  /// The points so far; the downsampler is spent.
+  public consuming func finish() -> SeriesPoints {
+    closePoint()
+    return points
+  }
+
+  private mutating func closePoint() {
+    guard let index = points.mean.indices.last else { return }
+    if finite > 0 {
+      // A sum of finite values may overflow; the mean of what lies between two bounds lies there too.
+      let mean = sum / Double(finite)
+      points.mean[index] = Swift.min(Swift.max(mean, points.min[index]), points.max[index])
+    }
+    sum = 0
+    finite = 0
+  }
+}

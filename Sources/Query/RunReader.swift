@@ -1,0 +1,188 @@
+public import RunStore
+public import Telemetry
+
+/// Answers questions about one run: selects, downsamples and merges what the store has.
+///
+/// Blocks the calling thread, as the store does. Memory follows the answer: a page of a series at full
+/// resolution, or the points asked for.
+public struct RunReader: Sendable {
+  /// The run.
+  public let run: RunRecord
+  /// Its model.
+  public let model: Model
+  /// The producer whose reports are read.
+  public let producer: ProducerID
+
+  private let store: any RunStore
+
+  /// Opens a run.
+  ///
+  /// - Parameters:
+  ///   - run: The run.
+  ///   - producer: The producer; `nil`: the one with the lowest rank, then the first by identifier.
+  ///   - store: Where the run lives.
+  /// - Throws: ``QueryError`` if the run or the producer is unknown.
+  public init(
+    run: RunID,
+    producer: ProducerID? = nil,
+    store: any RunStore
+  ) throws(QueryError) {
+    self.store = store
+    do throws(RunStoreError) {
+      guard let record = try store.run(run), let model = try store.model(of: run) else {
+        throw RunStoreError.unknownRun(run)
+      }
+      self.run = record
+      self.model = model
+      if let producer, !record.producers.contains(where: { $0.producer.id == producer }) {
+        throw RunStoreError.unknownProducer(run, producer)
+      }
+    } catch {
+      throw .store(error)
+    }
+    let lead = self.run.producers.map(\.producer)
+      .min { ($0.rank ?? .max, $0.id) < ($1.rank ?? .max, $1.id) }
+    guard let chosen = producer ?? lead?.id else { throw .noProducer(run) }
+    self.producer = chosen
+  }
+
+  /// The steps of a request, cut to those that this producer has; `nil` if it has none of them.
+  public func steps(within request: ClosedRange<UInt64>) -> ClosedRange<UInt64>? {
+    let last = run.producers.first { $0.producer.id == producer }?.lastStep
+    guard let last, request.lowerBound <= last else { return nil }
+    return request.lowerBound...Swift.min(request.upperBound, last)
+  }
+
+  /// One metric of one tensor or layer, at most `maximumPoints` points.
+  public func series(
+    _ metric: Metric,
+    of index: UInt32,
+    steps: ClosedRange<UInt64>,
+    maximumPoints: Int
+  ) throws(QueryError) -> SeriesPoints {
+    var downsampler = Downsampler(steps: steps, maximumPoints: maximumPoints)
+    try read(metric, of: index, steps: steps) { slice in
+      for (step, value) in zip(slice.steps, slice.values) {
+        downsampler.add(step: step, value: value)
+      }
+      return true
+    }
+    return downsampler.finish()
+  }
+
+  /// One metric of one tensor or layer, every measurement from the range's start up to about `size`.
+  ///
+  /// The next page begins after the last step of this one; an empty page is the end.
+  public func page(
+    _ metric: Metric,
+    of index: UInt32,
+    steps: ClosedRange<UInt64>,
+    size: Int
+  ) throws(QueryError) -> SeriesSlice {
+    var page = SeriesSlice()
+    try read(metric, of: index, steps: steps) { slice in
+      page.steps += slice.steps
+      page.values += slice.values
+      return page.steps.count < size
+    }
+    return page
+  }
+
+  /// Values of the step as a whole, by name.
+  ///
+  /// - Parameters:
+  ///   - steps: The steps.
+  ///   - maximumPoints: The most points a series; `nil`: every measurement, a page at a time.
+  ///   - pageSize: The most steps of a page, if every measurement is wanted.
+  ///   - values: The named values of a step, none if it was not measured.
+  /// - Returns: The series by name, in the order in which they first appear, and the step at which the
+  ///   next page begins; `nil` if there is no more.
+  public func scalars(
+    steps: ClosedRange<UInt64>,
+    maximumPoints: Int?,
+    pageSize: Int,
+    values: (StepScalars) -> [(name: String, value: Double)]
+  ) throws(QueryError) -> (series: [(name: String, points: SeriesPoints)], next: UInt64?) {
+    var order: [String] = []
+    var series: [String: Downsampler] = [:]
+    var read = 0
+    var next: UInt64?
+    do throws(RunStoreError) {
+      try store.readScalars(of: run.run, producer: producer, steps: steps) { scalars in
+        if maximumPoints == nil, read == pageSize {
+          next = scalars.step
+          return false
+        }
+        read += 1
+        for (name, value) in values(scalars) {
+          if series[name] == nil {
+            order.append(name)
+            series[name] = Downsampler(steps: steps, maximumPoints: maximumPoints ?? .max)
+          }
+          series[name]?.add(step: scalars.step, value: value)
+        }
+        return true
+      }
+    } catch {
+      throw .store(error)
+    }
+    return (order.compactMap { name in series[name].map { (name, $0.finish()) } }, next)
+  }
+
+  /// The histograms of one tensor, merged into at most `maximumPoints` ranges; `nil`: every one.
+  ///
+  /// - Parameter body: Called once a point, in step order; returns whether to go on.
+  public func histograms(
+    of tensor: UInt32,
+    steps: ClosedRange<UInt64>,
+    maximumPoints: Int?,
+    _ body: (HistogramPoint) -> Bool
+  ) throws(QueryError) {
+    let width = maximumPoints.map {
+      (steps.upperBound - steps.lowerBound) / UInt64(Swift.max($0, 1)) + 1
+    }
+    var open: HistogramPoint?
+    var goesOn = true
+    do throws(RunStoreError) {
+      try store.readHistograms(of: run.run, producer: producer, tensor: tensor, steps: steps) {
+        step,
+        histogram in
+        if let width, var point = open,
+          (point.firstStep - steps.lowerBound) / width == (step - steps.lowerBound) / width,
+          point.merge(step: step, histogram)
+        {
+          open = point
+          return true
+        }
+        if let point = open { goesOn = body(point) }
+        open = HistogramPoint(step: step, histogram: histogram)
+        return goesOn
+      }
+    } catch {
+      throw .store(error)
+    }
+    if goesOn, let point = open { _ = body(point) }
+  }
+
+  private func read(
+    _ metric: Metric,
+    of index: UInt32,
+    steps: ClosedRange<UInt64>,
+    _ body: (SeriesSlice) -> Bool
+  ) throws(QueryError) {
+    do throws(RunStoreError) {
+      try store.readSeries(
+        SeriesSelection(
+          run: run.run,
+          producer: producer,
+          metric: metric,
+          index: index,
+          steps: steps
+        ),
+        body
+      )
+    } catch {
+      throw .store(error)
+    }
+  }
+}

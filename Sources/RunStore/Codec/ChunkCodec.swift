@@ -1,0 +1,166 @@
+package import Telemetry
+
+/// The bytes of up to 256 consecutive points of one tensor or layer: a chunk.
+///
+/// Columns that were never measured are absent, one that never changes holds one value, and one with
+/// holes says which rows it has. Each has its own checksum, so that a timeline reads, and sums, one
+/// column of a chunk only. `Format.md` draws it.
+package enum ChunkCodec {
+  /// One column: for the rows in `rows`, in order, a value's bits.
+  package struct Column: Equatable {
+    /// The metric.
+    package var metric: Metric
+    /// The rows that have a value.
+    package var rows: RowSet
+    /// A bit pattern for each of them: a Float's in the low half, or a count.
+    package var bits: [UInt64]
+
+    /// Makes a column.
+    package init(metric: Metric, rows: RowSet, bits: [UInt64]) {
+      self.metric = metric
+      self.rows = rows
+      self.bits = bits
+    }
+  }
+
+  /// How the values of a column are laid out, as bits that can be combined.
+  private enum Layout {
+    static let sparse: UInt8 = 1
+    static let constant: UInt8 = 2
+  }
+
+  private static let entrySize = 10
+
+  /// Appends a chunk.
+  ///
+  /// - Precondition: 1 to 256 rows; every column has as many values as rows, and at least one.
+  package static func write(_ columns: [Column], rows: Int, to writer: inout ByteWriter) {
+    precondition(rows >= 1 && rows <= RowSet.maximumRows && columns.count < 256, "chunk too large")
+    let start = writer.count
+    writer.append(BlobFrame.version)
+    writer.append(BlobFrame.rawCodec)
+    writer.append(UInt16(rows))
+    writer.append(UInt8(columns.count))
+    let directory = writer.count
+    for column in columns {
+      writer.append(column.metric.rawValue)
+      writer.append(layout(of: column, rows: rows))
+      writer.append(UInt32(0))
+      writer.append(UInt32(0))
+    }
+    let headerEnd = writer.count
+    writer.append(UInt32(0))
+    for (index, column) in columns.enumerated() {
+      let payload = writer.count
+      let layout = layout(of: column, rows: rows)
+      if layout & Layout.sparse != 0 { column.rows.write(rows: rows, to: &writer) }
+      let values = layout & Layout.constant != 0 ? column.bits.prefix(1) : column.bits[...]
+      if column.metric.isCount {
+        for value in values { writer.append(value) }
+      } else {
+        for value in values { writer.append(UInt32(truncatingIfNeeded: value)) }
+      }
+      let entry = directory + index * entrySize
+      writer.replace(at: entry + 2, with: UInt32(writer.count - payload))
+      writer.replace(
+        at: entry + 6,
+        with: Checksum.of(UnsafeRawBufferPointer(rebasing: writer.bytes[payload...])))
+    }
+    writer.replace(
+      at: headerEnd,
+      with: Checksum.of(UnsafeRawBufferPointer(rebasing: writer.bytes[start..<headerEnd])))
+  }
+
+  /// Reads one column of a chunk, and checks no other.
+  ///
+  /// - Parameter rows: The number of rows that the chunk must have.
+  /// - Returns: The column; `nil` if the metric was not measured in any row.
+  /// - Throws: ``CodecError`` for any bytes that ``write(_:rows:to:)`` doesn't write.
+  package static func read(
+    _ metric: Metric, rows: Int, from bytes: UnsafeRawBufferPointer
+  ) throws(CodecError) -> Column? {
+    for entry in try readDirectory(rows: rows, of: bytes) where entry.metric == metric {
+      return try readColumn(entry, rows: rows, of: bytes)
+    }
+    return nil
+  }
+
+  /// Reads all columns of a chunk.
+  ///
+  /// - Throws: As ``read(_:rows:from:)``.
+  package static func readAll(
+    rows: Int, from bytes: UnsafeRawBufferPointer
+  ) throws(CodecError) -> [Column] {
+    var columns: [Column] = []
+    for entry in try readDirectory(rows: rows, of: bytes) {
+      columns.append(try readColumn(entry, rows: rows, of: bytes))
+    }
+    return columns
+  }
+
+  private struct Entry {
+    var metric: Metric
+    var layout: UInt8
+    var range: Range<Int>
+    var checksum: UInt32
+  }
+
+  private static func layout(of column: Column, rows: Int) -> UInt8 {
+    precondition(!column.bits.isEmpty && column.bits.count == column.rows.count, "ragged column")
+    let isConstant = column.bits.allSatisfy { $0 == column.bits[0] }
+    return (column.bits.count == rows ? 0 : Layout.sparse) | (isConstant ? Layout.constant : 0)
+  }
+
+  private static func readDirectory(
+    rows: Int, of bytes: UnsafeRawBufferPointer
+  ) throws(CodecError) -> [Entry] {
+    var reader = ByteReader(bytes)
+    try BlobFrame.readHeader(&reader)
+    let found = Int(try reader.read(UInt16.self))
+    let count = Int(try reader.read(UInt8.self))
+    let start = try reader.take(count * entrySize)
+    try BlobFrame.check(bytes, 0..<reader.position, against: try reader.read())
+    guard found == rows, rows >= 1, rows <= RowSet.maximumRows else {
+      throw .unexpected("rows", expected: "\(rows)", found: "\(found)")
+    }
+    var directory = ByteReader(bytes, from: start)
+    var entries: [Entry] = []
+    entries.reserveCapacity(count)
+    for _ in 0..<count {
+      let metric = try directory.readCase(of: Metric.self)
+      let layout = try directory.read(UInt8.self)
+      guard layout <= Layout.sparse | Layout.constant else {
+        throw .unexpected("\(metric)", expected: "layout 0 to 3", found: "\(layout)")
+      }
+      let size = try directory.readCount()
+      let checksum = try directory.read(UInt32.self)
+      let first = try reader.take(size)
+      entries.append(
+        Entry(
+          metric: metric, layout: layout, range: first..<reader.position, checksum: checksum))
+    }
+    try reader.finish()
+    return entries
+  }
+
+  private static func readColumn(
+    _ entry: Entry, rows: Int, of bytes: UnsafeRawBufferPointer
+  ) throws(CodecError) -> Column {
+    try BlobFrame.check(bytes, entry.range, against: entry.checksum)
+    var reader = ByteReader(bytes, from: entry.range.lowerBound, to: entry.range.upperBound)
+    let present =
+      entry.layout & Layout.sparse != 0
+      ? try RowSet.read(rows: rows, from: &reader) : RowSet(first: rows)
+    let count = present.count
+    let stored = entry.layout & Layout.constant != 0 ? Swift.min(count, 1) : count
+    var bits: [UInt64]
+    if entry.metric.isCount {
+      bits = try reader.readElements(stored)
+    } else {
+      bits = try reader.readElements(stored, of: UInt32.self).map { UInt64($0) }
+    }
+    try reader.finish()
+    if let first = bits.first, stored < count { bits = [UInt64](repeating: first, count: count) }
+    return Column(metric: entry.metric, rows: present, bits: bits)
+  }
+}

@@ -1,0 +1,200 @@
+import GRDB
+import Telemetry
+
+/// One transaction that applies a group of changes.
+///
+/// What it learns of a producer it keeps until ``finish()``, so that a group of many reports of one
+/// producer reads and writes the producer's row, and its snapshot, once.
+struct CommitGroup: ~Copyable {
+  /// A producer's row, and what the group changes of it.
+  struct ProducerState {
+    let key: Int64
+    var lastSequence: UInt64
+    var lastStep: UInt64?
+    var lastReceivedAt: Double?
+    /// The last sequence number that the newest snapshot covers.
+    var coveredSequence: UInt64
+    /// The number of its reports in the log, and of those that the snapshot covers.
+    var logRows: Int64
+    var coveredRows: Int64
+    /// The snapshot to write; `nil` if the group has none.
+    var snapshot: [UInt8]?
+  }
+
+  /// Which producer a change speaks of.
+  struct ProducerName: Hashable {
+    let run: RunID
+    let producer: ProducerID
+  }
+
+  /// The cursors of the transitions, in order.
+  private(set) var cursors: [AlertCursor] = []
+
+  let db: Database
+  private var producers: [ProducerName: ProducerState] = [:]
+  private var runs: [RunID: (key: Int64, project: String)] = [:]
+  private var body = ByteWriter(capacity: 1 << 16)
+  private var histograms = ByteWriter(capacity: 1 << 16)
+
+  /// Starts a group in a transaction that has begun.
+  init(_ db: Database) { self.db = db }
+
+  /// Applies one change.
+  mutating func apply(_ change: RunChange) throws {
+    switch change {
+    case .report(let report): try apply(report)
+    case .refusal(let run, let producer, let sequence):
+      let name = ProducerName(run: run, producer: producer)
+      var state = try state(of: name)
+      try Self.advance(&state, of: name, to: sequence)
+      producers[name] = state
+    case .finish(let run, let status, let reason, let time):
+      let key = try self.run(run).key
+      try db.run(
+        "UPDATE runs SET status = ?, status_reason = ?, finished_at = ? WHERE key = ?",
+        .integer(Int64(status.rawValue)), .text(reason), .real(time.seconds), .integer(key))
+    case .snapshot(let run, let producer, let snapshot):
+      let name = ProducerName(run: run, producer: producer)
+      var state = try state(of: name)
+      Self.cover(&state, with: snapshot)
+      producers[name] = state
+    case .transitions(let transitions):
+      for transition in transitions { try store(transition) }
+    }
+  }
+
+  /// Writes what was kept of the producers.
+  mutating func finish() throws {
+    for state in producers.values {
+      try db.run(
+        """
+        UPDATE producers SET last_sequence = ?, last_step = ?, last_received_at = ?,
+          covered_sequence = ?, log_rows = ?, covered_rows = ?
+        WHERE key = ?
+        """,
+        .number(state.lastSequence), .number(state.lastStep), .real(state.lastReceivedAt),
+        .number(state.coveredSequence), .integer(state.logRows), .integer(state.coveredRows),
+        .integer(state.key))
+      guard let snapshot = state.snapshot else { continue }
+      body.removeAll()
+      SnapshotCodec.write(snapshot, to: &body)
+      try db.run(
+        "INSERT OR REPLACE INTO snapshots(producer, sequence, state) VALUES (?, ?, ?)",
+        .integer(state.key), .number(state.coveredSequence), .blob(body.bytes))
+    }
+  }
+
+  private mutating func apply(_ change: RunChange.AcceptedReport) throws {
+    let report = change.report
+    let name = ProducerName(run: change.run, producer: change.producer)
+    var state = try state(of: name)
+    try Self.advance(&state, of: name, to: report.sequence)
+    // Points ascend by step whatever the caller says: every reader builds on it.
+    let rewinds = change.rewinds || state.lastStep.map { report.step <= $0 } ?? false
+    if rewinds { try drop(from: report.step, of: name, &state) }
+    try append(report, change, rewinds: rewinds, to: state.key)
+    state.lastStep = report.step
+    state.lastReceivedAt = change.receivedAt.seconds
+    state.logRows += 1
+    if let snapshot = change.snapshot { Self.cover(&state, with: snapshot) }
+    producers[name] = state
+    for transition in change.transitions { try store(transition) }
+  }
+
+  private mutating func append(
+    _ report: StepReport, _ change: RunChange.AcceptedReport, rewinds: Bool, to producer: Int64
+  ) throws {
+    body.removeAll()
+    histograms.removeAll()
+    do {
+      try LogRowCodec.writeBody(of: report, to: &body)
+      if LogRowCodec.hasHistograms(report) {
+        try LogRowCodec.writeHistograms(of: report, to: &histograms)
+      }
+    } catch {
+      let place = Place(
+        run: change.run, producer: change.producer, "report \(report.sequence)")
+      throw RunStoreError.damaged(place: "\(place)", detail: error.detail)
+    }
+    try db.run(
+      """
+      INSERT INTO log(producer, sequence, step, received_at, rewinds, body, histograms)
+      VALUES (?, ?, ?, ?, ?, ?, ?)
+      """,
+      .integer(producer), .number(report.sequence), .number(report.step),
+      .real(change.receivedAt.seconds), .integer(rewinds ? 1 : 0), .blob(body.bytes),
+      histograms.count == 0 ? .null : .blob(histograms.bytes))
+  }
+
+  private mutating func store(_ transition: AlertTransition) throws {
+    let alert = transition.alert
+    let run = try self.run(alert.run)
+    body.removeAll()
+    AlertCodec.write(alert, to: &body)
+    let key = try db.firstRow(
+      """
+      INSERT INTO alerts(id, run, project, producer, rule, severity, state, first_step, body)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT(id) DO UPDATE SET severity = excluded.severity, state = excluded.state,
+        body = excluded.body
+      RETURNING key
+      """,
+      .text(alert.id.rawValue), .integer(run.key), .text(run.project),
+      .text(alert.producer.rawValue), .text(alert.rule.rawValue),
+      .integer(Int64(alert.severity.rawValue)), .integer(Int64(alert.state.rawValue)),
+      .number(alert.firstStep), .blob(body.bytes)
+    ) { $0.integer(0) }
+    body.removeAll()
+    AlertCodec.write(transition, to: &body)
+    try db.run(
+      "INSERT INTO alert_transitions(alert, run, body) VALUES (?, ?, ?)", .integer(key ?? 0),
+      .integer(run.key), .blob(body.bytes))
+    cursors.append(AlertCursor(db.lastInsertedRowID))
+  }
+
+  private mutating func run(_ run: RunID) throws -> (key: Int64, project: String) {
+    if let known = runs[run] { return known }
+    let found = try db.firstRow(
+      "SELECT key, project FROM runs WHERE id = ?", .text(run.rawValue)
+    ) { (key: $0.integer(0), project: $0.text(1)) }
+    guard let found else { throw RunStoreError.unknownRun(run) }
+    runs[run] = found
+    return found
+  }
+
+  private mutating func state(of name: ProducerName) throws -> ProducerState {
+    if let known = producers[name] { return known }
+    let run = try self.run(name.run).key
+    let found = try db.firstRow(
+      """
+      SELECT key, last_sequence, last_step, last_received_at, covered_sequence, log_rows,
+        covered_rows
+      FROM producers WHERE run = ? AND id = ?
+      """, .integer(run), .text(name.producer.rawValue)
+    ) { row in
+      ProducerState(
+        key: row.integer(0), lastSequence: row.number(1),
+        lastStep: row.isNull(2) ? nil : row.number(2),
+        lastReceivedAt: row.isNull(3) ? nil : row.real(3), coveredSequence: row.number(4),
+        logRows: row.integer(5), coveredRows: row.integer(6))
+    }
+    guard let found else { throw RunStoreError.unknownProducer(name.run, name.producer) }
+    return found
+  }
+
+  private static func advance(
+    _ state: inout ProducerState, of name: ProducerName, to sequence: UInt64
+  ) throws(RunStoreError) {
+    guard sequence == state.lastSequence + 1 else {
+      throw .sequenceConflict(
+        run: name.run, producer: name.producer, expected: state.lastSequence + 1, found: sequence)
+    }
+    state.lastSequence = sequence
+  }
+
+  private static func cover(_ state: inout ProducerState, with snapshot: [UInt8]) {
+    state.snapshot = snapshot
+    state.coveredSequence = state.lastSequence
+    state.coveredRows = state.logRows
+  }
+}

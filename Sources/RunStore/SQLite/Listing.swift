@@ -1,0 +1,56 @@
+import GRDB
+
+/// A query for one page of a table, the newest row first.
+///
+/// Keys ascend as rows are made, so a page ends at a key, and the next one starts below it.
+struct Listing {
+  private let columns: String
+  private let table: String
+  private let size: Int
+  private var conditions: [String] = []
+  private var values: [SQLValue] = []
+
+  /// A listing of a table whose first column is its `key`.
+  init(columns: String, table: String, page: PageRequest) {
+    self.columns = columns
+    self.table = table
+    // One row is read beyond the page, to know whether there is a next one.
+    size = Swift.min(Swift.max(page.size, 1), Int(Int32.max))
+    if let after = page.after { require("key < ?", .integer(after)) }
+  }
+
+  /// Adds a condition with one value for each question mark.
+  mutating func require(_ condition: String, _ values: SQLValue...) {
+    require(condition, values)
+  }
+
+  /// Adds the condition that a column has one of some values; none is no condition.
+  mutating func require(_ column: String, in values: [SQLValue]) {
+    guard !values.isEmpty else { return }
+    let marks = values.map { _ in "?" }.joined(separator: ", ")
+    require("\(column) IN (\(marks))", values)
+  }
+
+  private mutating func require(_ condition: String, _ values: [SQLValue]) {
+    conditions.append(condition)
+    self.values += values
+  }
+
+  /// Runs the query.
+  func page<Item>(in db: Database, _ item: (SQLRow) throws -> Item) throws -> Page<Item> {
+    let filter = conditions.isEmpty ? "" : "WHERE \(conditions.joined(separator: " AND "))"
+    let sql = "SELECT \(columns) FROM \(table) \(filter) ORDER BY key DESC LIMIT ?"
+    var page = Page<Item>(items: [], next: nil)
+    var last: Int64 = 0
+    try db.rows(sql, values + [.integer(Int64(size) + 1)]) { row in
+      guard page.items.count < size else {
+        page.next = last
+        return false
+      }
+      last = row.integer(0)
+      page.items.append(try item(row))
+      return true
+    }
+    return page
+  }
+}

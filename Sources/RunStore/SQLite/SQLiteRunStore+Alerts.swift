@@ -1,0 +1,72 @@
+import GRDB
+public import Telemetry
+
+extension SQLiteRunStore {
+  /// A page of alerts, in the order in which they were first stored, the newest first.
+  public func alerts(
+    _ filter: AlertFilter, page: PageRequest
+  ) throws(RunStoreError) -> Page<Alert> {
+    try read("list alerts") { db in
+      var listing = Listing(columns: "key, id, body", table: "alerts", page: page)
+      if let run = filter.run {
+        guard let key = try db.runKey(of: run) else { throw RunStoreError.unknownRun(run) }
+        listing.require("run = ?", .integer(key))
+      }
+      if let project = filter.project { listing.require("project = ?", .text(project)) }
+      if let severity = filter.minimumSeverity {
+        listing.require("severity >= ?", .integer(Int64(severity.rawValue)))
+      }
+      listing.require("rule", in: filter.rules.sorted().map { .text($0.rawValue) })
+      listing.require(
+        "state", in: filter.states.map(\.rawValue).sorted().map { .integer(Int64($0)) })
+      return try listing.page(in: db) { try Self.alert($0.blob(2), id: $0.text(1)) }
+    }
+  }
+
+  /// One alert, or `nil` if it is unknown.
+  public func alert(_ id: AlertID) throws(RunStoreError) -> Alert? {
+    try read("read alert \(id)") { db in
+      try db.firstRow("SELECT body FROM alerts WHERE id = ?", .text(id.rawValue)) {
+        try Self.alert($0.blob(0), id: id.rawValue)
+      }
+    }
+  }
+
+  /// Up to `limit` transitions with cursors above `cursor`, oldest first.
+  public func transitions(
+    after cursor: AlertCursor, limit: Int
+  ) throws(RunStoreError) -> [StoredTransition] {
+    try read("read alert transitions") { db in
+      var transitions: [StoredTransition] = []
+      try db.rows(
+        """
+        SELECT t.cursor, r.project, t.body FROM alert_transitions t JOIN runs r ON r.key = t.run
+        WHERE t.cursor > ? ORDER BY t.cursor LIMIT ?
+        """, .integer(cursor.rawValue), .integer(Int64(Swift.max(limit, 0)))
+      ) { row in
+        let transition = try Place("alert transition \(row.integer(0))").decode {
+          () throws(CodecError) in try AlertCodec.readTransition(row.blob(2))
+        }
+        transitions.append(
+          StoredTransition(
+            cursor: AlertCursor(row.integer(0)), project: row.text(1), transition: transition))
+        return true
+      }
+      return transitions
+    }
+  }
+
+  /// The cursor of the newest transition; ``AlertCursor/start`` if there is none.
+  public func lastCursor() throws(RunStoreError) -> AlertCursor {
+    try read("read the last alert cursor") { db in
+      let last = try db.firstRow("SELECT max(cursor) FROM alert_transitions") { $0.integer(0) }
+      return AlertCursor(last ?? 0)
+    }
+  }
+
+  private static func alert(
+    _ body: UnsafeRawBufferPointer, id: String
+  ) throws(RunStoreError) -> Alert {
+    try Place("alert \(id)").decode { () throws(CodecError) in try AlertCodec.read(body) }
+  }
+}

@@ -1,0 +1,68 @@
+import GRDB
+
+extension SQLiteRunStore {
+  /// Looks at a file without writing to it: is it ours, and do we know its version?
+  static func inspect(_ path: String) throws(RunStoreError) {
+    var configuration = Configuration()
+    configuration.readonly = true
+    do {
+      let queue: DatabaseQueue
+      do {
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+      } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
+        // Most likely it does not exist yet; if not, opening it for writing says what is wrong.
+        return
+      }
+      try queue.read { db in
+        let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+        let identifier = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+        guard tables == 0 || identifier == Schema.applicationID else {
+          throw RunStoreError.cannotOpen(path: path, detail: "the SQLite database of another program")
+        }
+        let known = Schema.migrator.migrations
+        let unknown = try Schema.migrator.appliedIdentifiers(db).subtracting(known)
+        if let newest = unknown.max() {
+          throw RunStoreError.newerVersion(
+            path: path, found: newest, supported: known.last ?? "none")
+        }
+      }
+      try queue.close()
+    } catch {
+      throw RunStoreError(opening: path, error)
+    }
+  }
+
+  /// Opens a file for reading and writing, and brings its tables up to date.
+  static func open(_ path: String, _ options: Options) throws(RunStoreError) -> DatabasePool {
+    var configuration = Configuration()
+    configuration.label = "RunStore"
+    configuration.maximumReaderCount = Swift.max(options.maximumReaders, 1)
+    configuration.busyMode = .timeout(options.busySeconds)
+    // Every row is written by this room, in a transaction that also writes its parent: checking it again
+    // would cost a look-up a chunk.
+    configuration.foreignKeysEnabled = false
+    configuration.prepareDatabase { db in
+      // Appending takes half the CPU that it takes with pages of 4 KB (limits of the parts, 4). Without
+      // effect on a file that has pages.
+      try db.execute(sql: "PRAGMA page_size = 16384")
+      // In KiB: a segment's inner pages and a timeline's axes.
+      try db.execute(sql: "PRAGMA cache_size = -8192")
+    }
+    do {
+      let pool = try DatabasePool(path: path, configuration: configuration)
+      try pool.writeWithoutTransaction { db in
+        // GRDB chooses NORMAL, with which a commit may be lost with the power.
+        try db.execute(sql: "PRAGMA synchronous = FULL")
+        try db.execute(sql: "PRAGMA wal_autocheckpoint = \(options.checkpointPages)")
+        // Before the first table, so that a file whose making was cut off is known as ours.
+        if try Int32.fetchOne(db, sql: "PRAGMA application_id") != Schema.applicationID {
+          try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+        }
+      }
+      try Schema.migrator.migrate(pool)
+      return pool
+    } catch {
+      throw RunStoreError(opening: path, error)
+    }
+  }
+}

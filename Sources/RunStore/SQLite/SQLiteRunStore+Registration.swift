@@ -1,0 +1,92 @@
+import GRDB
+public import Telemetry
+
+extension SQLiteRunStore {
+  /// Registers a run and a producer in one transaction; a run that exists keeps project, framework and
+  /// creation time.
+  public func register(
+    _ registration: RunRegistration, at time: WallTime
+  ) throws(RunStoreError) -> RegisteredRun {
+    try write("register run \(registration.run)") { db in
+      let key: Int64
+      if let existing = try db.runKey(of: registration.run) {
+        key = existing
+        try Self.checkModel(of: registration, run: key, in: db)
+        try Self.update(key, to: registration, in: db)
+      } else {
+        key = try Self.insert(registration, at: time, in: db)
+      }
+      try db.run(
+        """
+        INSERT INTO producers(run, id, rank, world_size) VALUES (?, ?, ?, ?)
+        ON CONFLICT(run, id) DO UPDATE SET rank = excluded.rank, world_size = excluded.world_size
+        """,
+        .integer(key), .text(registration.producer.id.rawValue),
+        .integer(registration.producer.rank.map(Int64.init)),
+        .integer(registration.producer.worldSize.map(Int64.init)))
+      let run = try db.firstRow(
+        "SELECT \(RunRecord.columns) FROM runs WHERE key = ?", .integer(key)
+      ) { try RunRecord($0, in: db) }
+      guard let run,
+        let producer = run.producers.first(where: { $0.producer.id == registration.producer.id })
+      else { throw RunStoreError.unknownProducer(registration.run, registration.producer.id) }
+      return RegisteredRun(run: run, producer: producer)
+    }
+  }
+
+  private static func checkModel(
+    of registration: RunRegistration, run key: Int64, in db: Database
+  ) throws {
+    guard let stored = try db.model(of: registration.run, key: key) else {
+      throw RunStoreError.damaged(
+        place: "\(Place(run: registration.run, "model"))", detail: "expected a row, found none")
+    }
+    guard let difference = ModelDifference(expected: stored, found: registration.model) else {
+      return
+    }
+    throw RunStoreError.modelDiffers(
+      run: registration.run, field: difference.field, expected: difference.expected,
+      found: difference.found)
+  }
+
+  private static func update(
+    _ key: Int64, to registration: RunRegistration, in db: Database
+  ) throws {
+    let labels = labels(of: registration)
+    try db.run(
+      """
+      UPDATE runs SET name = ?, labels = ?, status = ?, status_reason = '', finished_at = NULL
+      WHERE key = ?
+      """,
+      .text(registration.name), .blob(labels.bytes), .integer(Int64(RunStatus.running.rawValue)),
+      .integer(key))
+  }
+
+  private static func insert(
+    _ registration: RunRegistration, at time: WallTime, in db: Database
+  ) throws -> Int64 {
+    let labels = labels(of: registration)
+    try db.run(
+      """
+      INSERT INTO runs(id, project, name, framework, status, status_reason, created_at,
+        layer_count, tensor_count, labels)
+      VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?)
+      """,
+      .text(registration.run.rawValue), .text(registration.project), .text(registration.name),
+      .text(registration.framework), .integer(Int64(RunStatus.running.rawValue)),
+      .real(time.seconds), .integer(Int64(registration.model.layers.count)),
+      .integer(Int64(registration.model.tensors.count)), .blob(labels.bytes))
+    let key = db.lastInsertedRowID
+    var model = ByteWriter()
+    ModelCodec.write(registration.model, to: &model)
+    try db.run("INSERT INTO models(run, body) VALUES (?, ?)", .integer(key), .blob(model.bytes))
+    return key
+  }
+
+  private static func labels(of registration: RunRegistration) -> ByteWriter {
+    var writer = ByteWriter()
+    LabelsCodec.write(
+      tags: registration.tags, hyperparameters: registration.hyperparameters, to: &writer)
+    return writer
+  }
+}

@@ -1,0 +1,34 @@
+import GRDB
+public import Telemetry
+
+extension SQLiteRunStore {
+  /// The run, or `nil` if it is unknown.
+  public func run(_ run: RunID) throws(RunStoreError) -> RunRecord? {
+    try read("read run \(run)") { db in
+      try db.firstRow("SELECT \(RunRecord.columns) FROM runs WHERE id = ?", .text(run.rawValue)) {
+        try RunRecord($0, in: db)
+      }
+    }
+  }
+
+  /// A page of runs, in the order of their first registration, the newest first.
+  public func runs(
+    _ filter: RunFilter, page: PageRequest
+  ) throws(RunStoreError) -> Page<RunRecord> {
+    var listing = Listing(columns: RunRecord.columns, table: "runs", page: page)
+    if let project = filter.project { listing.require("project = ?", .text(project)) }
+    if let status = filter.status {
+      listing.require("status = ?", .integer(Int64(status.rawValue)))
+    }
+    if let time = filter.createdSince { listing.require("created_at >= ?", .real(time.seconds)) }
+    return try read("list runs") { db in try listing.page(in: db) { try RunRecord($0, in: db) } }
+  }
+
+  /// The run's model, or `nil` if the run is unknown.
+  public func model(of run: RunID) throws(RunStoreError) -> Model? {
+    try read("read model of run \(run)") { db in
+      guard let key = try db.runKey(of: run) else { return nil }
+      return try db.model(of: run, key: key)
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import GRDB
+public import Telemetry
+
+extension SQLiteRunStore {
+  /// Reads one metric of one tensor or layer in step order; no blob but those of this tensor or layer,
+  /// and in the log those of the reports, is touched.
+  public func readSeries(
+    _ selection: SeriesSelection, _ body: (SeriesSlice) -> Bool
+  ) throws(RunStoreError) {
+    let metric = selection.metric
+    let index = selection.index
+    try read("read series of run \(selection.run)") { db in
+      let reader = try TelemetryReader(
+        db, run: selection.run, producer: selection.producer, steps: selection.steps)
+      let goesOn = try reader.segments(
+        with: "chunks", key: "c.key = s.id * \(ChunkKey.span) + ?",
+        offset: ChunkKey.offset(metric.subject, index)
+      ) { segment in
+        let column = try reader.decode(metric.subject, index, segment) { () throws(CodecError) in
+          try ChunkCodec.read(metric, rows: segment.rows, from: segment.body)
+        }
+        guard let column else { return true }
+        let slice = SeriesSlice(
+          column, try reader.axis(of: segment).prefix(segment.count), in: selection.steps)
+        return slice.steps.isEmpty || body(slice)
+      }
+      guard goesOn else { return }
+      var slice = SeriesSlice()
+      var wanted = true
+      try reader.log("body") { step, bytes in
+        let bits = try reader.place("report of step \(step)").decode { () throws(CodecError) in
+          try LogRow(bytes).bits(of: metric, index: index)
+        }
+        guard let bits else { return true }
+        slice.steps.append(step)
+        slice.values.append(metric.number(bits))
+        guard slice.steps.count == RowSet.maximumRows else { return true }
+        wanted = body(slice)
+        slice = SeriesSlice()
+        return wanted
+      }
+      if wanted, !slice.steps.isEmpty { _ = body(slice) }
+    }
+  }
+
+  /// Reads one tensor's histograms in step order; at a step with both forms the exponential one first.
+  public func readHistograms(
+    of run: RunID, producer: ProducerID, tensor: UInt32, steps: ClosedRange<UInt64>,
+    _ body: (_ step: UInt64, GradientHistogram) -> Bool
+  ) throws(RunStoreError) {
+    try read("read histograms of run \(run)") { db in
+      let reader = try TelemetryReader(db, run: run, producer: producer, steps: steps)
+      let goesOn = try reader.segments(
+        with: "histograms", key: "c.key = s.id * \(ChunkKey.span) + ?",
+        offset: ChunkKey.offset(.tensor, tensor)
+      ) { segment in
+        let entries = try reader.decode(.tensor, tensor, segment) { () throws(CodecError) in
+          let entries = try HistogramChunkCodec.read(segment.body)
+          if let last = entries.last, last.row >= segment.rows {
+            throw .unexpected(
+              "histograms", expected: "rows below \(segment.rows)", found: "\(last.row)")
+          }
+          return entries
+        }
+        let axis = try reader.axis(of: segment)
+        for entry in entries where entry.row < segment.count && steps.contains(axis[entry.row]) {
+          guard body(axis[entry.row], entry.histogram) else { return false }
+        }
+        return true
+      }
+      guard goesOn else { return }
+      try reader.log("histograms") { step, bytes in
+        let histograms = try reader.place("report of step \(step)").decode {
+          () throws(CodecError) in try LogHistograms(bytes).histograms(of: tensor)
+        }
+        return histograms.allSatisfy { body(step, $0) }
+      }
+    }
+  }
+
+  /// Reads what a producer said of its steps as a whole, in step order.
+  public func readScalars(
+    of run: RunID, producer: ProducerID, steps: ClosedRange<UInt64>, _ body: (StepScalars) -> Bool
+  ) throws(RunStoreError) {
+    try read("read scalars of run \(run)") { db in
+      let reader = try TelemetryReader(db, run: run, producer: producer, steps: steps)
+      let goesOn = try reader.segments(
+        with: "segment_scalars", key: "c.segment = s.id + ?"
+      ) { segment in
+        let place = reader.place("scalars of \(reader.text(segment.range))")
+        let rows = try place.decode { () throws(CodecError) in
+          let rows = try SegmentCodec.readRows(segment.body)
+          guard rows.count == segment.rows else {
+            throw .unexpected("rows", expected: "\(segment.rows)", found: "\(rows.count)")
+          }
+          return rows
+        }
+        for row in rows.prefix(segment.count) where steps.contains(row.scalars.step) {
+          guard body(row.scalars) else { return false }
+        }
+        return true
+      }
+      guard goesOn else { return }
+      try reader.log("body") { step, bytes in
+        let scalars = try reader.place("report of step \(step)").decode { () throws(CodecError) in
+          try LogRow(bytes).scalars()
+        }
+        return body(scalars)
+      }
+    }
+  }
+}
+
+extension SeriesSlice {
+  /// The points of a chunk's column at some steps.
+  fileprivate init(
+    _ column: ChunkCodec.Column, _ axis: ArraySlice<UInt64>, in range: ClosedRange<UInt64>
+  ) {
+    self.init()
+    steps.reserveCapacity(column.bits.count)
+    values.reserveCapacity(column.bits.count)
+    var position = 0
+    for (row, step) in axis.enumerated() where column.rows.contains(row) {
+      if range.contains(step) {
+        steps.append(step)
+        values.append(column.metric.number(column.bits[position]))
+      }
+      position += 1
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import GRDB
+import Synchronization
+
+/// The runs of a collector in one SQLite file.
+///
+/// One connection writes, many read (WAL): a reader sees the last commit and waits for no write. Every
+/// commit is synced (`synchronous=FULL`) before it returns, so that an ack survives power loss. One
+/// store at a time may have a file open; a lock beside the file says so. `Format.md` draws the file.
+///
+/// Bodies that a function calls run inside a read transaction on a connection of their own: they must
+/// not call the store again, and while they run their connection serves no other reader.
+public final class SQLiteRunStore: RunStore {
+  let pool: DatabasePool
+  let path: String
+  let options: Options
+  /// Held while a segment is sealed.
+  let sealing = Mutex(SealingState())
+  /// Held while the store is open; `nil` after ``close()``.
+  private let lock: Mutex<FileLock?>
+
+  /// Opens a file, and makes it if it does not exist.
+  ///
+  /// - Parameters:
+  ///   - path: The file; its folder exists and can be written, because SQLite keeps two more files
+  ///     beside it (`-wal`, `-shm`), and this store a third (`.lock`).
+  ///   - options: What can be chosen.
+  /// - Throws: ``RunStoreError/cannotOpen(path:detail:)``, ``RunStoreError/inUse(path:)``,
+  ///   ``RunStoreError/newerVersion(path:found:supported:)`` before anything is written, and the errors
+  ///   of ``RunStoreError`` for the database.
+  public init(path: String, options: Options = Options()) throws(RunStoreError) {
+    let path = try FileLock.resolve(path)
+    let lock = try FileLock(database: path)
+    try Self.inspect(path)
+    self.pool = try Self.open(path, options)
+    self.path = path
+    self.options = options
+    self.lock = Mutex(lock)
+  }
+
+  /// Moves the log into the file, and closes it; safe to call twice.
+  public func close() throws(RunStoreError) {
+    guard lock.withLock({ $0 != nil }) else { return }
+    do {
+      // A reader from outside (a backup, a shell) may hold it up; the next opening does it then.
+      _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+      try pool.close()
+    } catch {
+      throw RunStoreError(error, operation: "close", path: path)
+    }
+    lock.withLock { $0 = nil }
+  }
+
+  /// Runs a pragma or another statement on the connection that writes: how a test fills the disk
+  /// (`max_page_count`), or damages a row.
+  package func executeOnWriter(_ sql: String) throws(RunStoreError) {
+    try checkIsOpen("execute")
+    do {
+      try pool.writeWithoutTransaction { db in try db.execute(sql: sql) }
+    } catch {
+      throw RunStoreError(error, operation: "execute", path: path)
+    }
+  }
+
+  /// Runs a query on the connection that writes, and returns the first column of its rows as text.
+  package func queryOnWriter(_ sql: String) throws(RunStoreError) -> [String] {
+    try checkIsOpen("query")
+    do {
+      return try pool.writeWithoutTransaction { db in
+        try Row.fetchAll(db, sql: sql).map { row in
+          row.map { "\($0.1)" }.joined(separator: "|")
+        }
+      }
+    } catch {
+      throw RunStoreError(error, operation: "query", path: path)
+    }
+  }
+
+  /// Runs one read transaction.
+  func read<Value>(
+    _ operation: String, _ body: (Database) throws -> Value
+  ) throws(RunStoreError) -> Value {
+    try checkIsOpen(operation)
+    do {
+      return try pool.read(body)
+    } catch {
+      throw RunStoreError(error, operation: operation, path: path)
+    }
+  }
+
+  /// Runs one write transaction; on an error nothing of it is kept.
+  func write<Value>(
+    _ operation: String, _ body: (Database) throws -> Value
+  ) throws(RunStoreError) -> Value {
+    try checkIsOpen(operation)
+    do {
+      return try pool.write(body)
+    } catch {
+      throw RunStoreError(error, operation: operation, path: path)
+    }
+  }
+
+  private func checkIsOpen(_ operation: String) throws(RunStoreError) {
+    guard lock.withLock({ $0 != nil }) else {
+      throw .unavailable(operation: operation, detail: "closed")
+    }
+  }
+}

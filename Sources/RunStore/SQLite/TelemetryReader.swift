@@ -1,0 +1,121 @@
+import GRDB
+import Telemetry
+
+/// Reads one producer's telemetry in step order: segments first, then the log after them.
+///
+/// Both are read in one transaction, so that a segment that is sealed meanwhile is seen as a whole or
+/// not at all, and a step neither twice nor never.
+struct TelemetryReader {
+  let db: Database
+  let run: RunID
+  let producer: ProducerID
+  let keys: ProducerKeys
+  let steps: ClosedRange<UInt64>
+
+  /// Starts reading in a transaction that has begun.
+  init(
+    _ db: Database, run: RunID, producer: ProducerID, steps: ClosedRange<UInt64>
+  ) throws {
+    self.db = db
+    self.run = run
+    self.producer = producer
+    self.steps = steps
+    keys = try db.keys(of: run, producer)
+  }
+
+  /// A segment and the blob beside it that was asked for.
+  struct Segment {
+    /// Where it stands, for errors.
+    let range: ClosedRange<UInt64>
+    /// The number of rows that were not rewound.
+    let count: Int
+    /// The number of rows of its chunks.
+    let rows: Int
+    let axis: UnsafeRawBufferPointer
+    let body: UnsafeRawBufferPointer
+
+    fileprivate init(_ row: SQLRow) {
+      let first = row.number(0)
+      range = first...Swift.max(first, row.number(1))
+      rows = Int(Swift.min(Swift.max(row.integer(3), 0), Int64(RowSet.maximumRows)))
+      count = Int(Swift.min(Swift.max(row.integer(2), 0), Int64(rows)))
+      axis = row.blob(4)
+      body = row.blob(5)
+    }
+  }
+
+  /// Calls `body` with the segments that hold any of the steps, in order, until it returns false.
+  ///
+  /// - Parameters:
+  ///   - table: The table of the blob beside the segment; a segment without one is passed over.
+  ///   - key: The blob's key, by the segment's `s.id` and one number.
+  ///   - offset: The number.
+  /// - Returns: Whether `body` never returned false.
+  func segments(
+    with table: String, key: String, offset: Int64 = 0, _ body: (Segment) throws -> Bool
+  ) throws -> Bool {
+    var goesOn = true
+    // CROSS JOIN: segments first, in the order of their index, and one look-up for each.
+    try db.rows(
+      """
+      SELECT s.first_step, s.last_step, s.count, s.rows, s.axis, c.body
+      FROM segments s CROSS JOIN \(table) c ON \(key)
+      WHERE s.producer = ? AND s.last_step >= ? ORDER BY s.last_step
+      """, .integer(offset), .integer(keys.producer), .number(steps.lowerBound)
+    ) { row in
+      guard row.number(0) <= steps.upperBound else { return false }
+      goesOn = try body(Segment(row))
+      return goesOn
+    }
+    return goesOn
+  }
+
+  /// Calls `body` with the log rows that hold any of the steps, in order, until it returns false.
+  ///
+  /// - Parameter column: The blob that is asked for; rows without it are passed over.
+  func log(_ column: String, _ body: (_ step: UInt64, UnsafeRawBufferPointer) throws -> Bool) throws {
+    try db.rows(
+      """
+      SELECT step, \(column) FROM log
+      WHERE producer = ? AND step BETWEEN ? AND ? ORDER BY sequence
+      """, .integer(keys.producer), .number(steps.lowerBound), .number(steps.upperBound)
+    ) { row in
+      row.isNull(1) ? true : try body(row.number(0), row.blob(1))
+    }
+  }
+
+  /// The steps of a segment's rows.
+  func axis(of segment: Segment) throws(RunStoreError) -> [UInt64] {
+    let axis = try place("axis of \(text(segment.range))").decode { () throws(CodecError) in
+      try SegmentCodec.readAxis(segment.axis)
+    }
+    guard axis.steps.count == segment.rows else {
+      throw .damaged(
+        place: "\(place("axis of \(text(segment.range))"))",
+        detail: "expected \(segment.rows) rows, found \(axis.steps.count)")
+    }
+    return axis.steps
+  }
+
+  /// Decodes a tensor's or layer's blob of a segment, naming it if it is damaged.
+  func decode<Value>(
+    _ subject: Metric.Subject, _ index: UInt32, _ segment: Segment,
+    _ body: () throws(CodecError) -> Value
+  ) throws(RunStoreError) -> Value {
+    do {
+      return try body()
+    } catch {
+      let name = Place.name(of: subject, index, run: keys.run, in: db)
+      throw .damaged(
+        place: "\(place(name).adding(text(segment.range)))", detail: error.detail)
+    }
+  }
+
+  /// A place of this producer.
+  func place(_ what: String) -> Place { Place(run: run, producer: producer, what) }
+
+  /// Steps, for an error.
+  func text(_ range: ClosedRange<UInt64>) -> String {
+    "steps \(range.lowerBound)...\(range.upperBound)"
+  }
+}

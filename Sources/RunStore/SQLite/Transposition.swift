@@ -1,0 +1,203 @@
+import Telemetry
+
+/// Turns consecutive reports of one producer, a row each, into a segment: a chunk for each tensor.
+///
+/// Values and runs of counts go from the log's bytes to the chunks' bytes without being decoded, so the
+/// memory that it takes is that of both, and no more than twice the log's.
+struct Transposition {
+  /// A log row whose blobs lie end to end with those of the others.
+  struct Row {
+    var sequence: UInt64
+    var receivedAt: WallTime
+    var rewinds: Bool
+    var body: Range<Int>
+    /// Empty if the report has none.
+    var histograms: Range<Int>
+  }
+
+  /// A chunk in the output.
+  struct Chunk {
+    /// What is added to the segment's first key.
+    var offset: Int64
+    var range: Range<Int>
+  }
+
+  private(set) var axis = SegmentCodec.Axis()
+  private(set) var axisRange = 0..<0
+  private(set) var scalars = 0..<0
+  /// Empty if no report has norms through time.
+  private(set) var timeStepNorms = 0..<0
+  private(set) var chunks: [Chunk] = []
+  private(set) var histograms: [Chunk] = []
+
+  /// Transposes 1 to 256 rows.
+  ///
+  /// - Parameters:
+  ///   - rows: The rows, whose blobs are in `arena`.
+  ///   - writer: Where all blobs of the segment go, end to end; empty.
+  /// - Throws: ``RunStoreError/damaged(place:detail:)`` naming the report.
+  init(
+    _ rows: [Row], in arena: UnsafeRawBufferPointer, of place: Place, to writer: inout ByteWriter
+  ) throws(RunStoreError) {
+    var bodies: [LogRow] = []
+    var lines: [SegmentCodec.Row] = []
+    var profiles: [[TimeStepNorms]] = []
+    for row in rows {
+      try place.adding("report \(row.sequence)").decode { () throws(CodecError) in
+        let body = try LogRow(UnsafeRawBufferPointer(rebasing: arena[row.body]))
+        guard body.sequence == row.sequence else {
+          throw .unexpected("sequence", expected: "\(row.sequence)", found: "\(body.sequence)")
+        }
+        let scalars = try body.scalars()
+        if let last = axis.steps.last, scalars.step <= last {
+          throw .unexpected("step", expected: "one above \(last)", found: "\(scalars.step)")
+        }
+        axis.steps.append(scalars.step)
+        axis.sequences.append(row.sequence)
+        lines.append(.init(scalars: scalars, receivedAt: row.receivedAt, rewinds: row.rewinds))
+        profiles.append(try body.timeStepNorms())
+        bodies.append(body)
+      }
+    }
+    writeShared(lines, profiles, to: &writer)
+    for subject in [Metric.Subject.tensor, .layer] {
+      writeChunks(of: subject, from: bodies, to: &writer)
+    }
+    try writeHistograms(of: rows, in: arena, place, to: &writer)
+  }
+
+  private mutating func writeShared(
+    _ lines: [SegmentCodec.Row], _ profiles: [[TimeStepNorms]], to writer: inout ByteWriter
+  ) {
+    SegmentCodec.write(axis, to: &writer)
+    axisRange = 0..<writer.count
+    SegmentCodec.write(lines, to: &writer)
+    scalars = axisRange.upperBound..<writer.count
+    guard profiles.contains(where: { !$0.isEmpty }) else { return }
+    SegmentCodec.write(profiles, to: &writer)
+    timeStepNorms = scalars.upperBound..<writer.count
+  }
+
+  /// A metric's column in one row.
+  private struct Source {
+    var row: Int
+    var column: LogRow.Column
+    /// The place in a list of maps, if the column does not speak of all.
+    var map: Int?
+  }
+
+  private mutating func writeChunks(
+    of subject: Metric.Subject, from bodies: [LogRow], to writer: inout ByteWriter
+  ) {
+    var sources: [Metric: [Source]] = [:]
+    var maps = IndexMaps()
+    var subjects = 0
+    for (row, body) in bodies.enumerated() {
+      for column in body.columns where column.metric.subject == subject {
+        let group = column.metric.group
+        let map = maps.add(body.indices(of: group) ?? [], for: group.rawValue)
+        subjects = Swift.max(subjects, map.map { maps[$0].subjects } ?? column.count)
+        sources[column.metric, default: []].append(Source(row: row, column: column, map: map))
+      }
+    }
+    let metrics = Metric.allCases.compactMap { metric in sources[metric].map { (metric, $0) } }
+    for index in 0..<subjects {
+      var columns: [ChunkCodec.Column] = []
+      for (metric, sources) in metrics {
+        let column = Self.column(of: index, metric, from: sources, maps)
+        if !column.bits.isEmpty { columns.append(column) }
+      }
+      guard !columns.isEmpty else { continue }
+      let start = writer.count
+      ChunkCodec.write(columns, rows: bodies.count, to: &writer)
+      chunks.append(
+        Chunk(offset: ChunkKey.offset(subject, UInt32(index)), range: start..<writer.count))
+    }
+  }
+
+  private static func column(
+    of index: Int, _ metric: Metric, from sources: [Source], _ maps: IndexMaps
+  ) -> ChunkCodec.Column {
+    var rows = RowSet()
+    let bits = [UInt64](unsafeUninitializedCapacity: sources.count) { buffer, count in
+      for source in sources {
+        var position = index
+        if let map = source.map {
+          guard let place = maps[map].position(of: index) else { continue }
+          position = place
+        }
+        guard position < source.column.count else { continue }
+        rows.insert(source.row)
+        buffer.initializeElement(at: count, to: source.column.bits(at: position))
+        count &+= 1
+      }
+    }
+    return ChunkCodec.Column(metric: metric, rows: rows, bits: bits)
+  }
+
+  private mutating func writeHistograms(
+    of rows: [Row], in arena: UnsafeRawBufferPointer, _ place: Place, to writer: inout ByteWriter
+  ) throws(RunStoreError) {
+    var sources: [HistogramSource] = []
+    var maps = IndexMaps()
+    var subjects = 0
+    for (index, row) in rows.enumerated() where !row.histograms.isEmpty {
+      let log = try place.adding("report \(row.sequence)").decode { () throws(CodecError) in
+        try LogHistograms(UnsafeRawBufferPointer(rebasing: arena[row.histograms]))
+      }
+      let exponential = maps.add(log.exponential?.form.indices ?? [], for: 0)
+      let explicit = maps.add(log.explicit?.form.indices ?? [], for: 1)
+      subjects = Swift.max(
+        subjects, exponential.map { maps[$0].subjects } ?? log.exponential?.form.count ?? 0,
+        explicit.map { maps[$0].subjects } ?? log.explicit?.form.count ?? 0)
+      sources.append(
+        HistogramSource(row: index, log: log, exponential: exponential, explicit: explicit))
+    }
+    var builder = HistogramChunkCodec.Builder()
+    for index in 0..<subjects {
+      for source in sources.indices {
+        do throws(CodecError) {
+          try sources[source].append(index, maps, to: &builder)
+        } catch {
+          let report = rows[sources[source].row].sequence
+          throw .damaged(place: "\(place.adding("report \(report)"))", detail: error.detail)
+        }
+      }
+      guard !builder.isEmpty else { continue }
+      let start = writer.count
+      builder.write(to: &writer)
+      histograms.append(
+        Chunk(offset: ChunkKey.offset(.tensor, UInt32(index)), range: start..<writer.count))
+    }
+  }
+}
+
+/// The histograms of one row.
+private struct HistogramSource {
+  var row: Int
+  var log: LogHistograms
+  /// The places in a list of maps, if the columns do not speak of all.
+  var exponential: Int?
+  var explicit: Int?
+
+  /// Adds one tensor's histograms of this row.
+  func append(
+    _ tensor: Int, _ maps: IndexMaps, to builder: inout HistogramChunkCodec.Builder
+  ) throws(CodecError) {
+    if let column = log.exponential,
+      let position = Self.position(of: tensor, exponential, maps), position < column.form.count
+    {
+      try builder.append(column, at: position, in: log.bytes, row: row)
+    }
+    if let column = log.explicit, let position = Self.position(of: tensor, explicit, maps),
+      position < column.form.count
+    {
+      builder.append(column, at: position, in: log.bytes, row: row)
+    }
+  }
+
+  private static func position(of tensor: Int, _ map: Int?, _ maps: IndexMaps) -> Int? {
+    guard let map else { return tensor }
+    return maps[map].position(of: tensor)
+  }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+
+/// `collector-cli`: what people ask a collector.
+struct CollectorCLI: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "collector-cli",
+    abstract: "Ask a gradwatch collector about training runs.",
+    discussion: """
+      Results go to standard output, diagnostics to standard error. On a terminal results are tables and \
+      plots; in a pipe they are tab-separated values without colours. NaN and infinities are the strings \
+      "NaN", "Infinity" and "-Infinity" in JSON, as in protobuf's JSON mapping; times are RFC 3339 in UTC.
+
+      Exit status: 0 done; 2 usage, or not possible in this state; 3 not found (run, layer, alert); \
+      4 collector unreachable, or deadline passed; 5 not authenticated or not permitted; 70 internal error.
+
+      Environment: GRADWATCH_ADDRESS is the default of --server; NO_COLOR, CLICOLOR_FORCE and TERM decide \
+      about colours, LC_ALL, LC_CTYPE and LANG about Unicode.
+      """,
+    subcommands: [
+      QueryCommand.self, WatchCommand.self, AcknowledgeCommand.self, ServerCommand.self,
+    ]
+  )
+}
+
+/// `collector-cli query`: reads runs back.
+struct QueryCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "query",
+    abstract: "Read runs back: what happened, where, since when and why.",
+    subcommands: [
+      RunsCommand.self, RunCommand.self, LayersCommand.self, TimelineCommand.self,
+      HistogramCommand.self, LossCommand.self, AlertsCommand.self,
+    ]
+  )
+}
+
+/// `collector-cli server`: about the collector itself.
+struct ServerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "server",
+    abstract: "Ask about the collector itself.",
+    subcommands: [ServerInfoCommand.self]
+  )
+}

@@ -1,0 +1,29 @@
+/// How the process ends; the numbers are part of the interface.
+enum ExitStatus: Int32 {
+  /// The command, or what it asks for in this state, makes no sense.
+  case usage = 2
+  /// There is no such run, layer or alert.
+  case notFound = 3
+  /// No collector answers, or not in time.
+  case unreachable = 4
+  /// The collector does not know who asks, or does not let them.
+  case notPermitted = 5
+  /// A fault of the collector, or of this program.
+  case internalError = 70
+}
+
+/// Why a command ended without an answer.
+struct CommandFailure: Error, CustomStringConvertible {
+  /// How the process ends.
+  var status: ExitStatus
+  /// One line: place, expected and found.
+  var description: String
+
+  init(_ status: ExitStatus, _ description: String) {
+    self.status = status
+    self.description = description
+  }
+}
+
+/// The reader of standard output has gone.
+struct BrokenPipe: Error {}

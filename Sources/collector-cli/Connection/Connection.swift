@@ -1,0 +1,79 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import TelemetryWire
+
+/// A client of one collector, open for the length of a scope.
+struct Connection: Sendable {
+  /// The collector.
+  let address: ServerAddress
+  /// Its queries.
+  let query: Gradwatch_V1_QueryService.Client<HTTP2ClientTransport.Posix>
+  /// Its alerts.
+  let alerts: Gradwatch_V1_AlertService.Client<HTTP2ClientTransport.Posix>
+  /// Options of a call with one answer.
+  let unary: CallOptions
+  /// Options of a call that streams its answer.
+  let stream: CallOptions
+
+  /// Connects, runs `body`, and closes the connection whatever happens.
+  ///
+  /// - Throws: What `body` throws, an error of gRPC as ``CommandFailure``.
+  static func with<Result: Sendable>(
+    _ options: ConnectionOptions,
+    _ body: (Connection) async throws -> Result
+  ) async throws -> Result {
+    let address = try options.address()
+    do {
+      let transport = try HTTP2ClientTransport.Posix(
+        target: address.target,
+        transportSecurity: .plaintext,
+        config: .defaults { config in
+          // limits.md: larger frames carry six times as much; the default window is 8 MiB already.
+          config.http2.maxFrameSize = 256 << 10
+          // A subscription may be silent for hours; a dead peer has to show all the same.
+          config.connection.keepalive = .init(
+            time: .seconds(60),
+            timeout: .seconds(20),
+            allowWithoutCalls: false
+          )
+        }
+      )
+      return try await withGRPCClient(transport: transport) { client in
+        try await body(
+          Connection(
+            address: address,
+            query: .init(wrapping: client),
+            alerts: .init(wrapping: client),
+            unary: Self.callOptions(timeout: options.unaryTimeout),
+            stream: Self.callOptions(timeout: options.streamTimeout)
+          )
+        )
+      }
+    } catch let error as RPCError {
+      throw CommandFailure(error, from: address)
+    } catch let error as RuntimeError {
+      throw CommandFailure(.unreachable, "\(address): \(error.message)")
+    }
+  }
+
+  /// Options without a deadline, for a subscription.
+  var unbounded: CallOptions { Self.callOptions(timeout: nil) }
+
+  private static func callOptions(timeout: Duration?) -> CallOptions {
+    var options = CallOptions.defaults
+    options.timeout = timeout
+    // A page of 1,000 layers with long names, or of wide histograms, passes gRPC's default of 4 MiB.
+    options.maxResponseMessageBytes = 256 << 20
+    return options
+  }
+}
+
+extension ServerAddress {
+  /// What the transport connects to.
+  fileprivate var target: any ResolvableTarget {
+    switch place {
+    case .tcp(let host, let port): .dns(host: host, port: port)
+    case .unix(let path): .unixDomainSocket(path: path)
+    }
+  }
+}

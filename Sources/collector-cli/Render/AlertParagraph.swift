@@ -1,0 +1,130 @@
+import TelemetryWire
+import TerminalOutput
+
+/// One alert as a researcher wants it told: where, since when, how sure, why, and what to try first.
+struct AlertParagraph {
+  let alert: Gradwatch_V1_Alert
+  let place: AlertPlace
+  /// The rest of the command that acknowledges it, such as `--server`; empty if none is needed.
+  let commandSuffix: String
+
+  private static let indentation = 11
+
+  /// The lines, each with its line feed.
+  func rendered(on terminal: Terminal) -> String {
+    let evidence = alert.evidence
+    var text = title(on: terminal)
+    text += entry("what", alert.summary, on: terminal)
+    text += entry("where", place.words(alert), .emphasis, on: terminal)
+    text += entry("since", since, on: terminal)
+    text += entry("how sure", sureness, on: terminal)
+    text += entry("why", alert.cause, on: terminal)
+    text += entry("evidence", measured(evidence), on: terminal)
+    if evidence.recent.count > 1 {
+      let course = Sparkline.render(evidence.recent.map(\.value), on: terminal)
+      let (first, last) = (evidence.recent[0].step, evidence.recent[evidence.recent.count - 1].step)
+      text += label("", on: terminal) + course
+      text += "  " + terminal.paint("steps \(first) to \(last)", .faint) + "\n"
+    }
+    if !evidence.facts.isEmpty {
+      let facts = evidence.facts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+      text += entry("facts", facts.joined(separator: ", "), on: terminal)
+    }
+    text += remedies(on: terminal)
+    return text + command(on: terminal)
+  }
+
+  private func title(on terminal: Terminal) -> String {
+    terminal.paint(
+      terminal.glyph("■ ", "# ") + alert.severity.word.uppercased(),
+      alert.severity.style
+    )
+      + "  " + terminal.paint(alert.rule, .emphasis) + "  "
+      + terminal.paint(alert.state.word, alert.state.style)
+      + (alert.acknowledgedBy.isEmpty
+        ? "" : terminal.paint(" by \(alert.acknowledgedBy)", .faint)) + "\n"
+  }
+
+  private var since: String {
+    var parts = ["step \(alert.firstStep)"]
+    if alert.hasFiredStep { parts.append("fired at step \(alert.firedStep)") }
+    if alert.hasResolvedStep { parts.append("resolved at step \(alert.resolvedStep)") }
+    if alert.reopenedCount > 0 { parts.append("came back \(alert.reopenedCount) times") }
+    parts.append(alert.startedAt.age)
+    return parts.joined(separator: ", ")
+  }
+
+  private var sureness: String {
+    let word =
+      switch alert.confidence {
+      case 0.9...: "almost certain"
+      case 0.7...: "likely"
+      case 0.4...: "possible"
+      default: "a guess"
+      }
+    return "\(NumberText.percent(alert.confidence)), \(word)"
+  }
+
+  private func measured(_ evidence: Gradwatch_V1_Evidence) -> String {
+    guard alert.hasEvidence else { return "" }
+    var text = "\(evidence.quantity): \(NumberText.short(evidence.observed))"
+    if evidence.hasBaseline {
+      text += ", before or elsewhere \(NumberText.short(evidence.baseline))"
+    }
+    if evidence.hasThreshold { text += ", bound \(NumberText.short(evidence.threshold))" }
+    if evidence.lastStep > evidence.firstStep {
+      text += " (steps \(evidence.firstStep) to \(evidence.lastStep))"
+    }
+    return text
+  }
+
+  private func remedies(on terminal: Terminal) -> String {
+    alert.remedies.enumerated().reduce(into: "") { text, entry in
+      let (index, remedy) = entry
+      text += self.entry(
+        index == 0 ? "try first" : "",
+        "\(index + 1). \(remedy.action)",
+        index == 0 ? .emphasis : .plain,
+        on: terminal
+      )
+      text += Paragraph.labelled(
+        "",
+        indentation: Self.indentation + 3,
+        text: remedy.reason,
+        style: .faint,
+        on: terminal
+      )
+    }
+  }
+
+  private func command(on terminal: Terminal) -> String {
+    let isFiring = alert.state == .firing
+    return label("alert", on: terminal) + terminal.paint(alert.alertID, .faint)
+      + (isFiring
+        ? terminal.paint(
+          "   acknowledge with: collector-cli ack \(alert.alertID)\(commandSuffix)",
+          .faint
+        ) : "") + "\n"
+  }
+
+  private func label(_ text: String, on terminal: Terminal) -> String {
+    terminal.paint("  " + text, .faint)
+      + String(repeating: " ", count: Self.indentation - 2 - text.count)
+  }
+
+  private func entry(
+    _ label: String,
+    _ text: String,
+    _ style: Style = .plain,
+    on terminal: Terminal
+  ) -> String {
+    Paragraph.labelled(
+      "  " + label,
+      .faint,
+      indentation: Self.indentation,
+      text: text,
+      style: style,
+      on: terminal
+    )
+  }
+}

@@ -1,3 +1,0 @@
-import GRPCNIOTransportHTTP2Posix
-import ArgumentParser
-@main struct Main { static func main() {} }

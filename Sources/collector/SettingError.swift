@@ -1,0 +1,16 @@
+/// A setting that can't be used; the operator corrects it.
+struct SettingError: Error, CustomStringConvertible {
+  /// The setting's name, as in a file.
+  var name: String
+  /// What it has to be.
+  var expected: String
+  /// What it is.
+  var found: String
+
+  var description: String { "setting \(name): expected \(expected), found \(found)" }
+}
+
+/// What kept the collector from serving, in one line.
+struct StartupError: Error, CustomStringConvertible {
+  var description: String
+}

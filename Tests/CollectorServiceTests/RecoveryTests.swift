@@ -1,0 +1,130 @@
+import CollectorService
+import Foundation
+import GRPCCore
+import GRPCInProcessTransport
+import RunStore
+import SwiftProtobuf
+import Telemetry
+import TelemetryTesting
+import TelemetryWire
+import Testing
+
+@Suite("A collector that is stopped and started again")
+struct RecoveryTests {
+  /// A run that explodes at step 60 and turns to NaN at 66.
+  private func reports(_ run: RunBuilder) -> [StepReport] {
+    (1...80).map { sequence in
+      let step = sequence - 1
+      switch step {
+      case ..<60: return run.report(sequence)
+      case ..<66:
+        var scale: Float = 1
+        for _ in 59..<step { scale *= 100 }
+        return run.report(sequence, scale: scale, loss: Double(scale))
+      default: return run.report(sequence, scale: .infinity, loss: .nan)
+      }
+    }
+  }
+
+  private func story(_ harness: CollectorHarness<InProcessTransport.Client>) async throws
+    -> [String]
+  {
+    var story: [String] = []
+    try await harness.alerts.subscribeAlerts(
+      .with { ($0.cursor, $0.includePending) = (0, true) }
+    ) { response in
+      for try await message in response.messages {
+        guard case .transition(let transition)? = message.event else { return }
+        let alert = transition.alert
+        story.append(
+          "\(transition.cursor) \(alert.alertID) \(alert.rule) \(alert.severity) "
+            + "\(transition.fromState)>\(alert.state) at \(transition.step)")
+      }
+    }
+    return story
+  }
+
+  @Test("tells the same story of a run as one that was never stopped, wherever the stop was")
+  func sameStory() async throws {
+    let run = try RunBuilder(run: "r")
+    let reports = reports(run)
+    var options = CollectorOptions()
+    // Small, so that stops fall before, between and after snapshots.
+    options.snapshotInterval = 16
+
+    var expected: [String] = []
+    try await withTemporaryFolder { folder in
+      let told = LockedBox<[String]>([])
+      let path = folder.appendingPathComponent("whole").path
+      try await withCollector(store: try SQLiteRunStore(path: path), options: options) { harness in
+        _ = try await harness.ingest.register(run)
+        _ = try await harness.ingest.report(reports, for: run)
+        told.value = try await story(harness)
+      }
+      expected = told.value
+      #expect(expected.contains { $0.contains("non_finite_gradient") })
+      #expect(expected.contains { $0.contains("exploding_gradient") })
+      #expect(expected.contains { $0.contains("non_finite_loss") })
+
+      for stop in [1, 15, 16, 17, 40, 61, 62, 65, 67, 79] {
+        let path = folder.appendingPathComponent("stop\(stop)").path
+        try await withCollector(store: try SQLiteRunStore(path: path), options: options) { harness in
+          _ = try await harness.ingest.register(run)
+          _ = try await harness.ingest.report(Array(reports[..<stop]), for: run)
+        }
+        try await withCollector(store: try SQLiteRunStore(path: path), options: options) { harness in
+          let registered = try await harness.ingest.register(run)
+          #expect(registered.producer.lastSequence == UInt64(stop))
+          _ = try await harness.ingest.report(Array(reports[stop...]), for: run)
+          told.value = try await story(harness)
+        }
+        #expect(told.value == expected, "stopped after report \(stop)")
+      }
+    }
+  }
+
+  @Test("still knows that an alert was acknowledged")
+  func acknowledgement() async throws {
+    let run = try RunBuilder(run: "r")
+    try await withTemporaryFolder { folder in
+      let path = folder.appendingPathComponent("db").path
+      try await withCollector(store: try SQLiteRunStore(path: path)) { harness in
+        _ = try await harness.ingest.register(run)
+        _ = try await harness.ingest.report([run.report(1, loss: .nan)], for: run)
+        let alerts = try await harness.query.listAlerts(.init()).alerts
+        _ = try await harness.alerts.acknowledgeAlert(
+          .with { ($0.alertID, $0.acknowledgedBy) = (alerts[0].alertID, "ada") })
+      }
+      try await withCollector(store: try SQLiteRunStore(path: path)) { harness in
+        _ = try await harness.ingest.report([run.report(2, loss: .nan)], for: run)
+        let alerts = try await harness.query.listAlerts(.init()).alerts
+        #expect(alerts.map(\.state) == [.acknowledged])
+        #expect(alerts.map(\.acknowledgedBy) == ["ada"])
+      }
+    }
+  }
+
+  @Test("raises a stalled run once, and resolves it when the run goes on")
+  func stalled() async throws {
+    let run = try RunBuilder(run: "r")
+    var options = CollectorOptions()
+    options.tickSeconds = 0.01
+    try await withCollectorOnDisk(options: options) { harness in
+      _ = try await harness.ingest.register(run)
+      _ = try await harness.ingest.report([run.report(1), run.report(2)], for: run)
+      try await harness.alerts.subscribeAlerts(.with { $0.rules = ["stalled_run"] }) { response in
+        var messages = response.messages.makeAsyncIterator()
+        #expect(try await messages.next()?.caughtUp != nil)
+        // The first tick after the last report begins the wait, so the clock may only move after it.
+        await harness.collector.producers.tick()
+        harness.clock.advance(seconds: 3600)
+        let fired = try await messages.next()?.transition.alert
+        #expect(fired?.state == .firing)
+        _ = try await harness.ingest.report([run.report(3)], for: run)
+        let resolved = try await messages.next()?.transition.alert
+        #expect(resolved?.state == .resolved)
+        #expect(resolved?.alertID == fired?.alertID)
+      }
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import CollectorService
+import GRPCCore
+import GRPCInProcessTransport
+import GRPCProtobuf
+import RunStore
+import SwiftProtobuf
+import Telemetry
+import TelemetryTesting
+import TelemetryWire
+import Testing
+
+@Suite("Subscribers of alerts")
+struct SubscriptionTests {
+  @Test("a subscriber first gets the open alerts, then is told that it is live, then transitions")
+  func openAlertsFirst() async throws {
+    let first = try RunBuilder(run: "first")
+    let second = try RunBuilder(run: "second")
+    try await withCollectorOnDisk { harness in
+      for run in [first, second] { _ = try await harness.ingest.register(run) }
+      _ = try await harness.ingest.report([first.report(1, loss: .nan)], for: first)
+      try await harness.alerts.subscribeAlerts(.init()) { response in
+        var messages = response.messages.makeAsyncIterator()
+        #expect(try await messages.next()?.openAlert.runID == "first")
+        #expect(try await messages.next()?.caughtUp.cursor == 1)
+        _ = try await harness.ingest.report([second.report(1, loss: .nan)], for: second)
+        let live = try await messages.next()?.transition
+        #expect(live?.alert.runID == "second")
+        #expect(live?.cursor == 2)
+      }
+    }
+  }
+
+  @Test("a subscriber that resumes from a cursor misses nothing and gets nothing twice")
+  func resume() async throws {
+    try await withCollectorOnDisk { harness in
+      for index in 0..<5 {
+        let run = try RunBuilder(run: "r\(index)")
+        _ = try await harness.ingest.register(run)
+        _ = try await harness.ingest.report([run.report(1, loss: .nan)], for: run)
+      }
+      try await harness.alerts.subscribeAlerts(.with { $0.cursor = 2 }) { response in
+        var runs: [String] = []
+        for try await message in response.messages {
+          if case .caughtUp(let point)? = message.event {
+            #expect(point.cursor == 5)
+            break
+          }
+          runs.append(message.transition.alert.runID)
+        }
+        #expect(runs == ["r2", "r3", "r4"])
+      }
+    }
+  }
+
+  @Test("filters by run, project, rule and severity all have to match")
+  func filters() async throws {
+    let run = try RunBuilder(run: "wanted", project: "lm")
+    let other = try RunBuilder(run: "other", project: "vision")
+    try await withCollectorOnDisk { harness in
+      for run in [run, other] {
+        _ = try await harness.ingest.register(run)
+        _ = try await harness.ingest.report([run.report(1, loss: .nan)], for: run)
+      }
+      func open(_ request: Gradwatch_V1_SubscribeAlertsRequest) async throws -> [String] {
+        try await harness.alerts.subscribeAlerts(request) { response in
+          var runs: [String] = []
+          for try await message in response.messages {
+            guard case .openAlert(let alert)? = message.event else { return runs }
+            runs.append(alert.runID)
+          }
+          return runs
+        }
+      }
+      #expect(try await open(.with { $0.runIds = ["wanted"] }) == ["wanted"])
+      #expect(try await open(.with { $0.projects = ["vision"] }) == ["other"])
+      #expect(try await open(.with { $0.rules = ["stalled_run"] }) == [])
+      #expect(try await open(.with { $0.minimumSeverity = .critical }).count == 2)
+      #expect(
+        try await open(.with { ($0.runIds, $0.projects) = (["wanted"], ["vision"]) }) == [])
+    }
+  }
+
+  @Test("a subscriber that falls behind what is held is cut off with the cursor to resume from")
+  func slowSubscriber() async throws {
+    var options = CollectorOptions()
+    options.alertFeedCapacity = 2
+    let alert = Alert(
+      run: RunID(stored: "r"), producer: ProducerID(stored: "p0"), rule: RuleID("a"),
+      severity: .info, scope: .run, summary: "", cause: "", confidence: 1,
+      evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0), remedies: [],
+      firstStep: 0, startedAt: WallTime(clamping: 0))
+    try await withCollectorOnDisk(options: options) { harness in
+      let error = await #expect(throws: RPCError.self) {
+        try await harness.alerts.subscribeAlerts(.init()) { response in
+          var messages = response.messages.makeAsyncIterator()
+          #expect(try await messages.next()?.caughtUp.cursor == 0)
+          // As one commit with more transitions than the feed holds would.
+          harness.collector.feed.publish(
+            (1...4).map { cursor in
+              StoredTransition(
+                cursor: AlertCursor(cursor), project: "p",
+                transition: AlertTransition(alert: alert, from: nil, step: 0, at: alert.startedAt))
+            })
+          while try await messages.next() != nil {}
+        }
+      }
+      #expect(error?.code == .resourceExhausted)
+      let info = try error?.unpackGoogleRPCStatus()?.details.first?.errorInfo
+      #expect(info?.reason == "SLOW_SUBSCRIBER")
+      #expect(info?.metadata["cursor"] == "0")
+    }
+  }
+
+  @Test("a collector that shuts down ends subscriptions with a status that says so")
+  func shutdown() async throws {
+    try await withCollectorOnDisk { harness in
+      let error = await #expect(throws: RPCError.self) {
+        try await harness.alerts.subscribeAlerts(.init()) { response in
+          var messages = response.messages.makeAsyncIterator()
+          #expect(try await messages.next()?.caughtUp.cursor == 0)
+          harness.beginShutdown()
+          while try await messages.next() != nil {}
+        }
+      }
+      #expect(error?.code == .unavailable)
+      #expect(
+        try error?.unpackGoogleRPCStatus()?.details.first?.errorInfo?.reason == "SHUTTING_DOWN")
+    }
+  }
+
+  @Test("an acknowledged alert stays acknowledged, says by whom, and may be acknowledged again")
+  func acknowledge() async throws {
+    let run = try RunBuilder(run: "r")
+    try await withCollectorOnDisk { harness in
+      _ = try await harness.ingest.register(run)
+      _ = try await harness.ingest.report([run.report(1, loss: .nan)], for: run)
+      let listed = try await harness.query.listAlerts(.with { $0.runID = "r" })
+      let id = try #require(listed.alerts.first?.alertID)
+      for person in ["ada", "grace"] {
+        let response = try await harness.alerts.acknowledgeAlert(
+          .with { ($0.alertID, $0.acknowledgedBy) = (id, person) })
+        #expect(response.alert.state == .acknowledged)
+        #expect(response.alert.acknowledgedBy == "ada")
+      }
+      let stored = try await harness.query.listAlerts(.with { $0.states = [.acknowledged] })
+      #expect(stored.alerts.map(\.alertID) == [id])
+      let missing = await #expect(throws: RPCError.self) {
+        _ = try await harness.alerts.acknowledgeAlert(
+          .with { ($0.alertID, $0.acknowledgedBy) = ("0000000000000000", "ada") })
+      }
+      #expect(missing?.code == .notFound)
+    }
+  }
+}

@@ -1,0 +1,270 @@
+"""The collector as an operator meets it: settings, start, failures to start, and stop."""
+
+import os
+import socket
+import sqlite3
+import time
+
+import pytest
+from grpc_health.v1 import health_pb2
+
+from client import PRODUCER, Client, Inbox
+from process import Collector, serve
+from reports import Recorded, assert_holds, lose_gradients, registration, report
+from wire import v1
+
+LISTEN = ("--listen", "127.0.0.1:0")
+
+
+def assert_does_not_start(collector: Collector, status: int, *named: str):
+    """It ends with the status and one line on standard error that names the place."""
+    with collector:
+        code, output, error = collector.result()
+    assert (code, output) == (status, ""), error
+    [line] = error.splitlines()
+    for text in named:
+        assert text in line, line
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--no-such-option"], "--no-such-option"),
+        (["surplus"], "surplus"),
+        (["--listen"], "--listen"),
+        (["--listen", "nowhere"], "listen"),
+        (["--listen", "127.0.0.1:65536"], "listen"),
+        (["--listen", "none"], "listen"),
+        (["--log-level", "loud"], "log-level"),
+        (["--stream-credits", "0"], "stream-credits"),
+        (["--stream-credits", "many"], "stream-credits"),
+        (["--max-message-bytes", "-1"], "max-message-bytes"),
+        (["--config", "no/such/file.yaml"], "no/such/file.yaml"),
+        (["--unix-socket", "s" * 200], "unix-socket"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_a_wrong_setting_ends_it_with_status_2_and_one_line(tmp_path, arguments, named):
+    assert_does_not_start(Collector(tmp_path, *arguments), 2, named)
+
+
+def test_a_wrong_setting_in_the_environment_or_in_a_file_is_named(tmp_path):
+    wrong = {"GRADWATCH_STREAM_CREDITS": "many"}
+    assert_does_not_start(Collector(tmp_path, environment=wrong), 2, "stream-credits", "many")
+    for text in ("stream-credits: many\n", "stream-credits: [1\n", "\t- :\n"):
+        (tmp_path / "wrong.yaml").write_text(text)
+        collector = Collector(tmp_path, "--config", str(tmp_path / "wrong.yaml"))
+        assert_does_not_start(collector, 2)
+
+
+def test_flags_count_before_the_environment_and_that_before_the_file(tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text("stream-credits: 11\nlisten: 127.0.0.1:0\ndatabase: of-file.sqlite\n")
+    in_file = ["--config", str(file)]
+    in_environment = {"GRADWATCH_STREAM_CREDITS": "12", "GRADWATCH_DATABASE": "of-env.sqlite"}
+    in_flags = ["--stream-credits", "13", "--database", "of-flag.sqlite"]
+    cases = [
+        (in_file, {}, 11, "of-file.sqlite"),
+        ([], {"GRADWATCH_CONFIG": str(file)}, 11, "of-file.sqlite"),
+        (in_file, in_environment, 12, "of-env.sqlite"),
+        (in_file + in_flags, in_environment, 13, "of-flag.sqlite"),
+        ([*LISTEN, *in_flags], in_environment, 13, "of-flag.sqlite"),
+    ]
+    for arguments, environment, credits, database in cases:
+        with (
+            Collector(tmp_path, *arguments, environment=environment) as collector,
+            collector.client() as client,
+        ):
+            assert client.server_info().limits.stream_credits == credits
+            databases = {path.name for path in tmp_path.glob("*.sqlite")}
+            assert databases == {database}
+        for path in tmp_path.glob("*.sqlite*"):
+            path.unlink()
+
+
+def test_help_and_version_go_to_standard_output(tmp_path):
+    for argument, text in (("--help", "--database"), ("--version", "0.")):
+        with Collector(tmp_path, argument) as collector:
+            code, output, error = collector.result()
+            assert (code, error) == (0, "") and text in output
+
+
+# What keeps it from starting
+
+
+def test_a_database_in_no_folder_is_named(tmp_path):
+    path = tmp_path / "missing" / "gradwatch.sqlite"
+    assert_does_not_start(Collector(tmp_path, *LISTEN, "--database", str(path)), 1, str(path))
+
+
+def test_a_database_in_a_folder_that_can_not_be_written_is_named(tmp_path):
+    # Not even root may make files here.
+    path = "/proc/gradwatch.sqlite"
+    if not os.path.isdir("/proc"):
+        pytest.skip("no folder that nobody can write to")
+    assert_does_not_start(Collector(tmp_path, *LISTEN, "--database", path), 1, path)
+
+
+def test_a_database_that_is_a_folder_is_named(tmp_path):
+    assert_does_not_start(
+        Collector(tmp_path, *LISTEN, "--database", str(tmp_path)), 1, str(tmp_path)
+    )
+
+
+@pytest.mark.parametrize("content", [b"not a database, but somebody's notes\n" * 100, b"\0" * 8192])
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path, content):
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    assert_does_not_start(Collector(tmp_path, *LISTEN, "--database", str(path)), 1, str(path))
+    assert path.read_bytes() == content
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path):
+    path = tmp_path / "other.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE run (recipe TEXT)")
+    assert_does_not_start(Collector(tmp_path, *LISTEN, "--database", str(path)), 1, str(path))
+    with sqlite3.connect(path) as database:
+        tables = database.execute("SELECT name FROM sqlite_schema").fetchall()
+    assert tables == [("run",)]
+
+
+def test_a_database_of_a_newer_version_is_named_and_left_alone(tmp_path):
+    with serve(tmp_path) as collector, collector.client() as client:
+        client.register(registration("run"))
+        collector.terminate()
+        assert collector.result()[0] == 0
+    path = tmp_path / "gradwatch.sqlite"
+    with sqlite3.connect(path) as database:
+        [columns] = database.execute("SELECT count(*) FROM pragma_table_info('grdb_migrations')")
+        assert columns == (1,)
+        database.execute("INSERT INTO grdb_migrations VALUES ('v999')")
+    database.close()
+    before = path.read_bytes()
+    assert_does_not_start(serve(tmp_path), 1, str(path), "newer")
+    assert path.read_bytes() == before
+
+
+def test_a_port_in_use_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        database = str(tmp_path / "gradwatch.sqlite")
+        collector = Collector(tmp_path, "--listen", address, "--database", database)
+        assert_does_not_start(collector, 1, address)
+
+
+def test_a_second_collector_on_one_database_does_not_start(tmp_path):
+    with serve(tmp_path) as first, first.client() as client:
+        client.register(registration("run"))
+        assert_does_not_start(serve(tmp_path), 1, str(tmp_path / "gradwatch.sqlite"), "in use")
+        assert client.report("run", report(1)).ack.sequence == 1
+    # A collector that was killed leaves nothing behind that keeps the next one out.
+    with serve(tmp_path) as next_, next_.client() as client:
+        assert_holds(client, "run", Recorded([report(1)]))
+
+
+# Serving and stopping
+
+
+def test_it_serves_on_a_unix_socket(tmp_path):
+    path = tmp_path / "socket"
+    arguments = ["--listen", "none", "--unix-socket", "socket", "--database", "gradwatch.sqlite"]
+    with Collector(tmp_path, *arguments) as collector:
+        assert collector.listening() == ["unix:socket"]
+        with Client(f"unix:{path}") as client:
+            client.register(registration("run"))
+            stream = client.stream("run")
+            stream.send(report(1))
+            stream.wait_for_ack(1)
+            collector.terminate()
+            assert stream.end().reason == "SHUTTING_DOWN"
+        assert collector.result()[0] == 0
+
+
+def test_the_output_is_where_it_listens_and_nothing_else(tmp_path):
+    with serve(tmp_path) as collector, collector.client() as client:
+        client.register(registration("run"))
+        client.report("run", lose_gradients(report(1)))
+        collector.terminate()
+        code, output, _ = collector.result()
+    assert code == 0
+    [line] = output.splitlines()
+    assert line.startswith("listening on 127.0.0.1:")
+
+
+@pytest.mark.parametrize("signal", ["terminate", "interrupt"])
+def test_it_stops_within_five_seconds_with_everything_open(tmp_path, signal):
+    with serve(tmp_path) as collector, collector.client() as client:
+        client.register(registration("run"))
+        stream = client.stream("run", want_alerts=True)
+        sent = [report(sequence) for sequence in range(1, 201)]
+        stream.send(*sent)
+        stream.wait_for_ack(1)
+        idle = client.stream("run", producer_id=client_of_another(client))
+        assert idle.opened.last_sequence == 0
+        subscription = client.subscribe()
+        subscription.wait_until_live()
+        watch = Inbox(client.health.Watch(health_pb2.HealthCheckRequest()))
+        watch.wait(lambda: watch.events, "the first status")
+
+        started = time.monotonic()
+        collector.terminate() if signal == "terminate" else collector.process.send_signal(2)
+        code, _, error = collector.result()
+        took = time.monotonic() - started
+        assert (code, took < 5) == (0, True), (took, error)
+        for ended in (stream, idle, subscription):
+            failure = ended.end()
+            assert failure.code.name == "UNAVAILABLE", failure
+            assert (failure.reason, failure.domain) == ("SHUTTING_DOWN", "gradwatch"), failure
+            assert failure.has_retry
+        watch.end()
+        acked = stream.acked
+    with serve(tmp_path) as collector, collector.client() as client:
+        last = client.register(registration("run")).producer.last_sequence
+        assert last == acked, "all that was accepted was acked, and all that was acked is there"
+        assert_holds(client, "run", Recorded(sent[:last]), producer_id=PRODUCER)
+
+
+def client_of_another(client) -> str:
+    """Registers another producer of the run; its id."""
+    client.register(registration("run", producer_id="another"))
+    return "another"
+
+
+def test_it_stops_while_clients_neither_read_nor_write(tmp_path):
+    with serve(tmp_path) as collector, collector.client() as client:
+        client.register(registration("run"))
+        client.report("run", lose_gradients(report(1)))
+        # Opened, and never read from again.
+        held = [client.alerts.SubscribeAlerts(v1.SubscribeAlertsRequest()) for _ in range(5)]
+        for call in held:
+            assert next(call).HasField("open_alert")
+        started = time.monotonic()
+        collector.terminate()
+        code, _, error = collector.result()
+        assert (code, time.monotonic() - started < 5) == (0, True), error
+
+
+def test_it_stops_at_once_when_nothing_is_open(tmp_path):
+    with serve(tmp_path) as collector:
+        assert collector.target
+        collector.terminate()
+        assert collector.result()[0] == 0
+
+
+def test_after_a_stop_the_same_database_is_served_on(tmp_path):
+    recorded = Recorded()
+    for round_ in range(3):
+        with serve(tmp_path) as collector, collector.client() as client:
+            last = client.register(registration("run")).producer.last_sequence
+            assert last == 100 * round_
+            batch = [report(last + number) for number in range(1, 101)]
+            client.report("run", *batch)
+            recorded.add(*batch)
+            assert_holds(client, "run", recorded)
+            collector.terminate()
+            assert collector.result()[0] == 0
+    assert not list(tmp_path.glob("*-wal")), "a clean stop leaves one file"

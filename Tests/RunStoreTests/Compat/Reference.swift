@@ -1,0 +1,106 @@
+import RunStore
+import Telemetry
+
+/// What a store must answer of one producer, kept in the plainest way: a list of reports.
+struct Reference {
+  /// The points that count, by step.
+  private(set) var reports: [LoggedReport] = []
+  /// The sequence number of the last report, refused ones included.
+  private(set) var lastSequence: UInt64 = 0
+
+  /// Adds an accepted report.
+  mutating func accept(_ report: StepReport, receivedAt: WallTime, rewinds: Bool) {
+    if rewinds { reports.removeAll { $0.report.step >= report.step } }
+    reports.append(LoggedReport(report: report, receivedAt: receivedAt, rewinds: rewinds))
+    lastSequence = report.sequence
+  }
+
+  /// Adds a refused report.
+  mutating func refuse() { lastSequence += 1 }
+
+  /// The step of the last report.
+  var lastStep: UInt64? { reports.last?.report.step }
+
+  /// One metric of one tensor or layer, as steps and bits.
+  func series(_ metric: Metric, _ index: UInt32, _ steps: ClosedRange<UInt64>) -> [[UInt64]] {
+    selected(steps).compactMap { report in
+      let values = Self.values(metric, in: report)
+      let indices = Self.indices(metric, in: report)
+      let position = indices.isEmpty ? Int(index) : indices.firstIndex(of: index)
+      guard let position, position < values.count else { return nil }
+      return [report.step, values[position].bitPattern]
+    }
+  }
+
+  /// One tensor's histograms, as text.
+  func histograms(_ tensor: UInt32, _ steps: ClosedRange<UInt64>) -> [String] {
+    selected(steps).flatMap { report in
+      var found: [GradientHistogram] = []
+      if let column = report.histograms {
+        let position =
+          column.tensorIDs.isEmpty ? Int(tensor) : column.tensorIDs.firstIndex(of: tensor)
+        if let position, position < column.zeroCount.count {
+          found.append(.exponential(column.histograms[position]))
+        }
+      }
+      if let column = report.explicitHistograms {
+        let buckets = column.bounds.count + 1
+        let position =
+          column.tensorIDs.isEmpty ? Int(tensor) : column.tensorIDs.firstIndex(of: tensor)
+        if let position, (position + 1) * buckets <= column.counts.count {
+          let counts = Array(column.counts[position * buckets..<(position + 1) * buckets])
+          found.append(.explicit(ExplicitHistogram(bounds: column.bounds, counts: counts)))
+        }
+      }
+      return found.map { "\(report.step) " + exactly($0) }
+    }
+  }
+
+  /// The scalars, as text.
+  func scalars(_ steps: ClosedRange<UInt64>) -> [String] {
+    selected(steps).map { exactly($0.scalars) }
+  }
+
+  private func selected(_ steps: ClosedRange<UInt64>) -> [StepReport] {
+    reports.map(\.report).filter { steps.contains($0.step) }
+  }
+
+  private static func indices(_ metric: Metric, in report: StepReport) -> [UInt32] {
+    switch metric {
+    case .parameterNorm, .updateNorm: report.parameters.tensorIDs
+    default:
+      metric.subject == .layer ? report.activations.layerIDs : report.gradients.tensorIDs
+    }
+  }
+
+  private static func values(_ metric: Metric, in report: StepReport) -> [Double] {
+    let floats: [Float]
+    switch metric {
+    case .gradientNorm: floats = report.gradients.norm
+    case .gradientMean: floats = report.gradients.mean
+    case .gradientMeanAbs: floats = report.gradients.meanAbs
+    case .gradientStd: floats = report.gradients.std
+    case .gradientMin: floats = report.gradients.min
+    case .gradientMax: floats = report.gradients.max
+    case .gradientZeroCount: return report.gradients.zeroCount.map(Double.init)
+    case .gradientNaNCount: return report.gradients.nanCount.map(Double.init)
+    case .gradientPositiveInfinityCount:
+      return report.gradients.positiveInfinityCount.map(Double.init)
+    case .gradientNegativeInfinityCount:
+      return report.gradients.negativeInfinityCount.map(Double.init)
+    case .parameterNorm: floats = report.parameters.norm
+    case .updateNorm: floats = report.parameters.updateNorm
+    case .activationMean: floats = report.activations.mean
+    case .activationStd: floats = report.activations.std
+    case .activationZeroFraction: floats = report.activations.zeroFraction
+    case .activationSaturatedFraction: floats = report.activations.saturatedFraction
+    case .activationDeadUnitFraction: floats = report.activations.deadUnitFraction
+    }
+    return floats.map(Double.init)
+  }
+}
+
+/// All members of a value as text that tells apart every NaN and both zeros.
+///
+/// `==` can't be used on telemetry: NaN differs from itself.
+func exactly(_ value: Any) -> String { String(reflecting: value) }

@@ -1,0 +1,82 @@
+import RunStore
+import Testing
+
+@Suite("SQLite: what every run store must do")
+struct SQLiteRunStoreCompatTests {
+  private let folder: TemporaryFolder
+  private let compat: RunStoreCompat
+
+  init() throws {
+    let folder = try TemporaryFolder()
+    self.folder = folder
+    compat = RunStoreCompat { try SQLiteRunStore(path: folder.file()) }
+  }
+
+  @Test("a registered run is read back whole")
+  func registration() throws { try compat.aRegisteredRunIsReadBackWhole() }
+
+  @Test("a model is read back whole")
+  func model() throws { try compat.aModelIsReadBackWhole() }
+
+  @Test("registering again updates the labels and says where to resume")
+  func registrationAgain() throws { try compat.registeringAgainResumes() }
+
+  @Test("another model is refused, naming the first field that differs")
+  func modelDiffers() throws { try compat.anotherModelIsRefusedNamingTheField() }
+
+  @Test("another producer joins the run")
+  func producers() throws { try compat.anotherProducerJoinsTheRun() }
+
+  @Test("runs are listed by filter, the newest first, in pages")
+  func runs() throws { try compat.runsAreListedNewestFirstInPages() }
+
+  @Test("an unknown run or producer is said, or nil")
+  func unknown() throws { try compat.whatIsUnknownIsSaid() }
+
+  @Test("reports are read back bit for bit", arguments: [1, 2, 3])
+  func bits(seed: UInt64) throws { try compat.reportsAreReadBackBitForBit(seed: seed) }
+
+  @Test("a refusal advances the sequence number and nothing else")
+  func refusals() throws { try compat.refusalsAdvanceTheSequence() }
+
+  @Test("a sequence conflict rolls back the whole group")
+  func conflict() throws { try compat.aSequenceConflictRollsBackTheWholeGroup() }
+
+  @Test("a snapshot covers the reports before it")
+  func snapshots() throws { try compat.snapshotsCoverTheReportsBeforeThem() }
+
+  @Test("producers of one run are kept apart")
+  func apart() throws { try compat.producersAreKeptApart() }
+
+  @Test("a body that returns false ends the reading")
+  func ending() throws { try compat.aBodyThatReturnsFalseEndsTheReading() }
+
+  @Test("what was committed is found after closing and opening")
+  func reopening() throws { try compat.whatWasCommittedIsFoundAfterReopening() }
+
+  @Test("sealing is invisible to readers", arguments: [1, 2])
+  func sealing(seed: UInt64) throws { try compat.sealingIsInvisibleToReaders(seed: seed) }
+
+  @Test("only reports that a snapshot covers are sealed")
+  func covered() throws { try compat.onlyCoveredReportsAreSealed() }
+
+  @Test("a rewind to any place drops what is at it and above, sealed or not")
+  func rewinds() throws { try compat.aRewindAnywhereDropsWhatIsAboveIt() }
+
+  @Test("a report whose step does not ascend rewinds, whatever the caller says")
+  func ascent() throws { try compat.aReportThatDoesNotAscendRewinds() }
+
+  @Test("a random history reads as its reference", arguments: [1, 2, 3, 4])
+  func history(seed: UInt64) throws { try compat.aRandomHistoryReadsAsItsReference(seed: seed) }
+
+  @Test("transitions get cursors in order, and an alert keeps its last state")
+  func transitions() throws {
+    try compat.transitionsGetCursorsInOrderAndAlertsKeepTheirLastState()
+  }
+
+  @Test("alerts that fire or are acknowledged are counted by severity")
+  func openAlerts() throws { try compat.openAlertsAreCountedBySeverity() }
+
+  @Test("alerts are listed by filter, the newest first, in pages")
+  func alerts() throws { try compat.alertsAreListedNewestFirstByFilterInPages() }
+}

@@ -1,0 +1,226 @@
+import RunStore
+import Telemetry
+
+/// Values that tests store and expect back.
+enum Samples {
+  /// Floats that a careless copy would change.
+  static let oddFloats: [Float] = [
+    .nan, Float(bitPattern: 0x7FC0_1234), Float(bitPattern: 0xFFC0_0001),
+    Float(bitPattern: 0x7FA0_0001), .infinity, -.infinity, -0.0, 0, .leastNonzeroMagnitude,
+    -.leastNonzeroMagnitude, .greatestFiniteMagnitude, 1.5,
+  ]
+  /// Doubles that a careless copy would change.
+  static let oddDoubles: [Double] = [
+    .nan, Double(bitPattern: 0x7FF8_0000_0000_1234), Double(bitPattern: 0xFFF4_0000_0000_0001),
+    .infinity, -.infinity, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude,
+  ]
+  /// Counts at the edges of every stored width.
+  static let oddCounts: [UInt64] = [
+    0, 1, 255, 256, 65_535, 65_536, 4_294_967_295, 4_294_967_296, .max,
+  ]
+
+  /// A moment.
+  static func time(_ seconds: Double) -> WallTime { WallTime(clamping: seconds) }
+
+  /// A model of some layers, each with as many tensors as its share.
+  static func model(layers: Int = 3, tensors: Int = 5) throws -> Model {
+    try Model(
+      layers: (0..<layers).map { Layer(name: "layer\($0)", moduleType: "Linear", fanIn: 4) },
+      tensors: (0..<tensors).map { index in
+        Tensor(
+          name: "layer\(index % layers).tensor\(index)", layer: UInt32(index % layers),
+          role: .weight, shape: [2, 3], elementCount: 6)
+      })
+  }
+
+  /// A registration.
+  static func registration(
+    run: String = "r1", producer: String = "p0", project: String = "project",
+    model: Model? = nil
+  ) throws -> RunRegistration {
+    try RunRegistration(
+      run: RunID(run), project: project, name: "name of \(run)", tags: ["b", "a"],
+      hyperparameters: ["lr": "0.1", "": "empty key"].filter { !$0.key.isEmpty },
+      framework: "torch 2.13.0", producer: Producer(id: ProducerID(producer), rank: 0, worldSize: 2),
+      model: model ?? self.model())
+  }
+
+  /// A report of which only scalars are known.
+  static func plain(_ sequence: UInt64, step: UInt64, loss: Double = 1) -> StepReport {
+    var scalars = StepScalars(step: step, wallTime: time(1e9 + Double(sequence)))
+    scalars.losses = [NamedLoss(name: "loss", value: loss)]
+    var report = StepReport(sequence: sequence, scalars: scalars)
+    report.gradients.norm = [Float(step), Float(step) + 0.25]
+    return report
+  }
+
+  /// A report in which anything may be measured or not, drawn at random.
+  static func random(
+    _ sequence: UInt64, step: UInt64, layers: Int = 3, tensors: Int = 5,
+    using random: inout SeededGenerator
+  ) -> StepReport {
+    var report = StepReport(
+      sequence: sequence, scalars: scalars(step: step, using: &random))
+    let some = indices(below: tensors, using: &random)
+    report.gradients.tensorIDs = some
+    let count = some.isEmpty ? tensors : some.count
+    report.gradients.norm = floats(count, using: &random)
+    report.gradients.mean = floats(count, using: &random)
+    report.gradients.meanAbs = floats(count, using: &random)
+    report.gradients.std = floats(count, using: &random)
+    report.gradients.min = floats(count, using: &random)
+    report.gradients.max = floats(count, using: &random)
+    report.gradients.zeroCount = counts(count, using: &random)
+    report.gradients.nanCount = counts(count, using: &random)
+    report.gradients.positiveInfinityCount = counts(count, using: &random)
+    report.gradients.negativeInfinityCount = counts(count, using: &random)
+    report.parameters.tensorIDs = indices(below: tensors, using: &random)
+    let parameters =
+      report.parameters.tensorIDs.isEmpty ? tensors : report.parameters.tensorIDs.count
+    report.parameters.norm = floats(parameters, using: &random)
+    report.parameters.updateNorm = floats(parameters, using: &random)
+    report.activations.layerIDs = indices(below: layers, using: &random)
+    let active = report.activations.layerIDs.isEmpty ? layers : report.activations.layerIDs.count
+    report.activations.mean = floats(active, using: &random)
+    report.activations.std = floats(active, using: &random)
+    report.activations.zeroFraction = floats(active, using: &random)
+    report.activations.saturatedFraction = floats(active, using: &random)
+    report.activations.deadUnitFraction = floats(active, using: &random)
+    if Bool.random(using: &random) { report.histograms = exponential(tensors, using: &random) }
+    if Int.random(in: 0..<3, using: &random) == 0 {
+      report.explicitHistograms = explicit(tensors, using: &random)
+    }
+    if Bool.random(using: &random) {
+      report.timeStepNorms = [
+        TimeStepNorms(layer: 1, positions: [0, 1, 5], norms: [1, .nan, -0.0]),
+        TimeStepNorms(layer: 2, positions: [], norms: []),
+      ]
+    }
+    return report
+  }
+
+  private static func scalars(step: UInt64, using random: inout SeededGenerator) -> StepScalars {
+    var scalars = StepScalars(
+      step: step, wallTime: time(Double.random(in: 0...2e9, using: &random)))
+    for index in 0..<Int.random(in: 0...3, using: &random) {
+      scalars.losses.append(
+        NamedLoss(
+          name: index == 0 ? "loss" : "auxiliary loss ü \(index)",
+          value: oddDoubles.randomElement(using: &random) ?? 0))
+    }
+    if Bool.random(using: &random) { scalars.learningRate = 0.1 }
+    if Bool.random(using: &random) { scalars.globalNorm = oddDoubles.randomElement(using: &random) }
+    if Bool.random(using: &random) {
+      scalars.clipping = Clipping(
+        kind: Clipping.Kind.allCases.randomElement(using: &random) ?? .value, threshold: 1.5,
+        clipped: Bool.random(using: &random))
+    }
+    if Bool.random(using: &random) { scalars.lossScale = oddDoubles.randomElement(using: &random) }
+    scalars.gradientsAreScaled = Bool.random(using: &random)
+    scalars.optimizerSkipped = Bool.random(using: &random)
+    if Bool.random(using: &random) { scalars.batchSize = oddCounts.randomElement(using: &random) }
+    scalars.phase = TrainingPhase.allCases.randomElement(using: &random) ?? .main
+    scalars.droppedSteps = UInt64.random(in: 0...3, using: &random)
+    return scalars
+  }
+
+  /// Nothing half of the time (all), else some of the indices in any order.
+  private static func indices(below count: Int, using random: inout SeededGenerator) -> [UInt32] {
+    guard Bool.random(using: &random) else { return [] }
+    let all = (0..<UInt32(count)).shuffled(using: &random)
+    return Array(all.prefix(Int.random(in: 1...count, using: &random)))
+  }
+
+  private static func floats(_ count: Int, using random: inout SeededGenerator) -> [Float] {
+    switch Int.random(in: 0..<4, using: &random) {
+    case 0: []
+    case 1: [Float](repeating: 0.5, count: count)
+    case 2: (0..<count).map { _ in oddFloats.randomElement(using: &random) ?? 0 }
+    default:
+      (0..<count).map { _ in Float(bitPattern: UInt32.random(in: 0 ... .max, using: &random)) }
+    }
+  }
+
+  private static func counts(_ count: Int, using random: inout SeededGenerator) -> [UInt64] {
+    switch Int.random(in: 0..<4, using: &random) {
+    case 0: []
+    case 1: [UInt64](repeating: 0, count: count)
+    case 2: (0..<count).map { _ in UInt64.random(in: 0..<300, using: &random) }
+    default: (0..<count).map { _ in oddCounts.randomElement(using: &random) ?? 0 }
+    }
+  }
+
+  private static func exponential(
+    _ tensors: Int, using random: inout SeededGenerator
+  ) -> ExponentialHistogramColumn {
+    var column = ExponentialHistogramColumn()
+    column.scale = Int32.random(in: -10...20, using: &random)
+    column.tensorIDs = indices(below: tensors, using: &random)
+    for _ in 0..<(column.tensorIDs.isEmpty ? tensors : column.tensorIDs.count) {
+      column.append(
+        ExponentialHistogram(
+          scale: column.scale, zeroCount: oddCounts.randomElement(using: &random) ?? 0,
+          positive: buckets(using: &random), negative: buckets(using: &random)))
+    }
+    return column
+  }
+
+  private static func buckets(
+    using random: inout SeededGenerator
+  ) -> ExponentialHistogram.Buckets {
+    ExponentialHistogram.Buckets(
+      offset: [0, 1, -1, -127, 128, .min, .max].randomElement(using: &random) ?? 0,
+      counts: (0..<Int.random(in: 0..<40, using: &random)).map { _ in
+        oddCounts.randomElement(using: &random) ?? 0
+      })
+  }
+
+  private static func explicit(
+    _ tensors: Int, using random: inout SeededGenerator
+  ) -> ExplicitHistogramColumn {
+    var column = ExplicitHistogramColumn()
+    column.bounds = [[], [0], [-1, -0.0, 1e300]].randomElement(using: &random) ?? []
+    column.tensorIDs = indices(below: tensors, using: &random)
+    let count = column.tensorIDs.isEmpty ? tensors : column.tensorIDs.count
+    column.counts = (0..<count * (column.bounds.count + 1)).map { _ in
+      oddCounts.randomElement(using: &random) ?? 0
+    }
+    return column
+  }
+
+  /// An alert with all members set.
+  static func alert(
+    run: String = "r1", producer: String = "p0", rule: String = "exploding_gradient",
+    severity: Severity = .warning, state: AlertState = .firing, firstStep: UInt64 = 7,
+    scope: AlertScope = .layers(1...2)
+  ) -> Alert {
+    var evidence = Evidence(
+      quantity: "gradient norm", observed: 12.5, baseline: -0.0, threshold: .infinity, firstStep: 7,
+      lastStep: 9)
+    evidence.recent = [Evidence.Point(step: 8, value: 1), Evidence.Point(step: 9, value: .infinity)]
+    evidence.layers = ["layer1", "Schicht ß"]
+    evidence.tensors = ["layer1.tensor1"]
+    evidence.facts = ["nan": "3", "infinity": "4"]
+    var alert = Alert(
+      run: RunID(stored: run), producer: ProducerID(stored: producer), rule: RuleID(rule),
+      severity: severity, scope: scope, summary: "summary", cause: "cause", confidence: 0.75,
+      evidence: evidence, remedies: [Remedy(action: "lower the rate", reason: "it is high")],
+      firstStep: firstStep, startedAt: time(100.5))
+    alert.state = state
+    alert.firedStep = 9
+    alert.firedAt = time(101)
+    alert.acknowledgedAt = time(102)
+    alert.acknowledgedBy = "somebody"
+    alert.resolvedStep = 12
+    alert.resolvedAt = time(103.25)
+    alert.reopenedCount = 2
+    return alert
+  }
+
+  /// A transition to the state that an alert is in.
+  static func transition(
+    _ alert: Alert, from: AlertState? = nil, step: UInt64 = 9
+  ) -> AlertTransition {
+    AlertTransition(alert: alert, from: from, step: step, at: time(101.5))
+  }
+}

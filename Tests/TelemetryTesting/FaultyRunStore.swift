@@ -1,0 +1,102 @@
+public import RunStore
+import Synchronization
+public import Telemetry
+
+/// A store whose commits fail while a test wants them to; everything else is passed on.
+public final class FaultyRunStore: RunStore {
+  private let store: any RunStore
+  private let state = Mutex((failure: RunStoreError?.none, commits: [Int]()))
+
+  /// Wraps a store.
+  public init(_ store: any RunStore) { self.store = store }
+
+  /// What commits fail with; `nil`: they succeed.
+  public var failure: RunStoreError? {
+    get { state.withLock { $0.failure } }
+    set { state.withLock { $0.failure = newValue } }
+  }
+
+  /// The number of changes of each commit that succeeded.
+  public var commits: [Int] { state.withLock { $0.commits } }
+
+  /// Fails or passes on.
+  public func commit(_ changes: [RunChange]) throws(RunStoreError) -> [AlertCursor] {
+    if let failure { throw failure }
+    let cursors = try store.commit(changes)
+    state.withLock { $0.commits.append(changes.count) }
+    return cursors
+  }
+
+  /// Passes on.
+  public func register(
+    _ registration: RunRegistration, at time: WallTime
+  ) throws(RunStoreError) -> RegisteredRun { try store.register(registration, at: time) }
+
+  /// Passes on.
+  public func sealNext() throws(RunStoreError) -> Bool { try store.sealNext() }
+
+  /// Passes on.
+  public func run(_ run: RunID) throws(RunStoreError) -> RunRecord? { try store.run(run) }
+
+  /// Passes on.
+  public func runs(
+    _ filter: RunFilter, page: PageRequest
+  ) throws(RunStoreError) -> Page<RunRecord> { try store.runs(filter, page: page) }
+
+  /// Passes on.
+  public func model(of run: RunID) throws(RunStoreError) -> Model? { try store.model(of: run) }
+
+  /// Passes on.
+  public func snapshot(
+    of run: RunID, producer: ProducerID
+  ) throws(RunStoreError) -> DetectorSnapshot? { try store.snapshot(of: run, producer: producer) }
+
+  /// Passes on.
+  public func readLog(
+    of run: RunID, producer: ProducerID, after sequence: UInt64,
+    _ body: (LoggedReport) throws(RunStoreError) -> Void
+  ) throws(RunStoreError) {
+    try store.readLog(of: run, producer: producer, after: sequence, body)
+  }
+
+  /// Passes on.
+  public func readSeries(
+    _ selection: SeriesSelection, _ body: (SeriesSlice) -> Bool
+  ) throws(RunStoreError) { try store.readSeries(selection, body) }
+
+  /// Passes on.
+  public func readHistograms(
+    of run: RunID, producer: ProducerID, tensor: UInt32, steps: ClosedRange<UInt64>,
+    _ body: (_ step: UInt64, GradientHistogram) -> Bool
+  ) throws(RunStoreError) {
+    try store.readHistograms(of: run, producer: producer, tensor: tensor, steps: steps, body)
+  }
+
+  /// Passes on.
+  public func readScalars(
+    of run: RunID, producer: ProducerID, steps: ClosedRange<UInt64>, _ body: (StepScalars) -> Bool
+  ) throws(RunStoreError) {
+    try store.readScalars(of: run, producer: producer, steps: steps, body)
+  }
+
+  /// Passes on.
+  public func alerts(
+    _ filter: AlertFilter, page: PageRequest
+  ) throws(RunStoreError) -> Page<Alert> { try store.alerts(filter, page: page) }
+
+  /// Passes on.
+  public func alert(_ id: AlertID) throws(RunStoreError) -> Alert? { try store.alert(id) }
+
+  /// Passes on.
+  public func transitions(
+    after cursor: AlertCursor, limit: Int
+  ) throws(RunStoreError) -> [StoredTransition] {
+    try store.transitions(after: cursor, limit: limit)
+  }
+
+  /// Passes on.
+  public func lastCursor() throws(RunStoreError) -> AlertCursor { try store.lastCursor() }
+
+  /// Passes on.
+  public func close() throws(RunStoreError) { try store.close() }
+}
