@@ -141,11 +141,21 @@ let package = Package(
       ]
     ),
 
+    // Load for scripts/bench.
+    .executableTarget(
+      name: "IngestBenchmark",
+      dependencies: [
+        "Telemetry", "TelemetryWire", core, grpcProtobuf, protobuf, sockets, arguments,
+      ],
+      path: "Tests/Benchmarks/IngestBenchmark"
+    ),
+
     // The tests, a target a room; Tests/EndToEnd is in Python.
     .target(
       name: "TelemetryTesting",
       dependencies: [
         "Telemetry", "TelemetryWire", "RunStore", "CollectorService", core, inProcess, sockets,
+        grpcProtobuf,
         protobuf, logging,
       ],
       path: "Tests/TelemetryTesting"

@@ -11,10 +11,19 @@ struct AlertMachine: Sendable {
     /// An alert to read a stored one into.
     var placeholder: Alert {
       Alert(
-        run: run, producer: producer, rule: rule, severity: .info, scope: .run, summary: "",
-        cause: "", confidence: 0,
-        evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0), remedies: [],
-        firstStep: 0, startedAt: WallTime(clamping: 0))
+        run: run,
+        producer: producer,
+        rule: rule,
+        severity: .info,
+        scope: .run,
+        summary: "",
+        cause: "",
+        confidence: 0,
+        evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0),
+        remedies: [],
+        firstStep: 0,
+        startedAt: WallTime(clamping: 0)
+      )
     }
   }
 
@@ -39,8 +48,10 @@ struct AlertMachine: Sendable {
 
   /// Takes one evaluation of the rule.
   mutating func evaluate(
-    _ findings: [Finding], at moment: Moment, into transitions: inout [AlertTransition],
-    diagnose: (Finding) -> Diagnosis
+    _ findings: [Finding],
+    at moment: Moment,
+    into transitions: inout [AlertTransition],
+    diagnose: (Finding, UInt64) -> Diagnosis
   ) {
     guard !(findings.isEmpty && episodes.isEmpty) else { return }
     var isUsed = [Bool](repeating: false, count: findings.count)
@@ -70,11 +81,19 @@ struct AlertMachine: Sendable {
   }
 
   private mutating func advance(
-    _ index: Int, _ finding: Finding?, at moment: Moment,
-    into transitions: inout [AlertTransition], _ diagnose: (Finding) -> Diagnosis
+    _ index: Int,
+    _ finding: Finding?,
+    at moment: Moment,
+    into transitions: inout [AlertTransition],
+    _ diagnose: (Finding, UInt64) -> Diagnosis
   ) {
     let change = episodes[index].advance(
-      finding, at: moment, policy: policy, identity: identity, diagnose: diagnose)
+      finding,
+      at: moment,
+      policy: policy,
+      identity: identity,
+      diagnose: diagnose
+    )
     guard var change else { return }
     let id = change.alert.id
     if change.from == nil,
@@ -90,8 +109,8 @@ struct AlertMachine: Sendable {
   }
 
   private mutating func forget(at step: UInt64) {
-    episodes.removeAll { episode in
-      if episode.isForgotten { return true }
+    episodes.removeAll { [policy] episode in
+      if episode.isForgotten(policy) { return true }
       guard let alert = episode.alert, alert.state == .resolved else { return false }
       if episode.isRewound { return step > alert.firstStep }
       // An alert that never fired has nothing to return to.
@@ -120,7 +139,11 @@ struct AlertMachine: Sendable {
   }
 
   /// Notes that a person knows of an alert.
-  mutating func acknowledge(_ id: AlertID, by person: String, at moment: Moment)
+  mutating func acknowledge(
+    _ id: AlertID,
+    by person: String,
+    at moment: Moment
+  )
     -> AlertTransition?
   {
     guard let index = episodes.firstIndex(where: { $0.alert?.id == id }) else { return nil }
@@ -148,7 +171,8 @@ struct AlertMachine: Sendable {
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
     let identity = identity
     try coder.code(
-      &episodes, maximum: Self.maximumEpisodes,
+      &episodes,
+      maximum: Self.maximumEpisodes,
       placeholder: Episode(scope: .run, start: Moment(step: 0, time: WallTime(clamping: 0)))
     ) { (coder, episode) throws(SnapshotError) in
       try episode.code(&coder, identity: identity)

@@ -18,8 +18,8 @@ struct AlertPolicy: Sendable {
   /// Clean evaluations in a row before it resolves.
   var cleanEvaluations: UInt64
 
-  /// Steps after its resolution within which an alert that returns is the same one, and within which
-  /// more than ``maximumReturns`` returns hold it open.
+  /// Steps after its resolution within which an alert that returns is the same one, and within
+  /// which more than ``maximumReturns`` returns hold it open.
   static let flapSteps: UInt64 = 500
   /// Returns within ``flapSteps`` before an alert is held open.
   static let maximumReturns = 3
@@ -27,7 +27,11 @@ struct AlertPolicy: Sendable {
   /// The same debounce for every severity.
   init(_ debounce: Debounce, cleanEvaluations: UInt64) {
     self.init(
-      info: debounce, warning: debounce, critical: debounce, cleanEvaluations: cleanEvaluations)
+      info: debounce,
+      warning: debounce,
+      critical: debounce,
+      cleanEvaluations: cleanEvaluations
+    )
   }
 
   /// A debounce for each severity.

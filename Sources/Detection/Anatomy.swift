@@ -15,8 +15,8 @@ struct Anatomy: Sendable {
   let slots: [Int]
   /// For each of ``weights``, 1/sqrt(min(rows, columns)).
   ///
-  /// A random matrix's largest singular value is about its Frobenius norm times this, so times this a
-  /// parameter norm is the layer's gain, whatever its width and whichever axis comes first.
+  /// A random matrix's largest singular value is about its Frobenius norm times this, so times this
+  /// a parameter norm is the layer's gain, whatever its width and whichever axis comes first.
   let gains: [Float]
 
   /// Works out what derives from `model`.

@@ -1,7 +1,9 @@
 public import Telemetry
 
 extension Detector {
-  /// Every rule, in the order in which it looks at a report. A new rule is entered here.
+  /// Every rule, in the order in which it looks at a report.
+  ///
+  /// A new rule is entered here.
   static var standardRules: [any Rule.Type] {
     [
       NonFiniteGradient.self,

@@ -1,10 +1,12 @@
 public import Telemetry
 
-// Snapshot: mark and version, 8 bytes · fingerprint of the rules, 8 · fingerprint of run, producer and
-// model, 8 · state: last step, history, then rule by rule its own state and its episodes · checksum
-// of everything before it, 8 (FNV-1a). All numbers are little-endian.
+// Snapshot: mark and version, 8 bytes · fingerprint of the rules, 8 · fingerprint of run, producer
+// and model, 8 · state: last step, history, then rule by rule its own state and its episodes ·
+// checksum of everything before it, 8 (FNV-1a). All numbers are little-endian.
 extension Detector {
-  /// The version of the format. Raise it with every change of any `code(_:)`.
+  /// The version of the format.
+  ///
+  /// Raise it with every change of any `code(_:)`.
   private static var version: UInt64 { 1 }
   /// "GWDT", in the upper half of the first word.
   private static var mark: UInt64 { 0x5444_5747 }
@@ -35,7 +37,10 @@ extension Detector {
   ///   - snapshot: The bytes; any bytes give a detector or an error.
   /// - Throws: ``SnapshotError``. The caller then starts with a fresh detector.
   public init(
-    run: RunID, producer: ProducerID, model: Model, restoring snapshot: [UInt8]
+    run: RunID,
+    producer: ProducerID,
+    model: Model,
+    restoring snapshot: [UInt8]
   ) throws(SnapshotError) {
     self.init(run: run, producer: producer, model: model)
     var header = StateReader(snapshot[...])
@@ -114,5 +119,7 @@ private struct Fingerprint {
     }
   }
 
-  private mutating func add(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+  private mutating func add(_ byte: UInt8) {
+    value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
+  }
 }

@@ -18,13 +18,15 @@ public struct Detector: Sendable {
 
     /// Takes what the rule answered; `nil` changes nothing.
     mutating func take(
-      _ findings: [Finding]?, of step: StepContext, at time: WallTime,
+      _ findings: [Finding]?,
+      of step: StepContext,
+      at time: WallTime,
       into transitions: inout [AlertTransition]
     ) {
       guard let findings else { return }
       let moment = Moment(step: step.number, time: time)
-      machine.evaluate(findings, at: moment, into: &transitions) { [rule] finding in
-        rule.diagnose(finding, at: step)
+      machine.evaluate(findings, at: moment, into: &transitions) { [rule] finding, first in
+        rule.diagnose(finding, since: first, at: step)
       }
     }
   }
@@ -47,7 +49,10 @@ public struct Detector: Sendable {
       Slot(
         rule: kind.init(context.anatomy),
         machine: AlertMachine(
-          AlertMachine.Identity(run: run, producer: producer, rule: kind.id), policy: kind.policy))
+          AlertMachine.Identity(run: run, producer: producer, rule: kind.id),
+          policy: kind.policy
+        )
+      )
     }
   }
 
@@ -64,11 +69,14 @@ public struct Detector: Sendable {
   /// Takes an accepted report, in sequence order.
   ///
   /// - Parameters:
-  ///   - report: A report that was held against this detector's model; one that was not loses its odd
-  ///     columns here, and harms nothing.
+  ///   - report: A report that was held against this detector's model; one that was not loses its
+  ///     odd columns here, and harms nothing.
   ///   - time: When the collector received it.
   /// - Returns: What changed, rule by rule.
-  public mutating func observe(_ report: StepReport, receivedAt time: WallTime)
+  public mutating func observe(
+    _ report: StepReport,
+    receivedAt time: WallTime
+  )
     -> [AlertTransition]
   {
     var transitions: [AlertTransition] = []
@@ -130,7 +138,11 @@ public struct Detector: Sendable {
   ///   - person: Who.
   ///   - time: When.
   /// - Returns: The change; `nil` if this detector has no such alert, or it is not firing.
-  public mutating func acknowledge(_ id: AlertID, by person: String, at time: WallTime)
+  public mutating func acknowledge(
+    _ id: AlertID,
+    by person: String,
+    at time: WallTime
+  )
     -> AlertTransition?
   {
     let moment = Moment(step: context.number, time: time)
@@ -146,8 +158,8 @@ public struct Detector: Sendable {
   ///
   /// Acknowledgements and ticks are not replayed, so only the store knows of them.
   ///
-  /// - Parameter stored: This producer's open alerts and its recently resolved ones; those of others
-  ///   and of unknown rules are ignored.
+  /// - Parameter stored: This producer's open alerts and its recently resolved ones; those of
+  ///   others and of unknown rules are ignored.
   public mutating func adopt(_ stored: [Alert]) {
     for index in slots.indices { slots[index].machine.adopt(stored) }
   }

@@ -9,7 +9,7 @@ struct Moment: Sendable {
 /// One condition at one place: first a suspicion, then an alert with its life.
 ///
 /// ```
-/// suspicion ──2 hits──▶ pending ──enough──▶ firing ──clean──▶ resolved ──enough──▶ firing …
+/// suspicion ──half───▶ pending ──enough──▶ firing ──clean──▶ resolved ──enough──▶ firing …
 ///     └────────enough─────────────────────────▲  └──a person──▶ acknowledged ──clean──▲
 /// ```
 struct Episode: Sendable {
@@ -45,7 +45,9 @@ struct Episode: Sendable {
   var isOpen: Bool { alert?.state.isOpen ?? false }
 
   /// Whether there is neither an alert nor a hit within the longest window.
-  var isForgotten: Bool { alert == nil && hits.info.bits == 0 }
+  func isForgotten(_ policy: AlertPolicy) -> Bool {
+    alert == nil && hits.info.count(inLast: policy.longestWindow) == 0
+  }
 
   /// Whether the condition is another sight of this one.
   func overlaps(_ other: AlertScope) -> Bool {
@@ -61,17 +63,23 @@ struct Episode: Sendable {
   ///
   /// - Parameters:
   ///   - finding: What the rule found here; `nil` if nothing.
-  ///   - identity: Makes the alert when it is due.
+  ///   - moment: The step, and when it was received.
+  ///   - policy: The rule's debounce.
+  ///   - identity: Whose alert it is.
+  ///   - diagnose: Says what a finding that was first seen at a step means.
   /// - Returns: The change, if the alert changed.
   mutating func advance(
-    _ finding: Finding?, at moment: Moment, policy: AlertPolicy, identity: AlertMachine.Identity,
-    diagnose: (Finding) -> Diagnosis
+    _ finding: Finding?,
+    at moment: Moment,
+    policy: AlertPolicy,
+    identity: AlertMachine.Identity,
+    diagnose: (Finding, UInt64) -> Diagnosis
   ) -> AlertTransition? {
     hits.record(finding?.met)
     if let finding, finding.met != nil { touch(finding, at: moment, diagnose) }
     let due = severityDue(finding, policy: policy)
     switch alert?.state {
-    case nil: return open(finding, due: due, at: moment, identity: identity, diagnose: diagnose)
+    case nil: return open(finding, due: due, at: moment, policy, identity, diagnose)
     case .pending:
       if let due, let finding { return fire(finding, due, from: .pending, at: moment, diagnose) }
       return hits.info.count(inLast: policy.longestWindow) == 0 ? resolve(at: moment) : nil
@@ -90,7 +98,9 @@ struct Episode: Sendable {
 
   /// Follows the condition: it was seen at this step, perhaps at more or fewer layers than before.
   private mutating func touch(
-    _ finding: Finding, at moment: Moment, _ diagnose: (Finding) -> Diagnosis
+    _ finding: Finding,
+    at moment: Moment,
+    _ diagnose: (Finding, UInt64) -> Diagnosis
   ) {
     let before = scope
     scope = finding.scope
@@ -100,9 +110,9 @@ struct Episode: Sendable {
   }
 
   /// Says again what is the case; when it began stays as it was.
-  private mutating func describe(_ finding: Finding, _ diagnose: (Finding) -> Diagnosis) {
+  private mutating func describe(_ finding: Finding, _ diagnose: (Finding, UInt64) -> Diagnosis) {
     guard let evidence = alert?.evidence else { return }
-    let diagnosis = diagnose(finding)
+    let diagnosis = diagnose(finding, start.step)
     alert?.summary = diagnosis.summary
     alert?.cause = diagnosis.cause
     alert?.confidence = diagnosis.confidence
@@ -124,18 +134,32 @@ struct Episode: Sendable {
   }
 
   private mutating func open(
-    _ finding: Finding?, due: Severity?, at moment: Moment, identity: AlertMachine.Identity,
-    diagnose: (Finding) -> Diagnosis
+    _ finding: Finding?,
+    due: Severity?,
+    at moment: Moment,
+    _ policy: AlertPolicy,
+    _ identity: AlertMachine.Identity,
+    _ diagnose: (Finding, UInt64) -> Diagnosis
   ) -> AlertTransition? {
     guard let finding, let met = finding.met else { return nil }
-    // One hit is a blip of a healthy run; the second one is worth a row.
-    guard due != nil || hits.info.bits.nonzeroBitCount >= 2 else { return nil }
-    let diagnosis = diagnose(finding)
+    // A few hits are blips of a healthy run; half of what an alert needs is worth a row.
+    let isPending = hits.info.count(inLast: policy.longestWindow) >= max(2, policy.info.hits / 2)
+    guard due != nil || isPending else { return nil }
+    let diagnosis = diagnose(finding, start.step)
     var alert = Alert(
-      run: identity.run, producer: identity.producer, rule: identity.rule, severity: due ?? met,
-      scope: finding.scope, summary: diagnosis.summary, cause: diagnosis.cause,
-      confidence: diagnosis.confidence, evidence: diagnosis.evidence, remedies: diagnosis.remedies,
-      firstStep: start.step, startedAt: start.time)
+      run: identity.run,
+      producer: identity.producer,
+      rule: identity.rule,
+      severity: due ?? met,
+      scope: finding.scope,
+      summary: diagnosis.summary,
+      cause: diagnosis.cause,
+      confidence: diagnosis.confidence,
+      evidence: diagnosis.evidence,
+      remedies: diagnosis.remedies,
+      firstStep: start.step,
+      startedAt: start.time
+    )
     alert.evidence.firstStep = start.step
     alert.evidence.lastStep = moment.step
     if due != nil {
@@ -148,8 +172,11 @@ struct Episode: Sendable {
   }
 
   private mutating func fire(
-    _ finding: Finding, _ severity: Severity, from: AlertState, at moment: Moment,
-    _ diagnose: (Finding) -> Diagnosis
+    _ finding: Finding,
+    _ severity: Severity,
+    from: AlertState,
+    at moment: Moment,
+    _ diagnose: (Finding, UInt64) -> Diagnosis
   ) -> AlertTransition? {
     describe(finding, diagnose)
     alert?.severity = severity
@@ -161,8 +188,10 @@ struct Episode: Sendable {
   }
 
   private mutating func escalate(
-    _ finding: Finding, to severity: Severity, at moment: Moment,
-    _ diagnose: (Finding) -> Diagnosis
+    _ finding: Finding,
+    to severity: Severity,
+    at moment: Moment,
+    _ diagnose: (Finding, UInt64) -> Diagnosis
   ) -> AlertTransition? {
     describe(finding, diagnose)
     alert?.severity = severity
@@ -171,8 +200,10 @@ struct Episode: Sendable {
   }
 
   private mutating func reopen(
-    _ finding: Finding, _ severity: Severity, at moment: Moment,
-    _ diagnose: (Finding) -> Diagnosis
+    _ finding: Finding,
+    _ severity: Severity,
+    at moment: Moment,
+    _ diagnose: (Finding, UInt64) -> Diagnosis
   ) -> AlertTransition? {
     if returns.count > AlertPolicy.maximumReturns { returns.removeFirst() }
     returns.append(moment.step)
@@ -188,7 +219,9 @@ struct Episode: Sendable {
 
   /// Counts clean evaluations, and resolves after enough of them.
   private mutating func settle(
-    _ finding: Finding?, at moment: Moment, policy: AlertPolicy
+    _ finding: Finding?,
+    at moment: Moment,
+    policy: AlertPolicy
   ) -> AlertTransition? {
     guard let alert else { return nil }
     if let finding, finding.met != nil || finding.held >= alert.severity {
@@ -259,7 +292,8 @@ struct Episode: Sendable {
 
   /// Visits the stored values.
   mutating func code(
-    _ coder: inout some StateCoder, identity: AlertMachine.Identity
+    _ coder: inout some StateCoder,
+    identity: AlertMachine.Identity
   ) throws(SnapshotError) {
     try coder.code(&scope)
     try hits.code(&coder)

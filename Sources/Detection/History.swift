@@ -57,8 +57,9 @@ struct History: Sendable {
 
   /// Notes the settings of the next report before rules see it.
   ///
-  /// - Returns: Whether they changed so much that baselines from before mean nothing: a learning
-  ///   rate changed by more than a factor of two, another batch size, or other tensors with gradients.
+  /// - Returns: Whether they changed so much that baselines from before mean nothing: learning rate
+  ///   or batch size by more than a factor of two, or a quarter more or fewer tensors with
+  ///   gradients.
   mutating func adopt(_ scalars: StepScalars, presentCount present: UInt64?) -> Bool {
     var isBreak = false
     if let rate = scalars.learningRate {
@@ -70,17 +71,21 @@ struct History: Sendable {
       learningRate = rate
     }
     if let size = scalars.batchSize {
-      if let before = batchSize, before != size, max(size, before) > 2 * min(size, before) {
-        isBreak = true
-      }
+      if let before = batchSize, Self.differs(size, before, by: 2) { isBreak = true }
       batchSize = size
     }
     if let present {
-      if let before = presentCount, before != present { isBreak = true }
+      // A quarter, because experts come and go from step to step, and unfreezing adds more.
+      if let before = presentCount, Self.differs(present, before, by: 1.25) { isBreak = true }
       presentCount = present
     }
     if isBreak { arm() }
     return isBreak
+  }
+
+  /// Whether the larger number is more than `factor` times the smaller one.
+  private static func differs(_ one: UInt64, _ other: UInt64, by factor: Double) -> Bool {
+    Double(max(one, other)) > factor * Double(min(one, other))
   }
 
   /// Notes the parameters before the step, where they were measured.
@@ -101,10 +106,7 @@ struct History: Sendable {
     slow = 0
     highestSlow = -.infinity
     lastLoss = nil
-    for index in usualNorms.indices {
-      usualNorms[index] = .nan
-      sizes[index] = .nan
-    }
+    for index in usualNorms.indices { usualNorms[index] = .nan }
   }
 
   /// Takes the report that the rules have just seen.

@@ -17,9 +17,6 @@ func text(_ value: Double) -> String {
   return trimmed((value * scale).rounded() / scale)
 }
 
-/// A share as a percentage without decimals.
-func percent(_ share: Double) -> String { text((share * 100).rounded()) + " %" }
-
 private func trimmed(_ value: Double) -> String {
   let description = "\(value)"
   return description.hasSuffix(".0") ? String(description.dropLast(2)) : description

@@ -2,9 +2,9 @@ import Telemetry
 
 /// One detector: what it measures, where its bounds are, and what it says of what it found.
 ///
-/// A rule is a value that sees every report of one producer in order. It answers what it sees *now*;
-/// debounce, hysteresis and the life of alerts are ``AlertMachine``'s, by the rule's ``policy``.
-/// Adding one touches its file, its test, and ``Detector/standardRules``.
+/// A rule is a value that sees every report of one producer in order. It answers what it sees
+/// *now*; debounce, hysteresis and the life of alerts are ``AlertMachine``'s, by the rule's
+/// ``policy``. Adding one touches its file, its test, and ``Detector/standardRules``.
 protocol Rule: Sendable {
   /// The identifier.
   static var id: RuleID { get }
@@ -22,8 +22,8 @@ protocol Rule: Sendable {
   ///   step can't tell: the columns are missing, the optimizer skipped it, and so on.
   mutating func observe(_ step: StepContext) -> [Finding]?
 
-  /// What to say of a finding of the step that was just observed.
-  func diagnose(_ finding: Finding, at step: StepContext) -> Diagnosis
+  /// What to say of a finding of the step that was just observed, and first seen at `first`.
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis
 
   /// Forgets baselines: what comes is not to be held against what was.
   mutating func arm()
@@ -50,7 +50,8 @@ struct Finding: Sendable {
   var scope: AlertScope
   /// The severity whose bound is passed at this step; `nil` if only ``held`` speaks.
   var met: Severity?
-  /// The highest severity whose lower, clearing bound is still passed; an alert up to it stays open.
+  /// The highest severity whose lower, clearing bound is still passed; an alert up to it stays
+  /// open.
   var held: Severity
   /// Whether the rule waited long enough by itself, so that no debounce is needed.
   var isCertain = false

@@ -59,9 +59,12 @@ struct Setting: Sendable {
     initialScale = Self.initialScale(of: weights, step, isRectified: isRectified)
   }
 
-  /// He's mean square for rectifiers is 2/fan-in (arXiv 1502.01852), LeCun's for the others 1/fan-in.
+  /// He's mean square for rectifiers is 2/fan-in (arXiv 1502.01852), LeCun's for the others
+  /// 1/fan-in.
   private static func initialScale(
-    of weights: [Int], _ step: StepContext, isRectified: Bool
+    of weights: [Int],
+    _ step: StepContext,
+    isRectified: Bool
   ) -> Double? {
     var sum = 0.0
     var count = 0.0
@@ -75,10 +78,20 @@ struct Setting: Sendable {
     return count > 0 ? exponential(sum / count) : nil
   }
 
-  /// Whether the first weights were far too large: past 16 times the recommended mean square.
-  var isInitializedLarge: Bool { initialScale.map { $0 > 16 } ?? false }
-  /// Whether the first weights were far too small: below 1/16 of the recommended mean square.
-  var isInitializedSmall: Bool { initialScale.map { $0 < 1 / 16 } ?? false }
+  /// Whether the first weights were far too large: past 16 times the recommended mean square, or a
+  /// million times over all layers.
+  var isInitializedLarge: Bool {
+    (initialScale.map { $0 > 16 } ?? false) || compoundScale > 1e6
+  }
+  /// Whether the first weights were far too small, by the inverse bounds.
+  var isInitializedSmall: Bool {
+    (initialScale.map { $0 < 1 / 16 } ?? false) || compoundScale < 1e-6
+  }
+  /// ``initialScale`` over all layers; 1 where normalization or skip connections reset it.
+  private var compoundScale: Double {
+    guard isNormalized != true, isResidual != true, let initialScale else { return 1 }
+    return power(initialScale, Double(depth))
+  }
   /// The recommended scheme for this activation.
   var scheme: String { isSaturating ? "Xavier (Glorot)" : "Kaiming (He)" }
 }

@@ -1,6 +1,7 @@
 /// Why a detector can't be restored from bytes.
 ///
-/// In every case the caller starts with a fresh detector and feeds it the reports that it still has.
+/// In every case the caller starts with a fresh detector and feeds it the reports that it still
+/// has.
 public enum SnapshotError: Error, Equatable, Sendable {
   /// The bytes end within a value.
   case truncated(offset: Int)

@@ -4,8 +4,7 @@
 /// minimum, maximum, mean, last value and the number of non-finite ones. Memory follows the number of
 /// points, not the series' length.
 public struct Downsampler: Sendable {
-  private let first: UInt64
-  private let width: UInt64
+  private let parts: StepParts
   private var points = SeriesPoints()
   private var part: UInt64?
   private var sum = 0.0
@@ -15,16 +14,14 @@ public struct Downsampler: Sendable {
   ///
   /// - Parameters:
   ///   - steps: The range, both ends included.
-  ///   - maximumPoints: The most points to give, at least 1.
-  public init(steps: ClosedRange<UInt64>, maximumPoints: Int) {
-    first = steps.lowerBound
-    // The number of steps may be 2^64, which has no UInt64; its last index always has.
-    width = (steps.upperBound - steps.lowerBound) / UInt64(Swift.max(maximumPoints, 1)) + 1
+  ///   - maximumPoints: The most points to give, at least 1; `nil`: one a step.
+  public init(steps: ClosedRange<UInt64>, maximumPoints: Int?) {
+    parts = StepParts(steps, maximumCount: maximumPoints)
   }
 
   /// Takes the next measurement; steps ascend and are in the range.
   public mutating func add(step: UInt64, value: Double) {
-    let part = (step - first) / width
+    let part = parts.index(of: step)
     if part != self.part {
       closePoint()
       self.part = part

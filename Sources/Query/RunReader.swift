@@ -97,6 +97,7 @@ public struct RunReader: Sendable {
   ///   - values: The named values of a step, none if it was not measured.
   /// - Returns: The series by name, in the order in which they first appear, and the step at which the
   ///   next page begins; `nil` if there is no more.
+  /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public func scalars(
     steps: ClosedRange<UInt64>,
     maximumPoints: Int?,
@@ -117,7 +118,7 @@ public struct RunReader: Sendable {
         for (name, value) in values(scalars) {
           if series[name] == nil {
             order.append(name)
-            series[name] = Downsampler(steps: steps, maximumPoints: maximumPoints ?? .max)
+            series[name] = Downsampler(steps: steps, maximumPoints: maximumPoints)
           }
           series[name]?.add(step: scalars.step, value: value)
         }
@@ -131,24 +132,26 @@ public struct RunReader: Sendable {
 
   /// The histograms of one tensor, merged into at most `maximumPoints` ranges; `nil`: every one.
   ///
-  /// - Parameter body: Called once a point, in step order; returns whether to go on.
+  /// - Parameters:
+  ///   - tensor: The tensor's index in the model.
+  ///   - steps: The steps.
+  ///   - maximumPoints: The most ranges; one whose histograms can't be merged gives more points.
+  ///   - body: Called once a point, in step order; returns whether to go on.
+  /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public func histograms(
     of tensor: UInt32,
     steps: ClosedRange<UInt64>,
     maximumPoints: Int?,
     _ body: (HistogramPoint) -> Bool
   ) throws(QueryError) {
-    let width = maximumPoints.map {
-      (steps.upperBound - steps.lowerBound) / UInt64(Swift.max($0, 1)) + 1
-    }
+    let parts = StepParts(steps, maximumCount: maximumPoints)
     var open: HistogramPoint?
     var goesOn = true
     do throws(RunStoreError) {
       try store.readHistograms(of: run.run, producer: producer, tensor: tensor, steps: steps) {
         step,
         histogram in
-        if let width, var point = open,
-          (point.firstStep - steps.lowerBound) / width == (step - steps.lowerBound) / width,
+        if var point = open, parts.index(of: point.firstStep) == parts.index(of: step),
           point.merge(step: step, histogram)
         {
           open = point

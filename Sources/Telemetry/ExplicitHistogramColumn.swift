@@ -4,8 +4,10 @@
 public struct ExplicitHistogramColumn: Hashable, Sendable {
   /// The tensors that have a histogram; empty if all have one, in registration order.
   public var tensorIDs: [UInt32] = []
-  /// The bounds, ascending and finite: bucket i holds values from `bounds[i-1]` up to, not including,
-  /// `bounds[i]`; the first and the last bucket are open. One set for all tensors.
+  /// The bounds, ascending and finite, one set for all tensors.
+  ///
+  /// Bucket i holds values from `bounds[i-1]` up to, not including, `bounds[i]`; the first and the last
+  /// bucket are open.
   public var bounds: [Double] = []
   /// `bounds.count + 1` counts a tensor, tensor by tensor.
   public var counts: [UInt64] = []

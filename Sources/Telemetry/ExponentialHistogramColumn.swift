@@ -4,8 +4,9 @@
 public struct ExponentialHistogramColumn: Hashable, Sendable {
   /// The tensors that have a histogram; empty if all have one, in registration order.
   public var tensorIDs: [UInt32] = []
-  /// The resolution: bucket i holds magnitudes from base^i up to, not including, base^(i+1), with
-  /// base 2^(2^-scale). 0 is one bucket an octave.
+  /// The resolution; 0 is one bucket an octave.
+  ///
+  /// Bucket i holds magnitudes from base^i up to, not including, base^(i+1), with base 2^(2^-scale).
   public var scale: Int32 = 0
   /// For each tensor, the number of elements that are 0 or subnormal.
   public var zeroCount: [UInt64] = []

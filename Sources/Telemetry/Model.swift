@@ -52,7 +52,7 @@ public struct Model: Hashable, Sendable {
       }
       guard Int(tensor.layer) < layers.count else {
         throw .unknownIndex(
-          column: field + ".layer",
+          column: field + ".layer_id",
           index: Int(tensor.layer),
           count: layers.count
         )

@@ -1,4 +1,6 @@
-/// A moment, in seconds since 1970-01-01T00:00:00Z. Always finite.
+/// A moment, in seconds since 1970-01-01T00:00:00Z.
+///
+/// Always finite.
 public struct WallTime: Hashable, Sendable, Comparable {
   /// Seconds since the Unix epoch; finite, from 0 to the end of the year 9999.
   public let seconds: Double

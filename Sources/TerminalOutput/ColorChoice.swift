@@ -9,9 +9,9 @@ public enum ColorChoice: String, Sendable, CaseIterable {
 
   /// Decides whether colours are used.
   ///
-  /// A choice other than ``auto`` wins. Then, in this order: `NO_COLOR` set and not empty turns them off
-  /// (no-color.org), `CLICOLOR_FORCE` set and not `0` turns them on, `CLICOLOR=0` and `TERM=dumb` turn
-  /// them off, and a terminal turns them on.
+  /// A choice other than ``auto`` wins. Then, in this order: `NO_COLOR` set and not empty turns
+  /// them off (no-color.org), `CLICOLOR_FORCE` set and not `0` turns them on, `CLICOLOR=0` and
+  /// `TERM=dumb` turn them off, and a terminal turns them on.
   ///
   /// - Parameters:
   ///   - isTerminal: Whether the output goes to a terminal.

@@ -2,16 +2,16 @@
 public enum DelimitedText: Sendable {
   /// RFC 4180: fields between commas, quoted where needed, lines that end in CR LF.
   case comma
-  /// Fields between tabs, lines that end in LF. There are no quotes in TSV, so backslash, tab, line feed
-  /// and carriage return in a text are written `\\`, `\t`, `\n` and `\r`.
+  /// Fields between tabs, lines that end in LF. There are no quotes in TSV, so backslash, tab, line
+  /// feed and carriage return in a text are written `\\`, `\t`, `\n` and `\r`.
   case tab
 
   /// One field.
   public enum Field: Hashable, Sendable {
     /// A text.
     case text(String)
-    /// A measured value, with all digits that it takes to read it back; NaN and infinities are written
-    /// `NaN`, `Infinity` and `-Infinity`, as in protobuf's JSON.
+    /// A measured value, with all digits that it takes to read it back; NaN and infinities are
+    /// written `NaN`, `Infinity` and `-Infinity`, as in protobuf's JSON.
     case real(Double)
     /// A count or a step.
     case integer(UInt64)

@@ -1,4 +1,5 @@
-/// A grid of dots, drawn with braille characters (2 by 4 dots each) or, in ASCII, one dot a character.
+/// A grid of dots, drawn with braille characters (2 by 4 dots each) or, in ASCII, one dot a
+/// character.
 ///
 /// Two kinds of dots: of the line, and of the band behind it. A character that holds any dot of the
 /// line is drawn as line.
@@ -28,7 +29,8 @@ struct DotCanvas {
     band = line
   }
 
-  /// Sets the dot `x` dots from the left and `y` from the top; one outside of the canvas is dropped.
+  /// Sets the dot `x` dots from the left and `y` from the top; one outside of the canvas is
+  /// dropped.
   mutating func set(_ x: Int, _ y: Int, _ layer: Layer) {
     guard (0..<width).contains(x), (0..<height).contains(y) else { return }
     switch layer {

@@ -1,8 +1,8 @@
 extension HistogramPlot {
   /// The plot as lines, each with its line feed: title, bars, and a line of what is in no bar.
   ///
-  /// That last line counts all elements, the zeros and the non-finite ones. Three or more empty rows in
-  /// a row are drawn as one.
+  /// That last line counts all elements, the zeros and the non-finite ones. Three or more empty
+  /// rows in a row are drawn as one.
   public func rendered(on terminal: Terminal) -> String {
     let largest = buckets.reduce(1) { max($0, $1.negative, $1.positive) }
     let countWidth = NumberText.grouped(largest).count

@@ -32,8 +32,9 @@ public struct HistogramPlot: Sendable {
 
   /// Makes a plot of an exponential histogram, a row a power of two.
   ///
-  /// Bucket i of a sign holds magnitudes in [base^i, base^(i+1)) with base 2^(2^-scale). Buckets finer
-  /// than an octave are added up to octaves; coarser ones keep their own rows. A label is the lower bound.
+  /// Bucket i of a sign holds magnitudes in [base^i, base^(i+1)) with base 2^(2^-scale). Buckets
+  /// finer than an octave are added up to octaves; coarser ones keep their own rows. A label is the
+  /// lower bound.
   ///
   /// - Parameters:
   ///   - title: The title.

@@ -89,7 +89,8 @@ struct JSONIndenter {
     position = end + 1
   }
 
-  /// The position of the closing quote of the string that begins at `start`; the end if there is none.
+  /// The position of the closing quote of the string that begins at `start`; the end if there is
+  /// none.
   private func end(ofStringAt start: Int) -> Int {
     var index = start + 1
     while index < input.count, input[index] != UInt8(ascii: "\"") {

@@ -1,9 +1,9 @@
 /// A series over steps as a line in a frame with axes.
 ///
-/// Nothing that was measured is lost by the drawing: a point that stands for many measurements is drawn
-/// as a band from its smallest to its largest value, points that share a column are all drawn, NaN
-/// and infinities are marked on a row of their own above the frame, and zeros, which have no place on a
-/// logarithmic axis, on one below it.
+/// Nothing that was measured is lost by the drawing: a point that stands for many measurements is
+/// drawn as a band from its smallest to its largest value, points that share a column are all
+/// drawn, NaN and infinities are marked on a row of their own above the frame, and zeros, which
+/// have no place on a logarithmic axis, on one below it.
 public struct LinePlot: Sendable {
   /// One measurement, or a range of them.
   public struct Point: Hashable, Sendable {
@@ -70,8 +70,8 @@ public struct LinePlot: Sendable {
     self.rows = max(rows, 2)
   }
 
-  /// The plot as lines, each with its line feed: title, frame, axis and a line that says last, smallest,
-  /// largest and first non-finite value in figures.
+  /// The plot as lines, each with its line feed: title, frame, axis and a line that says last,
+  /// smallest, largest and first non-finite value in figures.
   public func rendered(on terminal: Terminal) -> String {
     var text = terminal.paint(title, .emphasis) + "\n"
     guard let first = points.first, let last = points.last else { return text + "no points\n" }

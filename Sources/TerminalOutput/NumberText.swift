@@ -1,11 +1,12 @@
 import Foundation
 
-/// Numbers as people read them; data formats keep every digit (see ``DelimitedText`` and ``JSONText``).
+/// Numbers as people read them; data formats keep every digit (see ``DelimitedText`` and
+/// ``JSONText``).
 public enum NumberText {
   /// A measured value in few digits.
   ///
-  /// From 0.001 up to a million in plain notation, else in scientific notation, without trailing zeros
-  /// (`0.0312`, `1.5`, `3.162e-9`). NaN and infinities read `NaN`, `+Inf` and `-Inf`.
+  /// From 0.001 up to a million in plain notation, else in scientific notation, without trailing
+  /// zeros (`0.0312`, `1.5`, `3.162e-9`). NaN and infinities read `NaN`, `+Inf` and `-Inf`.
   ///
   /// - Parameters:
   ///   - value: The value.

@@ -3,8 +3,8 @@ public enum Paragraph {
   /// Breaks a text at its spaces into lines of at most `columns` columns.
   ///
   /// - Parameters:
-  ///   - text: The text; runs of spaces and line feeds become one space, other control characters are
-  ///     escaped.
+  ///   - text: The text; runs of spaces and line feeds become one space, other control characters
+  ///     are escaped.
   ///   - columns: The width; a word that is longer stands alone on its line, uncut, so that a name
   ///     can still be copied.
   /// - Returns: The lines, without line feeds; none if the text has no words.

@@ -6,11 +6,12 @@ public enum Sparkline {
   /// Draws values as bars of eight heights.
   ///
   /// - Parameters:
-  ///   - values: The values, oldest first; `nil` leaves a gap. NaN and infinities are marked with a cross.
+  ///   - values: The values, oldest first; `nil` leaves a gap. NaN and infinities are marked with a
+  ///     cross.
   ///   - columns: The most characters; more values share characters, which then show the largest
   ///     magnitude among them, and a cross if any is not finite.
-  ///   - scale: How heights are chosen, from the smallest value to the largest. All the same: half high.
-  ///     On a logarithmic scale 0 is the lowest.
+  ///   - scale: How heights are chosen, from the smallest value to the largest. All the same: half
+  ///     high. On a logarithmic scale 0 is the lowest.
   ///   - terminal: Where it goes.
   /// - Returns: The line, crosses painted in the critical style; empty if there are no values.
   public static func render(

@@ -1,8 +1,8 @@
 extension Character {
   /// The number of terminal columns that this character takes: 0, 1 or 2.
   ///
-  /// Simple on purpose: the wide blocks of East Asian scripts and of emoji count 2, marks that stand
-  /// alone count 0. Terminals themselves differ in the rest.
+  /// Simple on purpose: the wide blocks of East Asian scripts and of emoji count 2, marks that
+  /// stand alone count 0. Terminals themselves differ in the rest.
   public var displayWidth: Int {
     guard let first = unicodeScalars.first else { return 0 }
     if unicodeScalars.contains(where: { $0.value == 0xfe0f }) { return 2 }
@@ -24,9 +24,9 @@ extension String {
 
   /// This text with every character that could steer a terminal written as an escape.
   ///
-  /// Control characters (C0, DEL, C1), line and paragraph separators, and the marks that reorder text
-  /// come out as `\n`, `\t`, `\r` or `\u{1b}`; all else is left alone. Names and messages come from
-  /// other machines, and a table has one line a row.
+  /// Control characters (C0, DEL, C1), line and paragraph separators, and the marks that reorder
+  /// text come out as `\n`, `\t`, `\r` or `\u{1b}`; all else is left alone. Names and messages come
+  /// from other machines, and a table has one line a row.
   public var escapingControls: String {
     guard unicodeScalars.contains(where: \.steersTerminals) else { return self }
     var escaped = String.UnicodeScalarView()

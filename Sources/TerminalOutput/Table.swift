@@ -1,7 +1,8 @@
 /// A table with aligned columns, cut to the terminal's width.
 ///
-/// Columns stand two spaces apart. If the table is wider than the terminal, the widest of the columns
-/// that may shrink lose characters until it fits; if that is not enough, lines are cut at the edge.
+/// Columns stand two spaces apart. If the table is wider than the terminal, the widest of the
+/// columns that may shrink lose characters until it fits; if that is not enough, lines are cut at
+/// the edge.
 public struct Table: Sendable {
   /// On which side of a column its text stands.
   public enum Alignment: Sendable {
@@ -58,6 +59,8 @@ public struct Table: Sendable {
   public var columns: [Column]
   /// The rows; one that is shorter than the columns is filled up with empty cells.
   public private(set) var rows: [[Cell]] = []
+  /// Lines below rows, by the row's index.
+  private var notes: [Int: Cell] = [:]
 
   /// The narrowest that a column is made.
   public static let minimumColumnWidth = 8
@@ -68,13 +71,26 @@ public struct Table: Sendable {
   }
 
   /// Adds a row; cells past the last column are dropped.
-  public mutating func append(_ row: [Cell]) {
+  ///
+  /// - Parameters:
+  ///   - row: The cells.
+  ///   - note: A line of its own below the row, indented and cut at the terminal's edge; `nil`:
+  ///     none.
+  public mutating func append(_ row: [Cell], note: Cell? = nil) {
+    notes[rows.count] = note
     rows.append(
       Array(
         (row + Array(repeating: "", count: max(0, columns.count - row.count)))
           .prefix(columns.count)
       )
     )
+  }
+
+  /// Removes the columns in which no row has any text; all of them if there are no rows.
+  public mutating func removeEmptyColumns() {
+    let kept = columns.indices.filter { column in rows.contains { !$0[column].text.isEmpty } }
+    columns = kept.map { columns[$0] }
+    rows = rows.map { row in kept.map { row[$0] } }
   }
 
   /// The table as lines, each with its line feed; the titles alone if there are no rows.
@@ -87,9 +103,22 @@ public struct Table: Sendable {
       lines.reduce(0) { max($0, $1[column].text.displayWidth) }
     }
     if let limit = terminal.columns { shrink(&widths, to: limit) }
-    return lines.reduce(into: "") { text, row in
+    var text = line(lines[0], widths: widths, on: terminal) + "\n"
+    for (index, row) in lines.dropFirst().enumerated() {
       text += line(row, widths: widths, on: terminal) + "\n"
+      if let note = notes[index] { text += noteLine(note, on: terminal) + "\n" }
     }
+    return text
+  }
+
+  private func noteLine(_ note: Cell, on terminal: Terminal) -> String {
+    let indentation = min(Self.gap, terminal.columns ?? Self.gap)
+    let room = (terminal.columns ?? .max) - indentation
+    let shown = note.text.escapingControls.truncated(
+      to: room,
+      mark: terminal.glyph("…", "...")
+    )
+    return String(repeating: " ", count: indentation) + terminal.paint(shown, note.style)
   }
 
   private static let gap = 2

@@ -39,7 +39,8 @@ public struct Terminal: Hashable, Sendable {
   /// - Parameters:
   ///   - descriptor: The file; standard output is 1.
   ///   - color: What the person asked for.
-  ///   - environment: The process's environment: the locale, `TERM`, `COLUMNS` and the colour variables.
+  ///   - environment: The process's environment: the locale, `TERM`, `COLUMNS` and the colour
+  ///     variables.
   public init(
     descriptor: Int32 = 1,
     color: ColorChoice = .auto,

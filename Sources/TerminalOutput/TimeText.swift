@@ -2,8 +2,8 @@
 public enum TimeText {
   /// A moment in RFC 3339, to the millisecond (`2026-11-21T07:15:00.250Z`).
   ///
-  /// - Parameter seconds: Seconds since 1970-01-01T00:00:00Z, within the years 0 to 9999; others, and
-  ///   NaN, are brought into that range.
+  /// - Parameter seconds: Seconds since 1970-01-01T00:00:00Z, within the years 0 to 9999; others,
+  ///   and NaN, are brought into that range.
   /// - Returns: The text; the milliseconds are left out if they are 0.
   public static func rfc3339(_ seconds: Double) -> String {
     let bounded = seconds.isNaN ? 0 : min(max(seconds, -62_167_219_200), 253_402_300_799)

@@ -6,16 +6,19 @@ struct CollectorCLI: AsyncParsableCommand {
     commandName: "collector-cli",
     abstract: "Ask a gradwatch collector about training runs.",
     discussion: """
-      Results go to standard output, diagnostics to standard error. On a terminal results are tables and \
-      plots; in a pipe they are tab-separated values without colours. NaN and infinities are the strings \
-      "NaN", "Infinity" and "-Infinity" in JSON, as in protobuf's JSON mapping; times are RFC 3339 in UTC.
+      Results go to standard output, diagnostics to standard error. On a terminal results are \
+      tables and plots; in a pipe they are tab-separated values without colours. NaN and \
+      infinities are the strings "NaN", "Infinity" and "-Infinity" in JSON, as in protobuf's JSON \
+      mapping; times are RFC 3339 in UTC.
 
-      Exit status: 0 done; 2 usage, or not possible in this state; 3 not found (run, layer, alert); \
-      4 collector unreachable, or deadline passed; 5 not authenticated or not permitted; 70 internal error.
+      Exit status: 0 done; 2 usage, or not possible in this state; 3 not found (run, layer, \
+      alert); 4 collector unreachable, or deadline passed; 5 not authenticated or not permitted; \
+      70 internal error.
 
-      Environment: GRADWATCH_ADDRESS is the default of --server; NO_COLOR, CLICOLOR_FORCE and TERM decide \
-      about colours, LC_ALL, LC_CTYPE and LANG about Unicode.
+      Environment: GRADWATCH_ADDRESS is the default of --server; NO_COLOR, CLICOLOR_FORCE and TERM \
+      decide about colours, LC_ALL, LC_CTYPE and LANG about Unicode.
       """,
+    version: "0.1.0",
     subcommands: [
       QueryCommand.self, WatchCommand.self, AcknowledgeCommand.self, ServerCommand.self,
     ]

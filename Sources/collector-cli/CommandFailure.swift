@@ -18,10 +18,13 @@ struct CommandFailure: Error, CustomStringConvertible {
   var status: ExitStatus
   /// One line: place, expected and found.
   var description: String
+  /// What to do about it; `nil` if the description says enough.
+  var hint: String?
 
-  init(_ status: ExitStatus, _ description: String) {
+  init(_ status: ExitStatus, _ description: String, hint: String? = nil) {
     self.status = status
     self.description = description
+    self.hint = hint
   }
 }
 

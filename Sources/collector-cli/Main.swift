@@ -1,10 +1,13 @@
 import ArgumentParser
 import Foundation
 
-/// Runs the command that the arguments name, and says on standard error what went wrong, in one line.
+/// Runs the command that the arguments name, and says on standard error what went wrong, in one
+/// line.
 @main
 struct Main {
   static func main() async {
+    // A write to a pipe that nobody reads has to be an error, not the end of the process.
+    signal(SIGPIPE, SIG_IGN)
     do {
       var command = try await CollectorCLI.asyncParseAsRoot()
       if var command = command as? any AsyncParsableCommand {
@@ -23,7 +26,9 @@ struct Main {
   }
 
   private static func end(with failure: CommandFailure) -> Never {
-    Diagnostics.write(failure.description)
+    Diagnostics.write(
+      [failure.description, failure.hint].compactMap(\.self).joined(separator: "; ")
+    )
     Foundation.exit(failure.status.rawValue)
   }
 
@@ -36,7 +41,11 @@ struct Main {
     case .validationFailure:
       // The parser's own text ends with the line that says which help to ask for.
       let hint = CollectorCLI.fullMessage(for: error).split(separator: "\n").last ?? ""
-      Diagnostics.write(CollectorCLI.message(for: error))
+      Diagnostics.write(
+        CollectorCLI.message(for: error)
+          .replacingOccurrences(of: ":\n  - ", with: ": ")
+          .replacingOccurrences(of: "\n  - ", with: ", ")
+      )
       if hint.contains("--help") {
         Diagnostics.write(hint.trimmingCharacters(in: .whitespaces))
       }

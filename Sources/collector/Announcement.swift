@@ -21,5 +21,7 @@ struct Announcement: Service {
         logger.info("listening", metadata: ["address": "\(place)"])
       }
     }
+    // A service that ends before its group is told to stop has failed, in the group's eyes.
+    try? await gracefulShutdown()
   }
 }

@@ -28,14 +28,16 @@ struct CollectorCommand: AsyncParsableCommand {
     } catch {
       // Help and version end here too, with status 0.
       let status = exitCode(for: error).rawValue
-      let text = fullMessage(for: error)
-      if status == 0 { print(text) } else { fail(text, status: 2) }
+      guard status == 0 else {
+        let message = message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+        fail("\(message) (see collector --help)", status: 2)
+      }
+      print(fullMessage(for: error))
     }
   }
 
   private static func fail(_ message: String, status: Int32) -> Never {
-    let prefix = message.hasPrefix("Error:") ? "" : "collector: "
-    FileHandle.standardError.write(Data((prefix + message + "\n").utf8))
+    FileHandle.standardError.write(Data("collector: \(message)\n".utf8))
     Foundation.exit(status)
   }
 }

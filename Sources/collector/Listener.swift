@@ -100,6 +100,9 @@ extension HTTP2ServerTransport.Posix.Config {
       // 8 MiB and 256 KiB: 875 MB/s against 132 for messages of 256 KiB.
       config.http2.targetWindowSize = 8 << 20
       config.http2.maxFrameSize = 256 << 10
+      // Unset, the transport allows 100 and ends the connection of a client that opens more. A telemetry
+      // stream lasts as long as its job, and a proxy may put hundreds on one connection.
+      config.http2.maxConcurrentStreams = 8192
       config.rpc.maxRequestPayloadSize = options.maximumMessageBytes
       // Off by default, where a client that compresses gets UNIMPLEMENTED.
       config.compression.enabledAlgorithms = .all

@@ -67,10 +67,7 @@ struct ServeCommand: AsyncParsableCommand {
     let services: [ServiceGroupConfiguration.ServiceConfiguration] =
       [
         .init(service: collector, failureTerminationBehavior: .gracefullyShutdownGroup),
-        .init(
-          service: Announcement(listeners: listeners, logger: logger),
-          successTerminationBehavior: .ignore
-        ),
+        .init(service: Announcement(listeners: listeners, logger: logger)),
       ] + listeners.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }
     // The group describes every service whole at `debug`.
     var groupLogger = logger
@@ -84,11 +81,11 @@ struct ServeCommand: AsyncParsableCommand {
     configuration.maximumGracefulShutdownDuration = .seconds(3)
     do {
       try await ServiceGroup(configuration: configuration).run()
-    } catch let error as StartupError {
-      try? await collector.close()
-      throw error
     } catch is CancellationError {
       logger.warning("streams were still open at shutdown and were cut")
+    } catch {
+      try? await collector.close()
+      throw error as? StartupError ?? StartupError(description: "\(error)")
     }
     try await collector.close()
     logger.info("stopped: all that was accepted is durable")

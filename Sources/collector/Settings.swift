@@ -46,7 +46,7 @@ struct Settings: Sendable {
         throw SettingError(
           name: "config",
           expected: "a readable YAML file",
-          found: "\(file): \(error)"
+          found: "\(file): \(Self.line("\(error)"))"
         )
       }
     }
@@ -95,6 +95,14 @@ struct Settings: Sendable {
   }
 }
 
+extension Settings {
+  /// A message of several lines, as one.
+  fileprivate static func line(_ message: String) -> String {
+    message.split(whereSeparator: \.isNewline)
+      .map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
+  }
+}
+
 /// Reads settings by name, wherever they come from.
 private struct SettingSource {
   private let reader: ConfigReader
@@ -107,7 +115,8 @@ private struct SettingSource {
   /// Takes a whole number, if somebody set it.
   func read(_ name: String, _ range: ClosedRange<Int>, into value: inout Int) throws {
     let key = ConfigKey([name])
-    let number = reader.int(forKey: key)
+    // A flag is text, a file's value may be a number.
+    let number = reader.int(forKey: key) ?? reader.string(forKey: key).flatMap { Int($0) }
     guard let found = number.map(String.init) ?? reader.string(forKey: key) else { return }
     guard let number, range.contains(number) else {
       throw SettingError(

@@ -13,20 +13,29 @@ struct FailureTests {
   @Test(
     "an error has a code, a reason and the domain",
     arguments: [
-      (TelemetryError.outOfRange(field: "f", expected: "a", found: "b") as any Error,
-        RPCError.Code.invalidArgument, "INVALID_FIELD"),
+      (
+        TelemetryError.outOfRange(field: "f", expected: "a", found: "b") as any Error,
+        RPCError.Code.invalidArgument, "INVALID_FIELD"
+      ),
       (RunStoreError.unknownRun(run), .notFound, "UNKNOWN_RUN"),
       (RunStoreError.unknownProducer(run, ProducerID(stored: "p")), .notFound, "UNKNOWN_PRODUCER"),
-      (RunStoreError.modelDiffers(run: run, field: "f", expected: "a", found: "b"),
-        .failedPrecondition, "MODEL_DIFFERS"),
+      (
+        RunStoreError.modelDiffers(run: run, field: "f", expected: "a", found: "b"),
+        .failedPrecondition, "MODEL_DIFFERS"
+      ),
       (RunStoreError.damaged(place: "chunk", detail: "checksum"), .dataLoss, "DAMAGED"),
-      (RunStoreError.unavailable(operation: "commit", detail: "full"), .unavailable,
-        "STORE_UNAVAILABLE"),
-      (RunStoreError.newerVersion(path: "p", found: "9", supported: "1"), .internalError,
-        "INTERNAL"),
+      (
+        RunStoreError.unavailable(operation: "commit", detail: "full"), .unavailable,
+        "STORE_UNAVAILABLE"
+      ),
+      (
+        RunStoreError.newerVersion(path: "p", found: "9", supported: "1"), .internalError,
+        "INTERNAL"
+      ),
       (QueryError.store(.unknownRun(run)), .notFound, "UNKNOWN_RUN"),
       (QueryError.noProducer(run), .notFound, "NO_PRODUCER"),
-    ])
+    ]
+  )
   func status(_ error: any Error, _ code: RPCError.Code, _ reason: String) throws {
     let status = try #require(Failure.status(of: error) as? GoogleRPCStatus)
     #expect(status.code == code)
@@ -41,7 +50,8 @@ struct FailureTests {
       RunStoreError.unavailable(operation: "commit", detail: "full"),
       .damaged(place: "log", detail: "checksum"),
       .sequenceConflict(run: run, producer: ProducerID(stored: "p"), expected: 2, found: 3),
-    ])
+    ]
+  )
   func retry(_ error: RunStoreError) {
     let status = Failure.status(ofIngest: error)
     #expect(status.code == .unavailable)

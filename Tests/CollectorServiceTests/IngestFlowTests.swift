@@ -1,5 +1,4 @@
 import CollectorService
-import Foundation
 import GRPCCore
 import GRPCInProcessTransport
 import GRPCProtobuf
@@ -12,10 +11,13 @@ import Testing
 
 @Suite("Reports on their way through a collector")
 struct IngestFlowTests {
-  @Test("a stream acks what it was sent, and the next stream resumes there", arguments: TestTransport.allCases)
+  @Test(
+    "a stream acks what it was sent, and the next stream resumes there",
+    arguments: TestTransport.allCases
+  )
   func streamAndResume(_ transport: TestTransport) async throws {
     let run = try RunBuilder(run: "r")
-    func check<T: ClientTransport>(_ harness: CollectorHarness<T>) async throws {
+    @Sendable func check<T: ClientTransport>(_ harness: CollectorHarness<T>) async throws {
       let registered = try await harness.ingest.register(run)
       #expect(registered.producer.lastSequence == 0)
       try await withTelemetryStream(harness.ingest, run.registration) { stream, opened in
@@ -34,7 +36,7 @@ struct IngestFlowTests {
       #expect(try await harness.ingest.register(run).producer.lastSequence == 20)
     }
     try await withTemporaryFolder { folder in
-      let store = try SQLiteRunStore(path: folder.appendingPathComponent("db").path)
+      let store = try SQLiteRunStore(path: "\(folder)/db")
       switch transport {
       case .inProcess: try await withCollector(store: store) { try await check($0) }
       case .socket: try await withSocketCollector(store: store) { try await check($0) }
@@ -108,7 +110,9 @@ struct IngestFlowTests {
       _ = try await harness.ingest.register(run)
       _ = try await harness.ingest.report((1...10).map { run.report($0) }, for: run)
       let response = try await harness.ingest.report(
-        [run.report(11, step: 4, loss: 44), run.report(12, step: 5, loss: 55)], for: run)
+        [run.report(11, step: 4, loss: 44), run.report(12, step: 5, loss: 55)],
+        for: run
+      )
       #expect(response.ack.sequence == 12)
       let stored = try await losses(harness, run)
       #expect(stored.keys.sorted() == [0, 1, 2, 3, 4, 5])
@@ -135,7 +139,8 @@ struct IngestFlowTests {
         }
       }
       #expect(error?.code == .aborted)
-      #expect(try error?.unpackGoogleRPCStatus()?.details.first?.errorInfo?.reason == "SUPERSEDED")
+      let info = try errorInfo(of: error)
+      #expect(info?.reason == "SUPERSEDED")
     }
   }
 
@@ -161,7 +166,8 @@ struct IngestFlowTests {
     try await withCollectorOnDisk { harness in
       _ = try await harness.ingest.register(run)
       try await withTelemetryStream(harness.ingest, run.registration, wantAlerts: true) {
-        stream, _ in
+        stream,
+        _ in
         stream.send(run.report(1))
         stream.send(run.report(2, loss: .nan))
         var alert: Gradwatch_V1_AlertTransition?
@@ -186,7 +192,8 @@ struct IngestFlowTests {
       _ = try await harness.ingest.report((1...5).map { run.report($0) }, for: run)
       for _ in 0..<2 {
         let response = try await harness.ingest.finishRun(
-          .with { ($0.runID, $0.status, $0.reason) = ("r", .failed, "out of memory") })
+          .with { ($0.runID, $0.status, $0.reason) = ("r", .failed, "out of memory") }
+        )
         #expect(response.run.status == .failed)
         #expect(response.run.statusReason == "out of memory")
       }
@@ -198,12 +205,15 @@ struct IngestFlowTests {
     }
   }
 
-  @Test("while the disk is full reports are answered UNAVAILABLE, and afterwards nothing is missing")
+  @Test(
+    "while the disk is full reports are answered UNAVAILABLE, and afterwards nothing is missing"
+  )
   func storeFails() async throws {
     let run = try RunBuilder(run: "r")
     try await withTemporaryFolder { folder in
       let store = FaultyRunStore(
-        try SQLiteRunStore(path: folder.appendingPathComponent("db").path))
+        try SQLiteRunStore(path: "\(folder)/db")
+      )
       try await withCollector(store: store) { harness in
         _ = try await harness.ingest.register(run)
         _ = try await harness.ingest.report((1...3).map { run.report($0) }, for: run)
@@ -212,7 +222,8 @@ struct IngestFlowTests {
           _ = try await harness.ingest.report([run.report(4)], for: run)
         }
         #expect(error?.code == .unavailable)
-        #expect(try error?.unpackGoogleRPCStatus()?.details.contains { $0.retryInfo != nil } == true)
+        let details = try error?.unpackGoogleRPCStatus()?.details ?? []
+        #expect(details.contains { $0.retryInfo != nil })
         let streamError = await #expect(throws: RPCError.self) {
           try await withTelemetryStream(harness.ingest, run.registration) { stream, opened in
             #expect(opened.lastSequence == 3)
@@ -237,7 +248,8 @@ struct IngestFlowTests {
 
 /// The losses of a run's producer by step, as the query service tells them.
 func losses<T: ClientTransport>(
-  _ harness: CollectorHarness<T>, _ run: RunBuilder
+  _ harness: CollectorHarness<T>,
+  _ run: RunBuilder
 ) async throws -> [UInt64: Double] {
   try await harness.query.getLossTimeline(
     .with {
@@ -260,7 +272,7 @@ func withCollectorOnDisk(
     @Sendable @escaping (CollectorHarness<InProcessTransport.Client>) async throws -> Void
 ) async throws {
   try await withTemporaryFolder { folder in
-    let store = try SQLiteRunStore(path: folder.appendingPathComponent("db").path)
+    let store = try SQLiteRunStore(path: "\(folder)/db")
     try await withCollector(store: store, options: options, body)
   }
 }

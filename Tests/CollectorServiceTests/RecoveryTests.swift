@@ -1,5 +1,4 @@
 import CollectorService
-import Foundation
 import GRPCCore
 import GRPCInProcessTransport
 import RunStore
@@ -13,7 +12,7 @@ import Testing
 struct RecoveryTests {
   /// A run that explodes at step 60 and turns to NaN at 66.
   private func reports(_ run: RunBuilder) -> [StepReport] {
-    (1...80).map { sequence in
+    (1...80 as ClosedRange<UInt64>).map { sequence in
       let step = sequence - 1
       switch step {
       case ..<60: return run.report(sequence)
@@ -26,22 +25,25 @@ struct RecoveryTests {
     }
   }
 
-  private func story(_ harness: CollectorHarness<InProcessTransport.Client>) async throws
+  private func story(
+    _ harness: CollectorHarness<InProcessTransport.Client>
+  ) async throws
     -> [String]
   {
-    var story: [String] = []
     try await harness.alerts.subscribeAlerts(
       .with { ($0.cursor, $0.includePending) = (0, true) }
     ) { response in
+      var story: [String] = []
       for try await message in response.messages {
-        guard case .transition(let transition)? = message.event else { return }
+        guard case .transition(let transition)? = message.event else { return story }
         let alert = transition.alert
         story.append(
           "\(transition.cursor) \(alert.alertID) \(alert.rule) \(alert.severity) "
-            + "\(transition.fromState)>\(alert.state) at \(transition.step)")
+            + "\(transition.fromState)>\(alert.state) at \(transition.step)"
+        )
       }
+      return story
     }
-    return story
   }
 
   @Test("tells the same story of a run as one that was never stopped, wherever the stop was")
@@ -52,27 +54,28 @@ struct RecoveryTests {
     // Small, so that stops fall before, between and after snapshots.
     options.snapshotInterval = 16
 
-    var expected: [String] = []
     try await withTemporaryFolder { folder in
       let told = LockedBox<[String]>([])
-      let path = folder.appendingPathComponent("whole").path
+      let path = "\(folder)/whole"
       try await withCollector(store: try SQLiteRunStore(path: path), options: options) { harness in
         _ = try await harness.ingest.register(run)
         _ = try await harness.ingest.report(reports, for: run)
         told.value = try await story(harness)
       }
-      expected = told.value
+      let expected = told.value
       #expect(expected.contains { $0.contains("non_finite_gradient") })
       #expect(expected.contains { $0.contains("exploding_gradient") })
       #expect(expected.contains { $0.contains("non_finite_loss") })
 
       for stop in [1, 15, 16, 17, 40, 61, 62, 65, 67, 79] {
-        let path = folder.appendingPathComponent("stop\(stop)").path
-        try await withCollector(store: try SQLiteRunStore(path: path), options: options) { harness in
+        let path = "\(folder)/stop\(stop)"
+        try await withCollector(store: try SQLiteRunStore(path: path), options: options) {
+          harness in
           _ = try await harness.ingest.register(run)
           _ = try await harness.ingest.report(Array(reports[..<stop]), for: run)
         }
-        try await withCollector(store: try SQLiteRunStore(path: path), options: options) { harness in
+        try await withCollector(store: try SQLiteRunStore(path: path), options: options) {
+          harness in
           let registered = try await harness.ingest.register(run)
           #expect(registered.producer.lastSequence == UInt64(stop))
           _ = try await harness.ingest.report(Array(reports[stop...]), for: run)
@@ -87,13 +90,14 @@ struct RecoveryTests {
   func acknowledgement() async throws {
     let run = try RunBuilder(run: "r")
     try await withTemporaryFolder { folder in
-      let path = folder.appendingPathComponent("db").path
+      let path = "\(folder)/db"
       try await withCollector(store: try SQLiteRunStore(path: path)) { harness in
         _ = try await harness.ingest.register(run)
         _ = try await harness.ingest.report([run.report(1, loss: .nan)], for: run)
         let alerts = try await harness.query.listAlerts(.init()).alerts
         _ = try await harness.alerts.acknowledgeAlert(
-          .with { ($0.alertID, $0.acknowledgedBy) = (alerts[0].alertID, "ada") })
+          .with { ($0.alertID, $0.acknowledgedBy) = (alerts[0].alertID, "ada") }
+        )
       }
       try await withCollector(store: try SQLiteRunStore(path: path)) { harness in
         _ = try await harness.ingest.report([run.report(2, loss: .nan)], for: run)

@@ -38,7 +38,7 @@ struct RuntimeTests {
   @Test("one run whose commit fails takes no other run of its group down")
   func failureIsIsolated() async throws {
     try await withTemporaryFolder { folder in
-      let store = try SQLiteRunStore(path: folder.appendingPathComponent("db").path)
+      let store = try SQLiteRunStore(path: "\(folder)/db")
       let good = try RunBuilder(run: "good")
       let bad = try RunBuilder(run: "bad")
       for run in [good, bad] {
@@ -46,7 +46,11 @@ struct RuntimeTests {
       }
       let feed = AlertFeed(after: .start, capacity: 4)
       let committer = Committer(
-        store: store, feed: feed, maximumPendingBytes: 1 << 20, onSnapshot: {})
+        store: store,
+        feed: feed,
+        maximumPendingBytes: 1 << 20,
+        onSnapshot: {}
+      )
       let results = Mutex<[String: Bool]>([:])
       func submit(_ run: RunBuilder, _ sequence: UInt64) {
         let name = "\(run.registration.run) \(sequence)"
@@ -55,12 +59,19 @@ struct RuntimeTests {
             changes: [
               .report(
                 .init(
-                  run: run.registration.run, producer: run.registration.producer.id,
-                  report: run.report(sequence), receivedAt: WallTime(clamping: 1)))
-            ], project: "p", bytes: 1000
+                  run: run.registration.run,
+                  producer: run.registration.producer.id,
+                  report: run.report(sequence),
+                  receivedAt: WallTime(clamping: 1)
+                )
+              )
+            ],
+            project: "p",
+            bytes: 1000
           ) { result in
             results.withLock { $0[name] = (try? result.get()) != nil }
-          })
+          }
+        )
       }
       submit(good, 1)
       submit(bad, 7)
@@ -68,7 +79,8 @@ struct RuntimeTests {
       submit(bad, 8)
       await committer.flush()
       #expect(
-        results.withLock { $0 } == ["good 1": true, "bad 7": false, "good 2": true, "bad 8": false])
+        results.withLock { $0 } == ["good 1": true, "bad 7": false, "good 2": true, "bad 8": false]
+      )
       #expect(committer.pendingBytes == 0)
       try store.close()
     }
@@ -77,13 +89,17 @@ struct RuntimeTests {
   @Test("whoever reads waits while more is pending than the bound, until half of it is durable")
   func backPressure() async throws {
     try await withTemporaryFolder { folder in
-      let disk = try SQLiteRunStore(path: folder.appendingPathComponent("db").path)
+      let disk = try SQLiteRunStore(path: "\(folder)/db")
       let committer = Committer(
-        store: disk, feed: AlertFeed(after: .start, capacity: 4), maximumPendingBytes: 10,
-        onSnapshot: {})
+        store: disk,
+        feed: AlertFeed(after: .start, capacity: 4),
+        maximumPendingBytes: 10,
+        onSnapshot: {}
+      )
       let durable = Mutex(false)
       committer.submit(
-        .init(changes: [], project: "p", bytes: 100) { _ in durable.withLock { $0 = true } })
+        .init(changes: [], project: "p", bytes: 100) { _ in durable.withLock { $0 = true } }
+      )
       await committer.waitForRoom()
       #expect(durable.withLock { $0 })
       #expect(committer.pendingBytes == 0)

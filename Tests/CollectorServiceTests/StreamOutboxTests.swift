@@ -39,8 +39,10 @@ struct StreamOutboxTests {
       outbox.takeEvents() == [
         .ack(
           sequence: 2,
-          refusals: [.init(sequence: 1, error: error), .init(sequence: 2, error: error)])
-      ])
+          refusals: [.init(sequence: 1, error: error), .init(sequence: 2, error: error)]
+        )
+      ]
+    )
     #expect(outbox.hasCredit)
   }
 

@@ -2,6 +2,7 @@ import CollectorService
 import GRPCCore
 import GRPCInProcessTransport
 import GRPCProtobuf
+import Query
 import RunStore
 import SwiftProtobuf
 import Telemetry
@@ -76,7 +77,8 @@ struct SubscriptionTests {
       #expect(try await open(.with { $0.rules = ["stalled_run"] }) == [])
       #expect(try await open(.with { $0.minimumSeverity = .critical }).count == 2)
       #expect(
-        try await open(.with { ($0.runIds, $0.projects) = (["wanted"], ["vision"]) }) == [])
+        try await open(.with { ($0.runIds, $0.projects) = (["wanted"], ["vision"]) }) == []
+      )
     }
   }
 
@@ -85,10 +87,19 @@ struct SubscriptionTests {
     var options = CollectorOptions()
     options.alertFeedCapacity = 2
     let alert = Alert(
-      run: RunID(stored: "r"), producer: ProducerID(stored: "p0"), rule: RuleID("a"),
-      severity: .info, scope: .run, summary: "", cause: "", confidence: 1,
-      evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0), remedies: [],
-      firstStep: 0, startedAt: WallTime(clamping: 0))
+      run: RunID(stored: "r"),
+      producer: ProducerID(stored: "p0"),
+      rule: RuleID("a"),
+      severity: .info,
+      scope: .run,
+      summary: "",
+      cause: "",
+      confidence: 1,
+      evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0),
+      remedies: [],
+      firstStep: 0,
+      startedAt: WallTime(clamping: 0)
+    )
     try await withCollectorOnDisk(options: options) { harness in
       let error = await #expect(throws: RPCError.self) {
         try await harness.alerts.subscribeAlerts(.init()) { response in
@@ -98,14 +109,17 @@ struct SubscriptionTests {
           harness.collector.feed.publish(
             (1...4).map { cursor in
               StoredTransition(
-                cursor: AlertCursor(cursor), project: "p",
-                transition: AlertTransition(alert: alert, from: nil, step: 0, at: alert.startedAt))
-            })
+                cursor: AlertCursor(cursor),
+                project: "p",
+                transition: AlertTransition(alert: alert, from: nil, step: 0, at: alert.startedAt)
+              )
+            }
+          )
           while try await messages.next() != nil {}
         }
       }
       #expect(error?.code == .resourceExhausted)
-      let info = try error?.unpackGoogleRPCStatus()?.details.first?.errorInfo
+      let info = try errorInfo(of: error)
       #expect(info?.reason == "SLOW_SUBSCRIBER")
       #expect(info?.metadata["cursor"] == "0")
     }
@@ -123,8 +137,8 @@ struct SubscriptionTests {
         }
       }
       #expect(error?.code == .unavailable)
-      #expect(
-        try error?.unpackGoogleRPCStatus()?.details.first?.errorInfo?.reason == "SHUTTING_DOWN")
+      let info = try errorInfo(of: error)
+      #expect(info?.reason == "SHUTTING_DOWN")
     }
   }
 
@@ -138,7 +152,8 @@ struct SubscriptionTests {
       let id = try #require(listed.alerts.first?.alertID)
       for person in ["ada", "grace"] {
         let response = try await harness.alerts.acknowledgeAlert(
-          .with { ($0.alertID, $0.acknowledgedBy) = (id, person) })
+          .with { ($0.alertID, $0.acknowledgedBy) = (id, person) }
+        )
         #expect(response.alert.state == .acknowledged)
         #expect(response.alert.acknowledgedBy == "ada")
       }
@@ -146,7 +161,8 @@ struct SubscriptionTests {
       #expect(stored.alerts.map(\.alertID) == [id])
       let missing = await #expect(throws: RPCError.self) {
         _ = try await harness.alerts.acknowledgeAlert(
-          .with { ($0.alertID, $0.acknowledgedBy) = ("0000000000000000", "ada") })
+          .with { ($0.alertID, $0.acknowledgedBy) = ("0000000000000000", "ada") }
+        )
       }
       #expect(missing?.code == .notFound)
     }

@@ -140,8 +140,12 @@ class Inbox:
             self._ended, self._failure = True, failure
             self._changed.notify_all()
 
+    def _of(self, kind: str) -> list:
+        """The events of one kind; they all are of a oneof of that name."""
+        return [getattr(event, kind) for event in self.events if event.HasField(kind)]
+
     def wait(self, check, what: str):
-        """Waits until `check` gives something true and returns that; fails if the call ends first."""
+        """Waits until `check` gives something true, and returns it; fails if the call ends."""
         with self._changed:
             self._changed.wait_for(lambda: check() or self._ended, DEADLINE)
             result = check()
@@ -186,17 +190,15 @@ class TelemetryStream(Inbox):
         """Says that nothing more will be sent."""
         self._outgoing.put(None)
 
-    def _of(self, kind: str) -> list:
-        return [getattr(event, kind) for event in self.events if event.WhichOneof("event") == kind]
-
     @property
     def opened(self):
         return self.wait(lambda: self._of("opened"), "StreamOpened")[0]
 
     @property
     def acked(self) -> int:
-        """The highest number acked so far."""
-        return max((ack.sequence for ack in self._of("ack")), default=0)
+        """The last number acked so far."""
+        acks = (e.ack.sequence for e in reversed(self.events) if e.HasField("ack"))
+        return next(acks, 0)
 
     @property
     def refusals(self) -> list:
@@ -217,9 +219,6 @@ class TelemetryStream(Inbox):
 class Subscription(Inbox):
     """A live subscription to alerts."""
 
-    def _of(self, kind: str) -> list:
-        return [getattr(event, kind) for event in self.events if event.WhichOneof("event") == kind]
-
     @property
     def open_alerts(self) -> list:
         return self._of("open_alert")
@@ -227,6 +226,12 @@ class Subscription(Inbox):
     @property
     def transitions(self) -> list:
         return self._of("transition")
+
+    @property
+    def cursor(self) -> int:
+        """Where a later subscription would resume."""
+        last = self.events[-1]
+        return (last.transition if last.HasField("transition") else last.caught_up).cursor
 
     def wait_until_live(self) -> int:
         """Waits for CaughtUp; its cursor."""

@@ -37,7 +37,18 @@ def binary() -> str:
 class Collector:
     """One `collector serve`. Use as a context manager: its end kills the process."""
 
-    def __init__(self, folder: Path, *arguments: str, environment: dict[str, str] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        limits: str = "",
+    ):
+        """Starts it in a folder.
+
+        `environment` is added to ours, less what is for collectors; `limits` is shell that sets
+        more limits.
+        """
         self.folder = folder
         self.stderr_path = folder / f"stderr-{time.monotonic_ns()}"
         clean = {name: v for name, v in os.environ.items() if not name.startswith("GRADWATCH_")}
@@ -46,7 +57,7 @@ class Collector:
             # The limit is set by a shell, because Python can't run code between fork and exec
             # safely beside gRPC's threads. A collector that goes wild fails, and not the machine.
             self.process = subprocess.Popen(
-                ["/bin/sh", "-c", 'ulimit -v 8000000 2>/dev/null; exec "$@"', "sh"]
+                ["/bin/sh", "-c", f'ulimit -v 8000000 2>/dev/null; {limits}\nexec "$@"', "sh"]
                 + [binary(), "serve", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -87,8 +98,8 @@ class Collector:
         """What a gRPC client connects to."""
         return self.listening()[0]
 
-    def client(self) -> Client:
-        return Client(self.target)
+    def client(self, *options: tuple[str, int]) -> Client:
+        return Client(self.target, *options)
 
     def result(self) -> tuple[int, str, str]:
         """Waits for its end; its exit status, standard output and standard error."""

@@ -258,7 +258,7 @@ def expected_bits(pairs, bits: Callable) -> list[tuple[int, bytes]]:
 
 
 def assert_holds(client: Client, run_id: str, recorded: Recorded, **request):
-    """Reads everything of a run at full resolution: what was sent, bit for bit, and nothing else."""
+    """Reads all of a run at full resolution: what was sent, bit for bit, and nothing else."""
     for metric in METRICS:
         bits = float64_bits if v1.Metric.Name(metric).endswith("COUNT") else float32_bits
         found = timeline(client, run_id, metric, **request)

@@ -1,4 +1,4 @@
-"""What tools expect of any gRPC server: health, reflection, compression, and limits that are told."""
+"""What tools expect of any gRPC server: health, reflection, compression, limits that are told."""
 
 import grpc
 import pytest

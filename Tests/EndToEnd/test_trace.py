@@ -121,6 +121,18 @@ def test_a_part_of_the_steps_and_of_the_tensors_is_read_alone(client):
     assert list(norms) == [6], "fc3.weight alone is the head"
     assert list(norms[6].steps) == steps
     assert list(loss_timeline(client, "moons_relu", steps=part)["loss"].steps) == steps
+    after = v1.StepRange(first=recorded.steps[-1] + 1)
+    assert not timeline(client, "moons_relu", v1.METRIC_GRADIENT_NORM, steps=after)
+    assert not loss_timeline(client, "moons_relu", steps=after, max_points=5)
+
+
+def test_losses_are_chosen_by_a_glob_of_their_name(client):
+    client.register(registration("run"))
+    client.report("run", report(1))
+    assert list(loss_timeline(client, "run")) == ["loss", "auxiliary"]
+    assert list(loss_timeline(client, "run", name="aux*")) == ["auxiliary"]
+    assert list(loss_timeline(client, "run", name="l?s*")) == ["loss"]
+    assert not loss_timeline(client, "run", name="los")
 
 
 def test_an_exploding_run_raises_critical_alerts_on_the_stream_and_to_subscribers(client):
@@ -172,6 +184,21 @@ def test_a_deep_sigmoid_net_raises_vanishing_gradient(client):
     fired = [alert for alert in alerts if alert.HasField("fired_step")]
     assert fired and fired[0].severity >= v1.SEVERITY_WARNING
     assert "fc0" in fired[0].evidence.layers
+
+
+def test_pending_alerts_are_told_only_to_those_who_ask(client):
+    eager = client.subscribe(include_pending=True)
+    patient = client.subscribe()
+    for subscription in (eager, patient):
+        subscription.wait_until_live()
+    replay(client, "mlp20_sigmoid")
+    newest = client.stream("mlp20_sigmoid").opened.alert_cursor
+    eager.wait(lambda: eager.cursor >= newest, "all transitions")
+    assert v1.ALERT_STATE_PENDING in {t.alert.state for t in eager.transitions}
+    wanted = [t for t in eager.transitions if t.alert.HasField("fired_step")]
+    assert wanted
+    patient.wait(lambda: len(patient.transitions) >= len(wanted), "what fired")
+    assert patient.transitions == wanted
 
 
 def test_a_healthy_run_raises_no_warning(client):

@@ -1,7 +1,7 @@
 """Recorded training runs, as a client would have reported them.
 
-The format is that of the labelled traces: gzip JSON lines, the first of them the model. The fixtures are
-fully connected nets; their label and name are never looked at.
+The format is that of the labelled traces: gzip JSON lines, the first of them the model. The
+fixtures are fully connected nets; their label and name are never looked at.
 """
 
 import gzip
@@ -126,7 +126,7 @@ class Trace:
 
 
 def _float32(value) -> float:
-    """A statistic as the wire holds it: what is not available is NaN, what is too large infinite."""
+    """A statistic as the wire holds it: NaN if it is not available, infinite if it is too large."""
     if value is None:
         return math.nan
     try:

@@ -1,6 +1,7 @@
-"""The contract as Python sees it: stubs generated from Protos, into a folder that lives as long as the tests.
+"""The contract as Python sees it: stubs generated from Protos into a temporary folder.
 
-`v1` holds every message, enum, value and stub of gradwatch.v1; `reflection_v1` those of grpc.reflection.v1.
+`v1` holds every message, enum, value and stub of gradwatch.v1; `reflection_v1` those of
+grpc.reflection.v1.
 """
 
 import atexit

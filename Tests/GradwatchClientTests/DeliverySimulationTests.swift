@@ -20,7 +20,12 @@ private struct Simulation {
   var refusedSteps: Set<UInt64> = []
   var seenRefusedSteps: Set<UInt64> = []
   var nextStep: UInt64 = 0
-  var underWay = 0
+  /// Numbers of the last report sent on this stream, and of the last that the client knows to be
+  /// durable.
+  var lastSent: UInt64 = 0
+  var lastAcked: UInt64 = 0
+  /// The gap that was told, and is still open.
+  var toldGap: UInt64?
   let credits: UInt32 = 5
 
   enum Answer {
@@ -76,7 +81,7 @@ private struct Simulation {
     isConnected = true
     pipe = []
     answers = []
-    underWay = 0
+    toldGap = nil
     // What was accepted is settled before a stream opens: all of it became durable, or none.
     if chance(50) {
       commit()
@@ -85,6 +90,8 @@ private struct Simulation {
       stored.removeSubrange(durableCount...)
       sequence = durableSequence
     }
+    lastSent = sequence
+    lastAcked = sequence
     _ = machine.streamOpened(lastSequence: sequence, credits: credits, alertCursor: 0)
   }
 
@@ -100,8 +107,9 @@ private struct Simulation {
 
   private mutating func send() {
     guard case .report(let sequence, let entry) = machine.nextMessage() else { return }
-    underWay += 1
-    #expect(underWay <= Int(credits))
+    #expect(sequence == lastSent + 1)
+    lastSent = sequence
+    #expect(lastSent - lastAcked <= UInt64(credits))
     pipe.append((sequence, entry.pending.report.step))
   }
 
@@ -118,6 +126,7 @@ private struct Simulation {
   private mutating func accept(_ number: UInt64, _ step: UInt64) {
     if number == sequence + 1 {
       sequence = number
+      toldGap = nil
       if refusedSteps.contains(step) {
         seenRefusedSteps.insert(step)
         answers.append(.ack(durableSequence, [number]))
@@ -125,7 +134,8 @@ private struct Simulation {
         stored.append(step)
       }
     } else if number > sequence + 1 {
-      if case .gap(sequence + 1)? = answers.last { return }
+      guard toldGap != sequence + 1 else { return }
+      toldGap = sequence + 1
       answers.append(.gap(sequence + 1))
     } else {
       answers.append(.ack(durableSequence, []))
@@ -144,12 +154,11 @@ private struct Simulation {
       switch answers.removeFirst() {
       case .ack(let number, let refused):
         for number in refused { _ = machine.refused(number, field: "", reason: "") }
-        let removed = try machine.acknowledged(through: number, credits: credits)
-        underWay -= removed.count
+        _ = try machine.acknowledged(through: number, credits: credits)
+        lastAcked = max(lastAcked, number)
       case .gap(let expected):
-        pipe = []
-        _ = try machine.gapFound(expected: expected)
-        underWay = 0
+        try machine.gapFound(expected: expected)
+        lastSent = expected - 1
       }
     } catch {
       isConnected = false

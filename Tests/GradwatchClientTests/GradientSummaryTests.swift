@@ -178,9 +178,14 @@ struct GradientSummaryTests {
     #expect(summary.std == 0)
   }
 
-  @Test("equal elements have a standard deviation of exactly 0", arguments: [0.1, -3e-20, 7e30])
-  func constant(value: Double) {
-    #expect(GradientSummary([Float](repeating: Float(value), count: 5000)).std == 0)
+  @Test("equal elements have a standard deviation of exactly 0")
+  func constant() {
+    var generator = SeededGenerator(seed: 11)
+    // Of this length, one value in thirty has sums whose rounding leaves a variance above 0.
+    for _ in 0..<300 {
+      let value = Float.random(in: -1...1, using: &generator)
+      #expect(GradientSummary([Float](repeating: value, count: 5003)).std == 0, "\(value)")
+    }
   }
 
   @Test("a double-precision gradient has the same summary where both can hold it")

@@ -61,6 +61,15 @@ struct StepReportBuilderTests {
     #expect(report.activations.mean == [1.5])
   }
 
+  @Test("all tensors in another order keep their identifiers")
+  func permutedTensors() {
+    var builder = StepReportBuilder(model: model, step: 1, wallTime: time)
+    for tensor in [1, 0, 2] { builder.addGradient([Float(tensor)], tensor: tensor) }
+    let report = builder.report()
+    #expect(report.gradients.tensorIDs == [1, 0, 2])
+    #expect(report.gradients.norm == [1, 0, 2])
+  }
+
   @Test("histograms are taken on every tenth step by default, and statistics on all")
   func histogramInterval() {
     func histogramSteps(_ interval: UInt64?) -> [UInt64] {

@@ -45,7 +45,10 @@ struct IndexTests {
   @Test("ids are accepted in any order", arguments: IndexCase.all)
   func anyOrder(group: IndexCase) throws {
     let all = Array(0..<UInt32(group.count))
-    for ids in [all, all.reversed(), [all[1], all[0]], [UInt32(group.count) - 1], [0]] {
+    let orders: [[UInt32]] = [
+      all, all.reversed(), [all[1], all[0]], [UInt32(group.count) - 1], [0],
+    ]
+    for ids in orders {
       #expect(try decision(group, ids).isAccepted, "\(ids)")
     }
   }

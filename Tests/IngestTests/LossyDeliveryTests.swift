@@ -69,7 +69,7 @@ struct LossyDeliveryTests {
       case 9: way.shuffle(using: &generator)
       case 10 where !way.isEmpty: way.removeFirst()
       case 11: if let some = way.randomElement(using: &generator) { way.append(some) }
-      case 12: way.append(.random(in: 0...next, using: &generator))
+      case 12: way.append(.random(in: 0...min(next, count), using: &generator))
       case 13: collector.commit()
       case 14 where Int.random(in: 0..<5, using: &generator) == 0:
         collector.crash(model: model)
@@ -81,16 +81,16 @@ struct LossyDeliveryTests {
         let before = collector.sequencer.lastSequence
         switch collector.receive(sequence) {
         case .accept(let report, let rewinds):
-          #expect(sequence == before + 1 && sequence % 9 != 0, "seed \(seed)")
-          #expect(report.sequence == sequence && !rewinds, "seed \(seed)")
-        case .refuse: #expect(sequence == before + 1 && sequence % 9 == 0, "seed \(seed)")
-        case .duplicate: #expect(sequence <= before, "seed \(seed)")
+          try #require(sequence == before + 1 && sequence % 9 != 0, "seed \(seed)")
+          try #require(report.sequence == sequence && !rewinds, "seed \(seed)")
+        case .refuse: try #require(sequence == before + 1 && sequence % 9 == 0, "seed \(seed)")
+        case .duplicate: try #require(sequence <= before, "seed \(seed)")
         case .gap(let expected):
-          #expect(expected == before + 1 && sequence > expected, "seed \(seed)")
+          try #require(expected == before + 1 && sequence > expected, "seed \(seed)")
           next = expected
         }
       }
     }
-    #expect(collector.durable == Array(1...count), "seed \(seed)")
+    try #require(collector.durable == Array(1...count), "seed \(seed)")
   }
 }

@@ -28,21 +28,33 @@ enum Samples {
       layers: (0..<layers).map { Layer(name: "layer\($0)", moduleType: "Linear", fanIn: 4) },
       tensors: (0..<tensors).map { index in
         Tensor(
-          name: "layer\(index % layers).tensor\(index)", layer: UInt32(index % layers),
-          role: .weight, shape: [2, 3], elementCount: 6)
-      })
+          name: "layer\(index % layers).tensor\(index)",
+          layer: UInt32(index % layers),
+          role: .weight,
+          shape: [2, 3],
+          elementCount: 6
+        )
+      }
+    )
   }
 
   /// A registration.
   static func registration(
-    run: String = "r1", producer: String = "p0", project: String = "project",
+    run: String = "r1",
+    producer: String = "p0",
+    project: String = "project",
     model: Model? = nil
   ) throws -> RunRegistration {
     try RunRegistration(
-      run: RunID(run), project: project, name: "name of \(run)", tags: ["b", "a"],
+      run: RunID(run),
+      project: project,
+      name: "name of \(run)",
+      tags: ["b", "a"],
       hyperparameters: ["lr": "0.1", "": "empty key"].filter { !$0.key.isEmpty },
-      framework: "torch 2.13.0", producer: Producer(id: ProducerID(producer), rank: 0, worldSize: 2),
-      model: model ?? self.model())
+      framework: "torch 2.13.0",
+      producer: Producer(id: ProducerID(producer), rank: 0, worldSize: 2),
+      model: model ?? self.model()
+    )
   }
 
   /// A report of which only scalars are known.
@@ -56,11 +68,16 @@ enum Samples {
 
   /// A report in which anything may be measured or not, drawn at random.
   static func random(
-    _ sequence: UInt64, step: UInt64, layers: Int = 3, tensors: Int = 5,
+    _ sequence: UInt64,
+    step: UInt64,
+    layers: Int = 3,
+    tensors: Int = 5,
     using random: inout SeededGenerator
   ) -> StepReport {
     var report = StepReport(
-      sequence: sequence, scalars: scalars(step: step, using: &random))
+      sequence: sequence,
+      scalars: scalars(step: step, using: &random)
+    )
     let some = indices(below: tensors, using: &random)
     report.gradients.tensorIDs = some
     let count = some.isEmpty ? tensors : some.count
@@ -101,19 +118,25 @@ enum Samples {
 
   private static func scalars(step: UInt64, using random: inout SeededGenerator) -> StepScalars {
     var scalars = StepScalars(
-      step: step, wallTime: time(Double.random(in: 0...2e9, using: &random)))
+      step: step,
+      wallTime: time(Double.random(in: 0...2e9, using: &random))
+    )
     for index in 0..<Int.random(in: 0...3, using: &random) {
       scalars.losses.append(
         NamedLoss(
           name: index == 0 ? "loss" : "auxiliary loss ü \(index)",
-          value: oddDoubles.randomElement(using: &random) ?? 0))
+          value: oddDoubles.randomElement(using: &random) ?? 0
+        )
+      )
     }
     if Bool.random(using: &random) { scalars.learningRate = 0.1 }
     if Bool.random(using: &random) { scalars.globalNorm = oddDoubles.randomElement(using: &random) }
     if Bool.random(using: &random) {
       scalars.clipping = Clipping(
-        kind: Clipping.Kind.allCases.randomElement(using: &random) ?? .value, threshold: 1.5,
-        clipped: Bool.random(using: &random))
+        kind: Clipping.Kind.allCases.randomElement(using: &random) ?? .value,
+        threshold: 1.5,
+        clipped: Bool.random(using: &random)
+      )
     }
     if Bool.random(using: &random) { scalars.lossScale = oddDoubles.randomElement(using: &random) }
     scalars.gradientsAreScaled = Bool.random(using: &random)
@@ -151,7 +174,8 @@ enum Samples {
   }
 
   private static func exponential(
-    _ tensors: Int, using random: inout SeededGenerator
+    _ tensors: Int,
+    using random: inout SeededGenerator
   ) -> ExponentialHistogramColumn {
     var column = ExponentialHistogramColumn()
     column.scale = Int32.random(in: -10...20, using: &random)
@@ -159,8 +183,12 @@ enum Samples {
     for _ in 0..<(column.tensorIDs.isEmpty ? tensors : column.tensorIDs.count) {
       column.append(
         ExponentialHistogram(
-          scale: column.scale, zeroCount: oddCounts.randomElement(using: &random) ?? 0,
-          positive: buckets(using: &random), negative: buckets(using: &random)))
+          scale: column.scale,
+          zeroCount: oddCounts.randomElement(using: &random) ?? 0,
+          positive: buckets(using: &random),
+          negative: buckets(using: &random)
+        )
+      )
     }
     return column
   }
@@ -172,11 +200,13 @@ enum Samples {
       offset: [0, 1, -1, -127, 128, .min, .max].randomElement(using: &random) ?? 0,
       counts: (0..<Int.random(in: 0..<40, using: &random)).map { _ in
         oddCounts.randomElement(using: &random) ?? 0
-      })
+      }
+    )
   }
 
   private static func explicit(
-    _ tensors: Int, using random: inout SeededGenerator
+    _ tensors: Int,
+    using random: inout SeededGenerator
   ) -> ExplicitHistogramColumn {
     var column = ExplicitHistogramColumn()
     column.bounds = [[], [0], [-1, -0.0, 1e300]].randomElement(using: &random) ?? []
@@ -190,22 +220,42 @@ enum Samples {
 
   /// An alert with all members set.
   static func alert(
-    run: String = "r1", producer: String = "p0", rule: String = "exploding_gradient",
-    severity: Severity = .warning, state: AlertState = .firing, firstStep: UInt64 = 7,
+    run: String = "r1",
+    producer: String = "p0",
+    rule: String = "exploding_gradient",
+    severity: Severity = .warning,
+    state: AlertState = .firing,
+    firstStep: UInt64 = 7,
     scope: AlertScope = .layers(1...2)
   ) -> Alert {
     var evidence = Evidence(
-      quantity: "gradient norm", observed: 12.5, baseline: -0.0, threshold: .infinity, firstStep: 7,
-      lastStep: 9)
-    evidence.recent = [Evidence.Point(step: 8, value: 1), Evidence.Point(step: 9, value: .infinity)]
+      quantity: "gradient norm",
+      observed: 12.5,
+      baseline: -0.0,
+      threshold: .infinity,
+      firstStep: 7,
+      lastStep: 9
+    )
+    evidence.recent = [
+      Evidence.Point(step: 8, value: 1), Evidence.Point(step: 9, value: .infinity),
+    ]
     evidence.layers = ["layer1", "Schicht ß"]
     evidence.tensors = ["layer1.tensor1"]
     evidence.facts = ["nan": "3", "infinity": "4"]
     var alert = Alert(
-      run: RunID(stored: run), producer: ProducerID(stored: producer), rule: RuleID(rule),
-      severity: severity, scope: scope, summary: "summary", cause: "cause", confidence: 0.75,
-      evidence: evidence, remedies: [Remedy(action: "lower the rate", reason: "it is high")],
-      firstStep: firstStep, startedAt: time(100.5))
+      run: RunID(stored: run),
+      producer: ProducerID(stored: producer),
+      rule: RuleID(rule),
+      severity: severity,
+      scope: scope,
+      summary: "summary",
+      cause: "cause",
+      confidence: 0.75,
+      evidence: evidence,
+      remedies: [Remedy(action: "lower the rate", reason: "it is high")],
+      firstStep: firstStep,
+      startedAt: time(100.5)
+    )
     alert.state = state
     alert.firedStep = 9
     alert.firedAt = time(101)
@@ -219,7 +269,9 @@ enum Samples {
 
   /// A transition to the state that an alert is in.
   static func transition(
-    _ alert: Alert, from: AlertState? = nil, step: UInt64 = 9
+    _ alert: Alert,
+    from: AlertState? = nil,
+    step: UInt64 = 9
   ) -> AlertTransition {
     AlertTransition(alert: alert, from: from, step: step, at: time(101.5))
   }

@@ -1,13 +1,14 @@
 import Foundation
 
 /// A folder of one test, removed with it.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
   /// The folder.
   let path: String
 
   /// Makes a folder that no other test has.
   init() throws {
-    path = FileManager.default.temporaryDirectory
+    path =
+      FileManager.default.temporaryDirectory
       .appendingPathComponent("RunStoreTests-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }

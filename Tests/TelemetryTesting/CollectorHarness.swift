@@ -1,10 +1,10 @@
 public import CollectorService
 public import GRPCCore
-import GRPCInProcessTransport
-import GRPCNIOTransportHTTP2Posix
+public import GRPCInProcessTransport
+public import GRPCNIOTransportHTTP2Posix
 import Logging
 public import RunStore
-public import Telemetry
+import Telemetry
 public import TelemetryWire
 
 /// How a test reaches its collector.

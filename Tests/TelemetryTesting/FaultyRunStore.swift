@@ -29,7 +29,8 @@ public final class FaultyRunStore: RunStore {
 
   /// Passes on.
   public func register(
-    _ registration: RunRegistration, at time: WallTime
+    _ registration: RunRegistration,
+    at time: WallTime
   ) throws(RunStoreError) -> RegisteredRun { try store.register(registration, at: time) }
 
   /// Passes on.
@@ -40,7 +41,8 @@ public final class FaultyRunStore: RunStore {
 
   /// Passes on.
   public func runs(
-    _ filter: RunFilter, page: PageRequest
+    _ filter: RunFilter,
+    page: PageRequest
   ) throws(RunStoreError) -> Page<RunRecord> { try store.runs(filter, page: page) }
 
   /// Passes on.
@@ -48,12 +50,15 @@ public final class FaultyRunStore: RunStore {
 
   /// Passes on.
   public func snapshot(
-    of run: RunID, producer: ProducerID
+    of run: RunID,
+    producer: ProducerID
   ) throws(RunStoreError) -> DetectorSnapshot? { try store.snapshot(of: run, producer: producer) }
 
   /// Passes on.
   public func readLog(
-    of run: RunID, producer: ProducerID, after sequence: UInt64,
+    of run: RunID,
+    producer: ProducerID,
+    after sequence: UInt64,
     _ body: (LoggedReport) throws(RunStoreError) -> Void
   ) throws(RunStoreError) {
     try store.readLog(of: run, producer: producer, after: sequence, body)
@@ -61,12 +66,16 @@ public final class FaultyRunStore: RunStore {
 
   /// Passes on.
   public func readSeries(
-    _ selection: SeriesSelection, _ body: (SeriesSlice) -> Bool
+    _ selection: SeriesSelection,
+    _ body: (SeriesSlice) -> Bool
   ) throws(RunStoreError) { try store.readSeries(selection, body) }
 
   /// Passes on.
   public func readHistograms(
-    of run: RunID, producer: ProducerID, tensor: UInt32, steps: ClosedRange<UInt64>,
+    of run: RunID,
+    producer: ProducerID,
+    tensor: UInt32,
+    steps: ClosedRange<UInt64>,
     _ body: (_ step: UInt64, GradientHistogram) -> Bool
   ) throws(RunStoreError) {
     try store.readHistograms(of: run, producer: producer, tensor: tensor, steps: steps, body)
@@ -74,14 +83,18 @@ public final class FaultyRunStore: RunStore {
 
   /// Passes on.
   public func readScalars(
-    of run: RunID, producer: ProducerID, steps: ClosedRange<UInt64>, _ body: (StepScalars) -> Bool
+    of run: RunID,
+    producer: ProducerID,
+    steps: ClosedRange<UInt64>,
+    _ body: (StepScalars) -> Bool
   ) throws(RunStoreError) {
     try store.readScalars(of: run, producer: producer, steps: steps, body)
   }
 
   /// Passes on.
   public func alerts(
-    _ filter: AlertFilter, page: PageRequest
+    _ filter: AlertFilter,
+    page: PageRequest
   ) throws(RunStoreError) -> Page<Alert> { try store.alerts(filter, page: page) }
 
   /// Passes on.
@@ -89,7 +102,8 @@ public final class FaultyRunStore: RunStore {
 
   /// Passes on.
   public func transitions(
-    after cursor: AlertCursor, limit: Int
+    after cursor: AlertCursor,
+    limit: Int
   ) throws(RunStoreError) -> [StoredTransition] {
     try store.transitions(after: cursor, limit: limit)
   }

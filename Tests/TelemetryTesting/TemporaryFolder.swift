@@ -1,13 +1,13 @@
-public import Foundation
+import Foundation
 
-/// Runs `body` with a folder of its own, which is removed afterwards.
+/// Runs `body` with the path of a folder of its own, which is removed afterwards.
 public func withTemporaryFolder<Value>(
   isolation: isolated (any Actor)? = #isolation,
-  _ body: (URL) async throws -> Value
+  _ body: (String) async throws -> Value
 ) async throws -> Value {
   let folder = FileManager.default.temporaryDirectory
     .appendingPathComponent("gradwatch-\(UUID().uuidString)")
   try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(at: folder) }
-  return try await body(folder)
+  return try await body(folder.path)
 }

@@ -6,7 +6,8 @@ public import TelemetryWire
 /// An open telemetry stream, as a test's client holds it: send, and read what comes.
 public struct TestStream {
   private let outgoing: AsyncStream<Gradwatch_V1_StreamTelemetryRequest>.Continuation
-  private var responses: RPCAsyncSequence<Gradwatch_V1_StreamTelemetryResponse, any Error>.AsyncIterator
+  private var responses:
+    RPCAsyncSequence<Gradwatch_V1_StreamTelemetryResponse, any Error>.AsyncIterator
 
   fileprivate init(
     outgoing: AsyncStream<Gradwatch_V1_StreamTelemetryRequest>.Continuation,
@@ -51,21 +52,26 @@ public struct TestStream {
 ///
 /// - Throws: What the collector ended the stream with, or what `body` throws.
 public func withTelemetryStream<Transport: ClientTransport, Value: Sendable>(
-  _ ingest: Gradwatch_V1_IngestService.Client<Transport>, _ registration: RunRegistration,
-  wantAlerts: Bool = false, alertCursor: Int64? = nil,
+  _ ingest: Gradwatch_V1_IngestService.Client<Transport>,
+  _ registration: RunRegistration,
+  wantAlerts: Bool = false,
+  alertCursor: Int64? = nil,
   _ body:
     @Sendable @escaping (inout TestStream, Gradwatch_V1_StreamOpened) async throws -> Value
 ) async throws -> Value {
   // Unbounded, for a test sends little.
   let (messages, outgoing) = AsyncStream.makeStream(
-    of: Gradwatch_V1_StreamTelemetryRequest.self, bufferingPolicy: .unbounded)
+    of: Gradwatch_V1_StreamTelemetryRequest.self,
+    bufferingPolicy: .unbounded
+  )
   outgoing.yield(
     .with {
       $0.open.runID = registration.run.rawValue
       $0.open.producerID = registration.producer.id.rawValue
       $0.open.wantAlerts = wantAlerts
       if let alertCursor { $0.open.alertCursor = alertCursor }
-    })
+    }
+  )
   return try await ingest.streamTelemetry { writer in
     for await message in messages { try await writer.write(message) }
   } onResponse: { response in
@@ -88,13 +94,15 @@ extension Gradwatch_V1_IngestService.Client {
 
   /// Sends reports without a stream.
   public func report(
-    _ reports: [StepReport], for run: RunBuilder
+    _ reports: [StepReport],
+    for run: RunBuilder
   ) async throws -> Gradwatch_V1_ReportStepsResponse {
     try await reportSteps(
       .with {
         $0.runID = run.registration.run.rawValue
         $0.producerID = run.registration.producer.id.rawValue
         $0.reports = reports.map(Gradwatch_V1_StepReport.init)
-      })
+      }
+    )
   }
 }

@@ -164,7 +164,7 @@ struct ModelTests {
   func unknownLayer(layer: UInt32) {
     #expect(
       throws: TelemetryError.unknownIndex(
-        column: "model.tensors[0].layer",
+        column: "model.tensors[0].layer_id",
         index: Int(layer),
         count: 2
       )

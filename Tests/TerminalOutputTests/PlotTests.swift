@@ -218,6 +218,25 @@ struct PlotTests {
     )
   }
 
+  @Test("one element has a visible bar on either side of a million")
+  func thinBars() {
+    let buckets = [
+      HistogramPlot.Bucket(label: "2^1", negative: 1, positive: 1_000_000),
+      HistogramPlot.Bucket(label: "2^0", negative: 1_000_000, positive: 1),
+    ]
+    let plot = HistogramPlot(
+      title: "h",
+      buckets: buckets,
+      isSigned: true,
+      zeroCount: nil,
+      nonFiniteCount: nil
+    )
+    #expect(plot.rendered(on: unicode).contains("▐ 2^1 █"))
+    #expect(plot.rendered(on: unicode).contains("█ 2^0 ▏ 1\n"))
+    #expect(plot.rendered(on: ascii).contains(" # 2^1 #"))
+    #expect(plot.rendered(on: ascii).contains("# 2^0 # 1\n"))
+  }
+
   @Test("a histogram with its own bounds has a row a bucket, largest first")
   func explicitHistogram() {
     let plot = HistogramPlot(title: "h", bounds: [-0.1, 0, 0.1], counts: [3, 20, 24, 0])

@@ -57,6 +57,31 @@ struct TableTests {
     }
   }
 
+  @Test("a note stands below its row, cut at the terminal's edge")
+  func notes() {
+    var table = Table(columns: [Table.Column("RULE"), Table.Column("SINCE")])
+    table.append(["spike", "12"], note: "the norm rose to ten times its median")
+    table.append(["stall", "7"])
+    #expect(
+      table.rendered(on: Terminal(columns: 20)) == """
+        RULE   SINCE
+        spike  12
+          the norm rose t...
+        stall  7
+
+        """
+    )
+  }
+
+  @Test("columns without any text can be removed")
+  func emptyColumns() {
+    var table = Table(columns: [Table.Column("A"), Table.Column("B"), Table.Column("C")])
+    table.append(["1", "", "3"])
+    table.append(["", "", "6"])
+    table.removeEmptyColumns()
+    #expect(table.rendered(on: Terminal()) == "A  C\n1  3\n   6\n")
+  }
+
   @Test("a cell can't break its row or steer the terminal")
   func escaped() {
     var table = Table(columns: [Table.Column("A"), Table.Column("B")])

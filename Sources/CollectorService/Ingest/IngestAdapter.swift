@@ -99,6 +99,8 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
       guard let run = try await collector.blocking.run({ try store.run(id) }) else {
         throw RunStoreError.unknownRun(id)
       }
+      // The end of a run is when it was first said.
+      if run.status == status { return .with { $0.run = Gradwatch_V1_Run(run) } }
       let time = collector.now()
       for state in run.producers where state.lastSequence > 0 {
         try await collector.producers.producer(state.producer.id, of: id).finish(at: time)

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import SwiftProtobuf
 import SwiftProtobufPluginLibrary
 import TelemetryWire
@@ -6,12 +6,12 @@ import TelemetryWire
 /// The descriptors of all protos, indexed for server reflection.
 ///
 /// Made once from what `scripts/generate-protos` embedded.
-struct ReflectionIndex: Sendable {
+package struct ReflectionIndex: Sendable {
   /// The index of this binary's protos; empty if what is embedded can't be read, which a test excludes.
-  static let embedded = ReflectionIndex(base64: EmbeddedDescriptors.base64)
+  package static let embedded = ReflectionIndex(base64: EmbeddedDescriptors.base64)
 
   /// The full names of all services, sorted.
-  let services: [String]
+  package let services: [String]
 
   private struct File {
     var serialized: Data
@@ -21,7 +21,7 @@ struct ReflectionIndex: Sendable {
   private let files: [String: File]
   private let fileOfSymbol: [String: String]
 
-  init(base64: String) {
+  package init(base64: String) {
     let bytes = Data(base64Encoded: base64) ?? Data()
     let set = (try? Google_Protobuf_FileDescriptorSet(serializedBytes: bytes)) ?? .init()
     var files: [String: File] = [:]
@@ -40,7 +40,7 @@ struct ReflectionIndex: Sendable {
   }
 
   /// The file and all that it imports, each serialized, the file first; `nil` if there is none.
-  func closure(ofFile name: String) -> [Data]? {
+  package func closure(ofFile name: String) -> [Data]? {
     guard files[name] != nil else { return nil }
     var seen: Set<String> = []
     var waiting = [name]
@@ -54,7 +54,7 @@ struct ReflectionIndex: Sendable {
   }
 
   /// The file that declares a symbol, and all that it imports; `nil` if there is none.
-  func closure(ofSymbol name: String) -> [Data]? {
+  package func closure(ofSymbol name: String) -> [Data]? {
     fileOfSymbol[name].flatMap { closure(ofFile: $0) }
   }
 

@@ -4,20 +4,23 @@ import Telemetry
 ///
 /// No bound is absolute: regression on raw targets is healthy at a norm of 4000, and a bound on the
 /// first layer's share (AUTOTRAINER's 70) fires on healthy ReLU nets. Growth alone is not enough
-/// either: gradients grow while a net leaves a flat start, and with weight decay at the end of a schedule
-/// (arXiv 2506.02285). So wherever a loss is known it must not be falling.
+/// either: gradients grow while a net leaves a flat start, and with weight decay at the end of a
+/// schedule (arXiv 2506.02285). So wherever a loss is known it must not be falling.
 struct ExplodingGradient: Rule {
   static let id = RuleID("exploding_gradient")
   static let summary = "Gradients grow from step to step or toward the first layers"
   /// 5 of 8; what is past doubt says so itself.
   static let policy = AlertPolicy(.init(hits: 5, window: 8), cleanEvaluations: 50)
 
-  /// Two tenfold jumps in a row, each past all before: none in 21 healthy runs, of which 17 have one.
+  /// Two tenfold jumps in a row, each past all before: none in 21 healthy runs, of which 17 have
+  /// one.
   private static let jump = 10.0
   private static let jumps: UInt64 = 2
   /// An update of ten times its weight replaces it (SageMaker Debugger's WeightUpdateRatio).
   private static let replacingUpdate: Float = 10
-  /// ln 10 and ln 100: how far the last 5 norms are above the last 100. Healthy runs reach ln 4.
+  /// ln 10 and ln 100: how far the last 5 norms are above the last 100.
+  ///
+  /// Healthy runs reach ln 4.
   private static let warningTrend = 2.303
   private static let criticalTrend = 4.605
   /// ln 3.
@@ -32,6 +35,7 @@ struct ExplodingGradient: Rule {
   /// Slow growth: the average over 50 reports above its lowest, with a loss half again its best.
   private static let slowWeight = 0.02
   private static let slowRise = 1.5
+
   /// How it explodes, the gravest first.
   private enum Mode: UInt8 {
     case replaced = 1
@@ -41,9 +45,12 @@ struct ExplodingGradient: Rule {
     case gain = 5
   }
 
+  /// What the last finding was.
   private var mode = Mode.trend
+  /// Tenfold jumps in a row, and the norm before the first of them.
   private var jumpsNow: UInt64 = 0
   private var beforeJump = 0.0
+  /// The average of ln(norm) over 50 reports, its lowest value, and the learning rate then.
   private var drift = 0.0
   private var driftFloor = 0.0
   private var driftRate = 0.0
@@ -75,7 +82,10 @@ struct ExplodingGradient: Rule {
   }
 
   private mutating func report(
-    _ mode: Mode, _ severity: Severity, _ step: StepContext, isCertain: Bool = false
+    _ mode: Mode,
+    _ severity: Severity,
+    _ step: StepContext,
+    isCertain: Bool = false
   ) -> [Finding] {
     self.mode = mode
     var scope = AlertScope.run
@@ -87,10 +97,10 @@ struct ExplodingGradient: Rule {
 
   private mutating func takeJump(_ norm: Double, _ step: StepContext) {
     guard step.isScaleKnown, let last = step.history.lastNorm else { return }
-    let isLossFalling = step.loss.map { loss in step.history.lastLoss.map { loss < $0 } ?? false }
+    var isLossFalling = false
+    if let loss = step.loss, let before = step.history.lastLoss { isLossFalling = loss < before }
     let isJump =
-      last > 0 && norm >= Self.jump * max(last, step.history.highestNorm)
-      && !(isLossFalling ?? false)
+      last > 0 && norm >= Self.jump * max(last, step.history.highestNorm) && !isLossFalling
     if isJump, jumpsNow == 0 { beforeJump = last }
     jumpsNow = isJump ? jumpsNow &+ 1 : 0
   }
@@ -161,7 +171,7 @@ struct ExplodingGradient: Rule {
     step.isWarmup ? .info : severity
   }
 
-  func diagnose(_ finding: Finding, at step: StepContext) -> Diagnosis {
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let norm = step.globalNorm ?? .nan
     var layers: ClosedRange<UInt32>?
     if case .layers(let range) = finding.scope { layers = range }
@@ -170,53 +180,86 @@ struct ExplodingGradient: Rule {
     let (summary, cause): (String, String)
     switch mode {
     case .replaced:
-      summary = "one update moved the weights by more than ten times their size at step "
+      summary =
+        "one update moved the weights by more than ten times their size at step "
         + "\(step.number), with a gradient norm of \(text(norm))"
       cause = "the gradient times the learning rate is larger than the weights themselves"
-      evidence = self.evidence("largest ratio of update norm to parameter norm", largestUpdate(step),
-        bound: Double(Self.replacingUpdate), step)
+      evidence = self.evidence(
+        "largest ratio of update norm to parameter norm",
+        largestUpdate(step),
+        bound: Double(Self.replacingUpdate),
+        step
+      )
     case .jumped:
-      summary = "the gradient norm grew from \(text(beforeJump)) to \(text(norm)) in "
+      summary =
+        "the gradient norm grew from \(text(beforeJump)) to \(text(norm)) in "
         + "\(jumpsNow) steps up to step \(step.number)"
       cause = "each update overshoots and makes the next gradient larger"
       evidence = self.evidence("global gradient norm", norm, baseline: beforeJump, step)
     case .trend, .drift:
       let usual = exponential(mode == .trend ? step.history.slow : driftFloor)
-      summary = "the gradient norm grew to \(text(norm)), \(text(norm / usual)) times its "
-        + (mode == .trend ? "average" : "lowest average") + " of \(text(usual)), by step "
-        + "\(step.number)"
+      summary =
+        "the gradient norm grew to \(text(norm)), \(text(norm / usual)) times its "
+        + (mode == .trend ? "average" : "lowest average") + " of \(text(usual)), since step "
+        + "\(first)"
       cause = "training diverges: the learning rate is past what the loss surface allows"
-      evidence = self.evidence("global gradient norm", norm, baseline: usual,
-        bound: 10 * usual, step)
+      evidence = self.evidence(
+        "global gradient norm",
+        norm,
+        baseline: usual,
+        bound: 10 * usual,
+        step
+      )
     case .gain:
       let times = power(10, Double(gain.log))
       let name = step.anatomy.name(ofLayer: step.anatomy.weightLayers[gain.place])
-      summary = "the gradient is \(text(times)) times as large at \(name) as at the last layer, beside "
-        + "their weights, by step \(step.number)"
-      cause = setting.isRecurrent
+      summary =
+        "the gradient is \(text(times)) times as large at \(name) as at the last layer, beside "
+        + "their weights, since step \(first)"
+      cause =
+        setting.isRecurrent
         ? "the recurrent matrix multiplies the gradient once a time step"
         : "each layer's Jacobian makes the gradient larger on its way to the inputs"
-      evidence = self.evidence("weight times gradient norm, beside the last layer's", times,
-        baseline: 1, bound: power(10, Double(LayerGain.warningLog)), layers: layers, step)
+      evidence = self.evidence(
+        "weight times gradient norm, beside the last layer's",
+        times,
+        baseline: 1,
+        bound: power(10, Double(LayerGain.warningLog)),
+        layers: layers,
+        step
+      )
     }
     return Diagnosis(
-      summary: summary, cause: setting.isInitializedLarge ? cause + "; the first weights were far too large" : cause,
-      confidence: confidence, evidence: evidence,
-      remedies: setting.explodingRemedies(atStep: step.number))
+      summary: summary,
+      cause: setting.isInitializedLarge ? cause + "; the first weights were far too large" : cause,
+      confidence: confidence,
+      evidence: evidence,
+      remedies: setting.explodingRemedies(atStep: step.number)
+    )
   }
 
   private func evidence(
-    _ quantity: String, _ observed: Double, baseline: Double? = nil, bound: Double? = nil,
-    layers: ClosedRange<UInt32>? = nil, _ step: StepContext
+    _ quantity: String,
+    _ observed: Double,
+    baseline: Double? = nil,
+    bound: Double? = nil,
+    layers: ClosedRange<UInt32>? = nil,
+    _ step: StepContext
   ) -> Evidence {
     let anatomy = step.anatomy
     // Without a place of its own, the alert names the layers that grew as much as the whole did.
     let names =
       layers.map { range in anatomy.weightLayers.filter(range.contains) } ?? grownLayers(step)
     return Evidence(
-      quantity: quantity, observed: observed, baseline: baseline, threshold: bound,
-      firstStep: step.number, lastStep: step.number, recent: step.history.recentNorms.points,
-      layers: anatomy.names(ofLayers: names))
+      quantity: quantity,
+      observed: observed,
+      baseline: baseline,
+      threshold: bound,
+      firstStep: step.number,
+      lastStep: step.number,
+      recent: step.history.recentNorms.points,
+      layers: anatomy.names(ofLayers: names)
+    )
   }
 
   /// The weight layers whose gradient grew by at least half of what the largest growth was.
@@ -249,5 +292,6 @@ struct ExplodingGradient: Rule {
     try coder.code(&driftFloor)
     try coder.code(&driftRate)
     try coder.code(&samples)
+    try gain.code(&coder)
   }
 }

@@ -2,14 +2,17 @@ import Telemetry
 
 /// One step's global norm is far above all that was usual: R5.
 ///
-/// A winsorized average in linear space with z >= 8 and a ratio >= 5 had 0.2 false hits in 1000 steps
-/// and found 99 % of tenfold spikes (21 healthy runs; a window without winsorizing finds half of them
-/// after a first spike). Late in a run, when most samples are fitted, and with batches of one, norms are
-/// heavy-tailed: there 20 times the average is usual, but never four times the largest of the last 256.
+/// A winsorized average in linear space with z >= 8 and a ratio >= 5 had 0.2 false hits in 1000
+/// steps and found 99 % of tenfold spikes (21 healthy runs; a window without winsorizing finds half
+/// of them after a first spike). Late in a run, when most samples are fitted, and with batches of
+/// one, norms are heavy-tailed: there 20 times the average is usual, but never four times the
+/// largest of the last 256.
 struct GradientSpike: Rule {
   static let id = RuleID("gradient_spike")
   static let summary = "One step's gradient norm is 5 times and 8 deviations above the usual"
-  /// One step is the whole event. The alert stays for 20 steps, so that a burst is one alert.
+  /// One step is the whole event.
+  ///
+  /// The alert stays for 20 steps, so that a burst is one alert.
   static let policy = AlertPolicy(.none, cleanEvaluations: 20)
 
   private static let leastDeviations = 8.0
@@ -61,8 +64,10 @@ struct GradientSpike: Rule {
     let deviation = max(variance.squareRoot(), Self.leastDeviation * mean)
     let largest = Double(window.max() ?? 0)
     let threshold = max(
-      mean + Self.leastDeviations * deviation, Self.leastRatio * mean,
-      Self.leastOverLargest * largest)
+      mean + Self.leastDeviations * deviation,
+      Self.leastRatio * mean,
+      Self.leastOverLargest * largest
+    )
     let isSpike = samples >= Self.leastSamples && mean > 0 && norm >= threshold
     spikes.record(isSpike)
     sinceSpike = sinceSpike == .max ? .max : sinceSpike &+ 1
@@ -103,12 +108,14 @@ struct GradientSpike: Rule {
     variance = (1 - weight) * (variance + weight * difference * difference)
   }
 
-  func diagnose(_ finding: Finding, at step: StepContext) -> Diagnosis {
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let carriers = carriers(step)
     let model = step.anatomy.model
-    var cause = "one batch whose loss is steep: a bad label, an odd sample or length, or too large a step"
+    var cause =
+      "one batch whose loss is steep: a bad label, an odd sample or length, or too large a step"
     if finding.met == .critical, spikes.count(inLast: Self.countWindow) >= Self.criticalCount {
-      cause = "repeated spikes: the learning rate is at the edge of stability, or the data has outliers"
+      cause =
+        "repeated spikes: the learning rate is at the edge of stability, or the data has outliers"
     }
     return Diagnosis(
       summary: "the gradient norm jumped to \(text(size)), \(text(size / usual)) times the usual "
@@ -118,11 +125,20 @@ struct GradientSpike: Rule {
       // 0.6 at the bound, 0.9 at a hundred times the usual.
       confidence: (0.6 + 0.1 * naturalLog(max(1, size / bound))).clamped(to: 0.6...0.95),
       evidence: Evidence(
-        quantity: "global gradient norm", observed: size, baseline: usual, threshold: bound,
-        firstStep: step.number, lastStep: step.number, recent: step.history.recentNorms.points,
-        layers: step.anatomy.names(ofLayers: Set(carriers.map { model.tensors[$0].layer }).sorted()),
-        tensors: carriers.prefix(8).map { model.tensors[$0].name }),
-      remedies: Setting(step).spikeRemedies)
+        quantity: "global gradient norm",
+        observed: size,
+        baseline: usual,
+        threshold: bound,
+        firstStep: step.number,
+        lastStep: step.number,
+        recent: step.history.recentNorms.points,
+        layers: step.anatomy.names(
+          ofLayers: Set(carriers.map { model.tensors[$0].layer }).sorted()
+        ),
+        tensors: carriers.prefix(8).map { model.tensors[$0].name }
+      ),
+      remedies: Setting(step).spikeRemedies
+    )
   }
 
   /// The tensors that grew at least as much as half of the whole did, the most first.

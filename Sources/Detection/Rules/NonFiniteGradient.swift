@@ -2,10 +2,10 @@ import Telemetry
 
 /// A gradient has NaN or infinite elements: R4.
 ///
-/// Gradients flow from the loss down, so the layer nearest the loss that is not finite, with a clean
-/// one above it, is where the value arose (radixark/miles#2198 found the layer of a 744B run so).
-/// A step that the optimizer skipped is a loss scaler at work: info, and a warning if it skips three in
-/// a row after it had once found its scale, or more than 5 % of the last 200.
+/// Gradients flow from the loss down, so the layer nearest the loss that is not finite, with a
+/// clean one above it, is where the value arose (radixark/miles#2198 found the layer of a 744B run
+/// so). A step that the optimizer skipped is a loss scaler at work: info, and a warning if it skips
+/// three in a row after it had once found its scale, or more than 5 % of the last 200.
 struct NonFiniteGradient: Rule {
   static let id = RuleID("non_finite_gradient")
   static let summary = "A gradient has NaN or infinite elements"
@@ -68,9 +68,11 @@ struct NonFiniteGradient: Rule {
     return .layers(first...last)
   }
 
-  func diagnose(_ finding: Finding, at step: StepContext) -> Diagnosis {
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let model = step.anatomy.model
-    let tensors = step.nonFiniteTensors.sorted { (model.tensors[$0].layer, $0) > (model.tensors[$1].layer, $1) }
+    let tensors = step.nonFiniteTensors.sorted {
+      (model.tensors[$0].layer, $0) > (model.tensors[$1].layer, $1)
+    }
     let counts = elementCounts(step.report.gradients)
     var facts = [
       "nan": "\(counts.nan)", "positive_infinity": "\(counts.positive)",
@@ -84,26 +86,36 @@ struct NonFiniteGradient: Rule {
       let name = step.anatomy.name(ofLayer: layer)
       facts["origin"] = name
       facts["first_tensor"] = model.tensors[nearest].name
-      place = "gradients of \(tensors.count) of \(model.tensors.count) tensors are not finite, "
+      place =
+        "gradients of \(tensors.count) of \(model.tensors.count) tensors are not finite, "
         + "nearest to the loss \(model.tensors[nearest].name)"
       cause = causeText(origin: name, layer: layer, tensors: tensors, step)
     }
     return Diagnosis(
       summary: place + " at step \(step.number)"
         + (step.isSkipped ? "; the optimizer skipped the step" : ""),
-      cause: cause, confidence: 1,
+      cause: cause,
+      confidence: 1,
       evidence: Evidence(
-        quantity: "global gradient norm", observed: step.report.scalars.globalNorm ?? .nan,
-        baseline: step.history.lastNorm, firstStep: step.number, lastStep: step.number,
+        quantity: "global gradient norm",
+        observed: step.report.scalars.globalNorm ?? .nan,
+        baseline: step.history.lastNorm,
+        firstStep: step.number,
+        lastStep: step.number,
         recent: step.history.recentNorms.points,
         layers: step.anatomy.names(ofLayers: Set(tensors.map { model.tensors[$0].layer }).sorted()),
         tensors: tensors.prefix(Evidence.maximumNames).map { model.tensors[$0].name },
-        facts: facts),
-      remedies: step.isSkipped ? Self.skipRemedies : remedies(step))
+        facts: facts
+      ),
+      remedies: step.isSkipped ? Self.skipRemedies : remedies(step)
+    )
   }
 
   private func causeText(
-    origin: String, layer: UInt32, tensors: [Int], _ step: StepContext
+    origin: String,
+    layer: UInt32,
+    tensors: [Int],
+    _ step: StepContext
   ) -> String {
     if step.isSkipped { return "the loss scale was too high for this step's gradients" }
     if let loss = step.loss, !loss.isFinite {
@@ -123,7 +135,9 @@ struct NonFiniteGradient: Rule {
       : "the layers nearer to the loss are clean: the value arose in the backward pass of \(origin)"
   }
 
-  private func elementCounts(_ columns: GradientColumns)
+  private func elementCounts(
+    _ columns: GradientColumns
+  )
     -> (nan: UInt64, positive: UInt64, negative: UInt64)
   {
     (
@@ -135,27 +149,35 @@ struct NonFiniteGradient: Rule {
   private func remedies(_ step: StepContext) -> [Remedy] {
     [
       Remedy(
-        action: "roll back to a checkpoint before step \(step.number), about 100 steps, and skip 200 batches",
-        reason: "weights that took this update do not recover"),
+        action:
+          "roll back about 100 steps before step \(step.number), and skip the next 200 batches",
+        reason: "weights that took this update do not recover"
+      ),
       Remedy(
-        action: "look at the operations of the layer named as origin: division, sqrt, log, norm at 0",
-        reason: "their derivative is infinite there even if their value is not"),
+        action:
+          "look at the operations of the layer named as origin: division, sqrt, log, norm at 0",
+        reason: "their derivative is infinite there even if their value is not"
+      ),
       Remedy(
         action: "clip the global norm at 1.0, and skip steps whose norm is not finite",
-        reason: "an overflow then costs one step instead of the run"),
+        reason: "an overflow then costs one step instead of the run"
+      ),
       Remedy(
         action: "lower the learning rate; use bfloat16 or loss scaling instead of bare float16",
-        reason: "float16 ends at 65,504"),
+        reason: "float16 ends at 65,504"
+      ),
     ]
   }
 
   private static let skipRemedies = [
     Remedy(
       action: "nothing, as long as it is rare: the scaler halves its scale and goes on",
-      reason: "a dynamic loss scale finds its limit by passing it"),
+      reason: "a dynamic loss scale finds its limit by passing it"
+    ),
     Remedy(
       action: "if it repeats, use bfloat16 or find the layer that overflows",
-      reason: "a scale that falls again and again means that gradients really are not finite"),
+      reason: "a scale that falls again and again means that gradients really are not finite"
+    ),
   ]
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {

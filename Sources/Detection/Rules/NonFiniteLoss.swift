@@ -2,8 +2,8 @@ import Telemetry
 
 /// The loss is NaN or infinite: L1.
 ///
-/// Every known rule set calls this a fault at once; there is no threshold. On a step that the optimizer
-/// skipped it is the business of the loss scaler, and info.
+/// Every known rule set calls this a fault at once; there is no threshold. On a step that the
+/// optimizer skipped it is the business of the loss scaler, and info.
 struct NonFiniteLoss: Rule {
   static let id = RuleID("non_finite_loss")
   static let summary = "The loss is NaN or infinite"
@@ -21,9 +21,10 @@ struct NonFiniteLoss: Rule {
     return [Finding(scope: .run, met: severity, held: severity)]
   }
 
-  func diagnose(_ finding: Finding, at step: StepContext) -> Diagnosis {
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let before = step.history.recentLosses.points.last { $0.value.isFinite }
-    var cause = "the loss overflowed, or an operation without a finite result (log 0, 0/0) entered it"
+    var cause =
+      "the loss overflowed, or an operation without a finite result (log 0, 0/0) entered it"
     if !step.nonFiniteTensors.isEmpty {
       cause = "the gradients are not finite either; the first of the two to turn is the origin"
     }
@@ -33,21 +34,31 @@ struct NonFiniteLoss: Rule {
     return Diagnosis(
       summary: "the loss is \(text(last)) at step \(step.number)"
         + (before.map { "; it was \(text($0.value)) at step \($0.step)" } ?? " from the start"),
-      cause: cause, confidence: 1,
+      cause: cause,
+      confidence: 1,
       evidence: Evidence(
-        quantity: "loss", observed: last, baseline: before?.value, firstStep: step.number,
-        lastStep: step.number, recent: step.history.recentLosses.points),
+        quantity: "loss",
+        observed: last,
+        baseline: before?.value,
+        firstStep: step.number,
+        lastStep: step.number,
+        recent: step.history.recentLosses.points
+      ),
       remedies: [
         Remedy(
           action: "look at the learning rate, the dtype and the gradient norms before this step",
-          reason: "most NaN losses are overflows that grew over a few steps"),
+          reason: "most NaN losses are overflows that grew over a few steps"
+        ),
         Remedy(
           action: "check operations without a finite result: log, sqrt and division near 0",
-          reason: "one such element makes the whole mean NaN"),
+          reason: "one such element makes the whole mean NaN"
+        ),
         Remedy(
           action: "roll back about 100 steps and skip the next 200 batches",
-          reason: "weights that were updated with NaN do not recover"),
-      ])
+          reason: "weights that were updated with NaN do not recover"
+        ),
+      ]
+    )
   }
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {

@@ -2,9 +2,10 @@ import Telemetry
 
 /// No report came for too long: L7.
 ///
-/// The bound is the larger of 60 s (a checkpoint or an evaluation takes that long) and ten times the
-/// usual interval. A longer pause that ended by itself is learned, up to 30 minutes, SageMaker
-/// Debugger's bound for StalledTraining: a run that evaluates for ten minutes every epoch warns once.
+/// The bound is the larger of 60 s (a checkpoint or an evaluation takes that long) and ten times
+/// the usual interval. A longer pause that ended by itself is learned, up to 30 minutes, SageMaker
+/// Debugger's bound for StalledTraining: a run that evaluates for ten minutes every epoch warns
+/// once.
 struct StalledRun: Rule {
   static let id = RuleID("stalled_run")
   static let summary = "No report came for 60 s and for ten times the usual interval"
@@ -34,8 +35,10 @@ struct StalledRun: Rule {
 
   private var bound: Double {
     max(
-      Self.leastSeconds, Self.intervals * usual,
-      min(Self.pauseSlack * longestPause, Self.mostLearnedSeconds))
+      Self.leastSeconds,
+      Self.intervals * usual,
+      min(Self.pauseSlack * longestPause, Self.mostLearnedSeconds)
+    )
   }
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
@@ -65,23 +68,31 @@ struct StalledRun: Rule {
     return []
   }
 
-  func diagnose(_ finding: Finding, at step: StepContext) -> Diagnosis {
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     Diagnosis(
       summary: "no report for \(text(silence)) s after step \(step.number); "
         + "usual are \(text(usual)) s between reports",
       cause: "the training process hangs, was stopped, or can't reach the collector",
       confidence: 0.8,
       evidence: Evidence(
-        quantity: "seconds without a report", observed: silence, baseline: usual, threshold: bound,
-        firstStep: step.number, lastStep: step.number),
+        quantity: "seconds without a report",
+        observed: silence,
+        baseline: usual,
+        threshold: bound,
+        firstStep: step.number,
+        lastStep: step.number
+      ),
       remedies: [
         Remedy(
           action: "look whether the process lives and uses its accelerator",
-          reason: "a rank that waits for another one, or for data, shows no error"),
+          reason: "a rank that waits for another one, or for data, shows no error"
+        ),
         Remedy(
           action: "look at the client's log for connection errors",
-          reason: "training goes on without the collector; its reports then wait in the client"),
-      ])
+          reason: "training goes on without the collector; its reports then wait in the client"
+        ),
+      ]
+    )
   }
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {

@@ -2,18 +2,23 @@ import Telemetry
 
 /// All gradients are tiny beside their weights, in every layer, while nothing is learned: R2.
 ///
-/// Small gradients are good once the loss is low, so the loss must still be above half of its start;
-/// and harmless if the optimizer normalizes them (Adam), so updates must be small too where they are
-/// measured. If only the first layers are small it is ``VanishingGradient``'s.
+/// Small gradients are good once the loss is low, so the loss must still be above half of its
+/// start; and harmless if the optimizer normalizes them (Adam), so updates must be small too where
+/// they are measured. If only the first layers are small it is ``VanishingGradient``'s.
 struct UniformlySmallGradient: Rule {
   static let id = RuleID("uniformly_small_gradient")
   static let summary = "All gradients are below 1e-7 of their weights while the loss is high"
   /// 20 of 25 for a warning; exact zeros and 1e-10 are no matter of noise, and need 5.
   static let policy = AlertPolicy(
-    info: .init(hits: 20, window: 25), warning: .init(hits: 20, window: 25),
-    critical: .init(hits: 5, window: 5), cleanEvaluations: 20)
+    info: .init(hits: 20, window: 25),
+    warning: .init(hits: 20, window: 25),
+    critical: .init(hits: 5, window: 5),
+    cleanEvaluations: 20
+  )
 
-  /// Norm of gradient / norm of weight. Healthy runs have 1e-5 and more before they converge; 1e-7
+  /// Norm of gradient / norm of weight.
+  ///
+  /// Healthy runs have 1e-5 and more before they converge; 1e-7
   /// of a float32 weight is where an update of the same size is rounded away.
   private static let smallRatio: Float = 1e-7
   private static let lostRatio: Float = 1e-10
@@ -99,7 +104,7 @@ struct UniformlySmallGradient: Rule {
       || columns.zeroFraction.contains { $0 > 0.98 }
   }
 
-  func diagnose(_ finding: Finding, at step: StepContext) -> Diagnosis {
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let setting = Setting(step)
     let layers = step.anatomy.weightLayers
     var facts = ["share_of_start_loss": "unknown"]
@@ -111,21 +116,29 @@ struct UniformlySmallGradient: Rule {
     } else if setting.isInitializedSmall {
       cause = "the first weights were too small, so every layer passes on a fraction of its input"
     } else {
-      cause = "the loss is scaled down, or the last layer passes nothing on: all layers get equally "
+      cause =
+        "the loss is scaled down, or the last layer passes nothing on: all layers get equally "
         + "little"
     }
     return Diagnosis(
       summary: areZero
-        ? "the gradients of all \(layers.count) weight layers are exactly zero at step \(step.number)"
+        ? "the gradients of all \(layers.count) weight layers are exactly zero since step \(first)"
         : "all \(layers.count) weight layers get gradients below \(text(Double(largest))) of their "
-          + "weights at step \(step.number)",
-      cause: cause, confidence: step.history.loss.progress == nil ? 0.7 : 0.9,
+          + "weights since step \(first)",
+      cause: cause,
+      confidence: step.history.loss.progress == nil ? 0.7 : 0.9,
       evidence: Evidence(
-        quantity: "largest ratio of gradient norm to parameter norm", observed: Double(largest),
+        quantity: "largest ratio of gradient norm to parameter norm",
+        observed: Double(largest),
         threshold: Double(finding.met == .critical ? Self.lostRatio : Self.smallRatio),
-        firstStep: step.number, lastStep: step.number, recent: step.history.recentNorms.points,
-        layers: step.anatomy.names(ofLayers: layers), facts: facts),
-      remedies: setting.smallRemedies)
+        firstStep: step.number,
+        lastStep: step.number,
+        recent: step.history.recentNorms.points,
+        layers: step.anatomy.names(ofLayers: layers),
+        facts: facts
+      ),
+      remedies: setting.smallRemedies
+    )
   }
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {

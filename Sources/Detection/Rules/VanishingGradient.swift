@@ -3,26 +3,29 @@ import Telemetry
 /// Gradients shrink from the last layers to the first ones: R1.
 ///
 /// Compared are the layers' signals (``StepContext/layerLogs``) in decades: the median of the last
-/// quarter of the layers less that of the first one (the *drop*), and the regression's slope. 40 healthy
-/// runs keep their drop below 0.8; a 4-layer sigmoid net that starts slowly has 0.7 to 1.6, a 50-layer
-/// ReLU net with Xavier's weights 2.7, a collapsed transformer 6 to 15, a 20-layer sigmoid net 10. Layers
-/// whose gradient is exactly 0 (frozen, unused, an expert without tokens) don't count, for underflow on
-/// the way down leaves layers that are tiny but not 0.
+/// quarter of the layers less that of the first one (the *drop*), and the regression's slope. 40
+/// healthy runs keep their drop below 0.8, but for a linear net that leaves a start near 0 (1.5)
+/// and the steps after a loss spike (1.7); a 4-layer sigmoid net that starts slowly has 0.6 to 1.6,
+/// a 50-layer ReLU net with Xavier's weights 2.7, a collapsed transformer 6 to 15, a 20-layer
+/// sigmoid net 10. Layers whose gradient is exactly 0 (frozen, unused, an expert without tokens)
+/// don't count, for underflow on the way down leaves layers that are tiny but not 0.
 struct VanishingGradient: Rule {
   static let id = RuleID("vanishing_gradient")
   static let summary = "Gradients shrink by two decades and more from the last layers to the first"
   static let policy = AlertPolicy(.init(hits: 8, window: 10), cleanEvaluations: 20)
 
-  /// Drops in decades. 0.7 is what a 4-layer sigmoid net shows that learns all the same; at two the
+  /// Drops in decades.
+  ///
+  /// 0.6 is what a 4-layer sigmoid net shows that learns all the same; at two the
   /// first layers move a hundred times slower; at four they stand still beside the last ones.
-  private static let infoDrop: Float = 0.7
+  private static let infoDrop: Float = 0.6
   private static let warningDrop: Float = 2
   private static let criticalDrop: Float = 4
   /// Decades a layer; the sigmoid's bound of 0.25 is 0.6 decades.
-  private static let infoSlope: Float = 0.2
+  private static let infoSlope = 0.2
   /// Clears at this share of the bound.
   private static let clearShare: Float = 0.7
-  /// Below this the first layers' norm is lost in float32 beside any weight (article 000, 002: 1e-7).
+  /// Below this the first layers' norm is lost in float32 beside any weight (a bound of practice).
   private static let lostNorm: Float = 1e-7
   /// Gradients cross fewer than three layers by so few factors that a profile means nothing.
   private static let leastLayers = 3
@@ -35,11 +38,16 @@ struct VanishingGradient: Rule {
   /// branches, LoRA and slow starts do so by themselves.
   private static let recovery = 0.3
 
-  /// Averages of the drop over about 5 and 50 evaluations.
+  /// Averages of drop and slope over about 5 evaluations, and of the drop over about 50.
   private var fastDrop = 0.0
+  private var fastSlope = 0.0
+  /// As ``fastDrop``, of drops up to twice the mildest bound: so that it forgets a cliff at once.
+  private var mildDrop = 0.0
   private var slowDrop = 0.0
   private var evaluations: UInt64 = 0
   private var drop: Float = 0
+  /// The drop, unless it is the first layer's alone.
+  private var spreadDrop: Float = 0
   private var slope: Float = 0
   private var recent = Recent()
   /// Places of the layers with a gradient, and room to sort; not stored.
@@ -59,10 +67,12 @@ struct VanishingGradient: Rule {
     guard logs.count >= Self.leastLayers else { return nil }
     measure()
     recent.append(step: step.number, Double(drop))
-    guard max(drop, Float(fastDrop)) >= Self.clearShare * Self.infoDrop else { return [] }
+    guard max(drop, Float(mildDrop)) >= Self.clearShare * Self.infoDrop else { return [] }
     let met = severity(step)
     guard let held = met ?? heldSeverity else { return [] }
-    return [Finding(scope: .layers(affected(step)), met: met, held: max(held, heldSeverity ?? held))]
+    return [
+      Finding(scope: .layers(affected(step)), met: met, held: max(held, heldSeverity ?? held))
+    ]
   }
 
   private mutating func collect(_ layerLogs: [Float]) {
@@ -79,10 +89,9 @@ struct VanishingGradient: Rule {
     let quarter = max(1, count / 4)
     let last = median(count - quarter..<count)
     drop = last - median(0..<quarter)
-    if count < Self.shallow {
-      // The drop that is left without the first layer must be half of the whole at least.
-      drop = min(drop, 2 * max(0, last - median(1..<1 + quarter)))
-    }
+    // The drop that is left without the first layer must be half of the whole at least.
+    spreadDrop =
+      count < Self.shallow ? min(drop, 2 * max(0, last - median(1..<1 + quarter))) : drop
     let middle = Float(count - 1) / 2
     var (products, squares): (Float, Float) = (0, 0)
     for index in 0..<count {
@@ -93,6 +102,8 @@ struct VanishingGradient: Rule {
     evaluations &+= 1
     let isFirst = evaluations == 1
     fastDrop += (isFirst ? 1 : 0.2) * (Double(drop) - fastDrop)
+    mildDrop += (isFirst ? 1 : 0.2) * (Double(min(drop, 2 * Self.infoDrop)) - mildDrop)
+    fastSlope += (isFirst ? 1 : 0.2) * (Double(slope) - fastSlope)
     slowDrop += (isFirst ? 1 : 0.02) * (Double(drop) - slowDrop)
   }
 
@@ -106,12 +117,12 @@ struct VanishingGradient: Rule {
   }
 
   private func severity(_ step: StepContext) -> Severity? {
-    if drop < Self.warningDrop {
+    if spreadDrop < Self.warningDrop {
       // Smoothed, because a small net's drop swings by half a decade from batch to batch.
-      return fastDrop >= Double(Self.infoDrop) && slope >= Self.infoSlope ? .info : nil
+      return mildDrop >= Double(Self.infoDrop) && fastSlope >= Self.infoSlope ? .info : nil
     }
     if fastDrop < slowDrop - Self.recovery { return .info }
-    if drop >= Self.criticalDrop || isFirstLost(step) { return .critical }
+    if spreadDrop >= Self.criticalDrop || isFirstLost(step) { return .critical }
     let hasLearned = step.history.loss.progress.map { $0 < Self.learnedProgress } ?? false
     return hasLearned ? .info : .warning
   }
@@ -126,9 +137,9 @@ struct VanishingGradient: Rule {
 
   /// The highest severity whose bound is still passed by ``clearShare``.
   private var heldSeverity: Severity? {
-    if drop >= Self.clearShare * Self.criticalDrop { return .critical }
-    if drop >= Self.clearShare * Self.warningDrop { return .warning }
-    return fastDrop >= Double(Self.clearShare * Self.infoDrop) ? .info : nil
+    if spreadDrop >= Self.clearShare * Self.criticalDrop { return .critical }
+    if spreadDrop >= Self.clearShare * Self.warningDrop { return .warning }
+    return mildDrop >= Double(Self.clearShare * Self.infoDrop) ? .info : nil
   }
 
   /// From the first layer as far as more layers than not are half of the drop below the last ones.
@@ -145,20 +156,25 @@ struct VanishingGradient: Rule {
     return layers[places[0]]...layers[places[end]]
   }
 
-  func diagnose(_ finding: Finding, at step: StepContext) -> Diagnosis {
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     guard case .layers(let range) = finding.scope, let top = places.last else {
       return Diagnosis(
-        summary: "", cause: "", confidence: 0,
-        evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0), remedies: [])
+        summary: "",
+        cause: "",
+        confidence: 0,
+        evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0),
+        remedies: []
+      )
     }
     let setting = Setting(step, layers: range)
-    let factor = power(10, -Double(slope))
+    let factor = power(10, -fastSlope)
     let layers = step.anatomy.weightLayers
-    let isCertain = drop >= Self.criticalDrop
+    let isCertain = spreadDrop >= Self.criticalDrop
     return Diagnosis(
       summary: "gradients shrink by \(text(factor)) a layer from "
         + "\(step.anatomy.name(ofLayer: layers[top])) to "
-        + "\(step.anatomy.name(ofLayer: range.lowerBound)), by 1e-\(text(Double(drop))) in all",
+        + "\(step.anatomy.name(ofLayer: range.lowerBound)), to \(text(power(10, -fastDrop))) in "
+        + "all, since step \(first)",
       cause: cause(setting, factor: factor),
       // 0.6 at one decade, 0.95 from four on.
       confidence: isCertain ? 0.95 : (0.5 + 0.11 * Double(drop)).clamped(to: 0.5...0.95),
@@ -167,19 +183,25 @@ struct VanishingGradient: Rule {
         observed: Double(drop),
         threshold: Double(
           finding.met == .critical
-            ? Self.criticalDrop : finding.met == .info ? Self.infoDrop : Self.warningDrop),
-        firstStep: step.number, lastStep: step.number, recent: recent.points,
+            ? Self.criticalDrop : finding.met == .info ? Self.infoDrop : Self.warningDrop
+        ),
+        firstStep: step.number,
+        lastStep: step.number,
+        recent: recent.points,
         layers: step.anatomy.names(ofLayers: layers.filter(range.contains)),
         facts: [
           "factor_per_layer": text(factor), "activation": setting.activation,
           "layers": "\(layers.count)",
-        ]),
-      remedies: setting.vanishingRemedies)
+        ]
+      ),
+      remedies: setting.vanishingRemedies
+    )
   }
 
   private func cause(_ setting: Setting, factor: Double) -> String {
     if setting.isInitializedSmall {
-      return "the first weights were too small for the number of inputs, so each layer shrinks the signal"
+      return
+        "the first weights were too small for their number of inputs: each layer shrinks the signal"
     }
     if setting.isSaturating {
       return factor <= 0.3
@@ -187,7 +209,8 @@ struct VanishingGradient: Rule {
         : "\(setting.activation) saturates, where its slope is near 0"
     }
     if setting.isTransformer {
-      return "the residual path does not carry the gradient: blocks collapsed, or normalization after "
+      return
+        "the residual path does not carry the gradient: blocks collapsed, or normalization after "
         + "the sum"
     }
     return "each layer's Jacobian shrinks the gradient: initialization or missing normalization"
@@ -195,6 +218,8 @@ struct VanishingGradient: Rule {
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
     try coder.code(&fastDrop)
+    try coder.code(&fastSlope)
+    try coder.code(&mildDrop)
     try coder.code(&slowDrop)
     try coder.code(&evaluations)
     try recent.code(&coder)

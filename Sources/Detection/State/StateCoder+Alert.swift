@@ -75,7 +75,9 @@ extension StateCoder {
   /// Points of evidence, at most as many as an alert may carry.
   mutating func code(_ points: inout [Evidence.Point]) throws(SnapshotError) {
     try code(
-      &points, maximum: Evidence.maximumRecent, placeholder: Evidence.Point(step: 0, value: 0)
+      &points,
+      maximum: Evidence.maximumRecent,
+      placeholder: Evidence.Point(step: 0, value: 0)
     ) { (coder, point) throws(SnapshotError) in
       try coder.code(&point.step)
       try coder.code(&point.value)

@@ -2,8 +2,8 @@ import Telemetry
 
 /// Visits every value of a detector's state, to write it or to read it back.
 ///
-/// One visit serves both directions, so the two can't disagree on the order. A type lists its stored
-/// values in `code(_:)`; what derives from the model is not listed.
+/// One visit serves both directions, so the two can't disagree on the order. A type lists its
+/// stored values in `code(_:)`; what derives from the model is not listed.
 protocol StateCoder {
   /// Writes the value, or replaces it by the one that was written.
   mutating func code(_ value: inout UInt64) throws(SnapshotError)
@@ -44,7 +44,8 @@ extension StateCoder {
 
   /// An optional value; `placeholder` is what a present one is read into.
   mutating func code<Value>(
-    _ value: inout Value?, placeholder: Value,
+    _ value: inout Value?,
+    placeholder: Value,
     with visit: (inout Self, inout Value) throws(SnapshotError) -> Void
   ) throws(SnapshotError) {
     var isPresent = value != nil
@@ -78,7 +79,9 @@ extension StateCoder {
 
   /// A list of at most `maximum` elements; `placeholder` is what each is read into.
   mutating func code<Element>(
-    _ values: inout [Element], maximum: Int, placeholder: Element,
+    _ values: inout [Element],
+    maximum: Int,
+    placeholder: Element,
     with visit: (inout Self, inout Element) throws(SnapshotError) -> Void
   ) throws(SnapshotError) {
     var count = UInt64(values.count)

@@ -5,13 +5,16 @@ import TelemetryWire
 
 /// Does what a ``DeliveryMachine`` decides, over gRPC.
 ///
-/// The machine is shared by the training loop, which reports, and by the two sides of the open stream. It
-/// is locked for the time of a list operation only; what it lets go of is released after the lock.
+/// The machine is shared by the training loop, which reports, and by the two sides of the open
+/// stream. It is locked for the time of a list operation only; what it lets go of is released after
+/// the lock.
 final class Courier: Sendable {
   private struct State {
     var machine: DeliveryMachine
     /// Wakes the sending side of the open stream.
     var wake: AsyncStream<Void>.Continuation?
+    /// The largest message that may be sent.
+    var maximumMessageBytes: Int
   }
 
   private let registration: RunRegistration
@@ -44,7 +47,12 @@ final class Courier: Sendable {
     limits.maximumBackoff = options.maximumBackoff
     limits.requiresCollector = options.requiresCollector
     limits.finishesRun = options.finishesRun ?? (registration.producer.rank ?? 0 == 0)
-    state = Mutex(State(machine: DeliveryMachine(limits: limits)))
+    state = Mutex(
+      State(
+        machine: DeliveryMachine(limits: limits),
+        maximumMessageBytes: options.maximumMessageBytes
+      )
+    )
   }
 
   // MARK: The training side
@@ -83,7 +91,8 @@ final class Courier: Sendable {
     case timeIsOver
   }
 
-  /// Works until everything is delivered, or never will be, or the time for it after the end is over.
+  /// Works until everything is delivered, or never will be, or the time for it after the end is
+  /// over.
   func run<Transport: ClientTransport>(on client: GRPCClient<Transport>) async {
     await withTaskGroup(of: RunEvent.self) { group in
       group.addTask {
@@ -93,7 +102,10 @@ final class Courier: Sendable {
         } catch { return .connectionsEnded("\(error)") }
       }
       group.addTask {
-        await self.deliver(through: Gradwatch_V1_IngestService.Client(wrapping: client))
+        await self.deliver(
+          through: Gradwatch_V1_IngestService.Client(wrapping: client),
+          asking: Gradwatch_V1_QueryService.Client(wrapping: client)
+        )
         return .delivered
       }
       group.addTask {
@@ -115,29 +127,22 @@ final class Courier: Sendable {
   }
 
   private func deliver(
-    through service: some Gradwatch_V1_IngestService.ClientProtocol & Sendable
+    through service: some Gradwatch_V1_IngestService.ClientProtocol & Sendable,
+    asking query: some Gradwatch_V1_QueryService.ClientProtocol & Sendable
   ) async {
     while !Task.isCancelled {
       do {
         switch state.withLock({ $0.machine.nextTask }) {
         case .register:
           try await register(with: service)
-          change {
-            $0.registered()
-            return []
-          }
+          await learnLimit(from: query)
+          note { $0.registered() }
         case .openStream(let cursor):
           try await stream(to: service, alertCursor: cursor)
-          change {
-            $0.streamEnded()
-            return []
-          }
+          note { $0.streamEnded() }
         case .pause(let least, let most):
           try? await options.timing.sleep(least + most * options.timing.fraction())
-          change {
-            $0.resumed()
-            return []
-          }
+          note { $0.resumed() }
         case .stop: return
         }
       } catch {
@@ -156,13 +161,26 @@ final class Courier: Sendable {
     )
   }
 
+  /// Asks for the largest message that the collector takes; one that does not say keeps the default.
+  private func learnLimit(
+    from query: some Gradwatch_V1_QueryService.ClientProtocol & Sendable
+  ) async {
+    let info = try? await query.getServerInfo(.init(), options: callOptions)
+    guard let limit = info?.limits.maximumMessageBytes, limit > 0 else { return }
+    let bounded = Int(clamping: limit)
+    state.withLock { $0.maximumMessageBytes = min(options.maximumMessageBytes, bounded) }
+  }
+
   /// Streams until the stream ends, from either side.
   private func stream(
     to service: some Gradwatch_V1_IngestService.ClientProtocol & Sendable,
     alertCursor: Int64?
   ) async throws {
     // Only "something changed" is told through it, so one place is enough.
-    let (changes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let (changes, wake) = AsyncStream.makeStream(
+      of: Void.self,
+      bufferingPolicy: .bufferingNewest(1)
+    )
     state.withLock { $0.wake = wake }
     defer { state.withLock { $0.wake = nil } }
     try await service.streamTelemetry { writer in
@@ -190,14 +208,12 @@ final class Courier: Sendable {
     of service: some Gradwatch_V1_IngestService.ClientProtocol & Sendable
   ) async throws -> Bool {
     while true {
-      switch state.withLock({ $0.machine.nextMessage() }) {
+      let (next, limit) = state.withLock { ($0.machine.nextMessage(), $0.maximumMessageBytes) }
+      switch next {
       case .report(let sequence, let entry):
         var message = Gradwatch_V1_StepReport(entry, sequence: sequence)
-        if message.isReduced(to: options.maximumMessageBytes, bound: entry.pending.bytes) {
-          change {
-            $0.reduced(sequence)
-            return []
-          }
+        if message.isReduced(to: limit, bound: entry.pending.bytes) {
+          note { $0.reduced(sequence) }
         }
         var request = Gradwatch_V1_StreamTelemetryRequest()
         request.report = message
@@ -205,10 +221,7 @@ final class Courier: Sendable {
       case .finishRun(let ending):
         do {
           try await finishRun(ending, with: service)
-          change {
-            $0.runFinished()
-            return []
-          }
+          note { $0.runFinished() }
         } catch {
           change { $0.interrupted(DeliveryProblem(error)) }
           throw error
@@ -245,8 +258,8 @@ final class Courier: Sendable {
       }
     case .ack(let ack): try receive(ack)
     case .gap(let gap):
-      try change { machine throws(DeliveryProblem) in
-        try machine.gapFound(expected: gap.expectedSequence)
+      try state.withLock { state throws(DeliveryProblem) in
+        try state.machine.gapFound(expected: gap.expectedSequence)
       }
     case .alert(let alert): receive(alert)
     // An event of a later version.
@@ -283,7 +296,12 @@ final class Courier: Sendable {
     return options
   }
 
-  /// Changes the machine; what it returns is released after the lock.
+  /// Tells the machine what happened.
+  private func note(_ body: (inout DeliveryMachine) -> Void) {
+    state.withLock { body(&$0.machine) }
+  }
+
+  /// Tells the machine what happened; what it returns is released after the lock.
   private func change<Failure: Error>(
     _ body: (inout DeliveryMachine) throws(Failure) -> [ReportQueue.Entry]
   ) throws(Failure) {

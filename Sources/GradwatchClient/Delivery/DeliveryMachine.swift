@@ -2,8 +2,8 @@ import Telemetry
 
 /// Decides what a client does next for one run: register, stream, pause, finish.
 ///
-/// A pure value without clock, socket or randomness. Its owner asks ``nextTask`` what to do, does it, and
-/// says how it went; while a stream is open it asks ``nextMessage()`` what to send.
+/// A pure value without clock, socket or randomness. Its owner asks ``nextTask`` what to do, does
+/// it, and says how it went; while a stream is open it asks ``nextMessage()`` what to send.
 ///
 /// ```
 ///   registering ──▶ opening ──▶ open ──(all delivered, run closed)──▶ finished
@@ -17,7 +17,8 @@ package struct DeliveryMachine: Sendable {
     case register
     /// Open a stream, for alerts after this cursor (`nil`: from now on).
     case openStream(alertCursor: Int64?)
-    /// Do nothing for a random time up to `upTo`, and for `atLeast` before that; then say ``resumed()``.
+    /// Do nothing for a random time up to `upTo`, and for `atLeast` before that; then say
+    /// ``resumed()``.
     case pause(atLeast: Duration, upTo: Duration)
     /// Nothing is left to do.
     case stop
@@ -249,7 +250,8 @@ extension DeliveryMachine {
 
   /// The collector will never take a report.
   ///
-  /// - Returns: The refusal to tell of; `nil` if it was told before, or the report is not under way.
+  /// - Returns: The refusal to tell of; `nil` if it was told before, or the report is not under
+  ///   way.
   package mutating func refused(_ sequence: UInt64, field: String, reason: String) -> Refusal? {
     guard let entry = queue.mark(sequence, .refused), !entry.isRefused else { return nil }
     let refusal = Refusal(step: entry.pending.report.step, field: field, reason: reason)
@@ -282,19 +284,14 @@ extension DeliveryMachine {
 
   /// A report was skipped: go back.
   ///
-  /// - Returns: Reports that turned out to be durable, to be released outside of a lock.
-  /// - Throws: ``DeliveryProblem`` if going back did not help; end the stream.
-  package mutating func gapFound(
-    expected: UInt64
-  ) throws(DeliveryProblem)
-    -> [ReportQueue.Entry]
-  {
-    guard phase == .open else { return [] }
+  /// - Throws: ``DeliveryProblem`` if that number is not under way, or if going back did not help;
+  ///   end the stream.
+  package mutating func gapFound(expected: UInt64) throws(DeliveryProblem) {
+    guard phase == .open else { return }
     gapsSinceAck += 1
-    guard expected > 0, gapsSinceAck <= Self.maximumGaps else {
-      throw .transient("sequence gap: report \(expected) expected again and again")
+    guard gapsSinceAck <= Self.maximumGaps, queue.goBack(to: expected) else {
+      throw .transient("sequence gap: report \(expected) expected, and sent before")
     }
-    return count(queue.restart(after: expected - 1))
   }
 
   /// Gaps in a row, without an ack between them, before a stream is given up.

@@ -12,6 +12,9 @@ extension DeliveryProblem {
     }
   }
 
+  /// The longest that a collector can make a client wait; reports are lost when the buffer is full.
+  private static let maximumRetryAfter = Duration.seconds(60)
+
   private init(_ error: RPCError) {
     // Details that can't be read say no more than the code does.
     let details = (try? error.unpackGoogleRPCStatus())?.details ?? []
@@ -28,9 +31,10 @@ extension DeliveryProblem {
     case .aborted: self = .permanent(.superseded)
     case .notFound: self = .unknownRun(error.message)
     default:
+      let delay = details.lazy.compactMap(\.retryInfo?.delay).first ?? .zero
       self = .transient(
         error.message.isEmpty ? "\(error.code)" : error.message,
-        retryAfter: details.lazy.compactMap(\.retryInfo?.delay).first ?? .zero
+        retryAfter: min(max(delay, .zero), Self.maximumRetryAfter)
       )
     }
   }

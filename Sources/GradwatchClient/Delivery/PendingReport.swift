@@ -17,9 +17,12 @@ package final class PendingReport: Sendable {
 }
 
 extension StepReport {
-  /// About how much memory this report holds; never less than what it takes on the wire.
+  /// About how much memory this report holds.
+  ///
+  /// Never less than what it takes on the wire, as long as its counts are below 2^56.
   var approximateBytes: Int {
-    var bytes = 640 + 48 * scalars.losses.count
+    var bytes = 640
+    for loss in scalars.losses { bytes += 48 + loss.name.utf8.count }
     bytes += gradients.approximateBytes
     bytes += 5 * parameters.tensorIDs.count
     bytes += 4 * (parameters.norm.count + parameters.updateNorm.count)

@@ -1,11 +1,12 @@
 /// The reports that are not acked yet, and which of them are under way.
 ///
-/// A pure value. A report's sequence number is its place: the first in the queue has ``firstSequence``, the
-/// next one more, so that numbers are given only to reports that entered, and have no gaps. While a stream
-/// is open numbers stay as they are; ``restart(after:)`` gives them anew to what the collector does not have.
+/// A pure value. A report's sequence number is its place: the first in the queue has
+/// ``firstSequence``, the next one more, so that numbers are given only to reports that entered,
+/// and have no gaps. While a stream is open numbers stay as they are; ``restart(after:)`` gives
+/// them anew to what the collector does not have.
 ///
-/// Bounded in reports and in bytes. A report that does not fit is dropped whole, the newest first, and the
-/// next one that fits tells the collector how many were dropped.
+/// Bounded in reports and in bytes. A report that does not fit is dropped whole, the newest first,
+/// and the next one that fits tells the collector how many were dropped.
 package struct ReportQueue: Sendable {
   /// One report in the queue.
   package struct Entry: Sendable {
@@ -30,8 +31,8 @@ package struct ReportQueue: Sendable {
 
   /// The number of the first report in the queue; `nil` before a stream was ever open.
   package private(set) var firstSequence: UInt64?
-  /// How many from the first on were sent and not acked; on an interrupted stream the collector may or may
-  /// not have them.
+  /// How many from the first on were sent and not acked; on an interrupted stream the collector may
+  /// or may not have them.
   package private(set) var sentCount = 0
   /// How many in the queue were refused, and wait for the ack that covers them.
   package private(set) var refusedCount = 0
@@ -60,8 +61,8 @@ package struct ReportQueue: Sendable {
     return true
   }
 
-  /// The next report to send and its number, if fewer than `credits` are under way and they hold fewer than
-  /// `maximumBytes`; one alone may be larger.
+  /// The next report to send and its number, if fewer than `credits` are under way and they hold
+  /// fewer than `maximumBytes`; one alone may be larger.
   package mutating func takeNext(credits: Int, maximumBytes: Int) -> (UInt64, Entry)? {
     guard let firstSequence, sentCount < credits, head + sentCount < entries.count,
       let entry = entries[head + sentCount],
@@ -102,19 +103,34 @@ package struct ReportQueue: Sendable {
 
   /// Removes all up to `sequence`, which the collector has made durable.
   ///
-  /// - Returns: What was removed, to be released outside of a lock; `nil` if one that was never sent is
-  ///   said to be durable.
+  /// - Returns: What was removed, to be released outside of a lock; `nil` if one that was never
+  ///   sent is said to be durable.
   package mutating func acknowledge(through sequence: UInt64) -> [Entry]? {
     guard let firstSequence, sequence >= firstSequence else { return [] }
     guard sequence - firstSequence < UInt64(sentCount) else { return nil }
     return removeFirst(Int(sequence - firstSequence) + 1)
   }
 
-  /// Goes on from what a collector says that it has, as a stream opens or after a gap.
+  /// Goes back on an open stream: `expected` is the next one to send.
   ///
-  /// What was under way up to `last` is durable and is removed, and so is what was refused. The rest, in
-  /// order, is numbered from `last` + 1, whatever its numbers were: a collector that lost its database
-  /// expects lower ones, and one whose numbers another process used expects higher ones.
+  /// Nothing is removed: what comes before it was accepted, and is not durable yet.
+  ///
+  /// - Returns: Whether a report with this number, or the one before it, is under way.
+  package mutating func goBack(to expected: UInt64) -> Bool {
+    guard let firstSequence, expected >= firstSequence,
+      expected - firstSequence <= UInt64(sentCount)
+    else { return false }
+    sentCount = Int(expected - firstSequence)
+    sentBytes = entries[head..<head + sentCount].reduce(0) { $0 + ($1?.pending.bytes ?? 0) }
+    return true
+  }
+
+  /// Goes on from what a collector says that it has, as a stream opens.
+  ///
+  /// What was under way up to `last` is durable and is removed, and so is what was refused. The
+  /// rest, in order, is numbered from `last` + 1, whatever its numbers were: a collector that lost
+  /// its database expects lower ones, and one whose numbers another process used expects higher
+  /// ones.
   ///
   /// - Returns: What was removed, to be released outside of a lock.
   package mutating func restart(after last: UInt64) -> [Entry] {

@@ -14,7 +14,8 @@ extension Gradwatch_V1_StepReport {
   ///
   /// - Parameters:
   ///   - limit: The most bytes that a message may take.
-  ///   - bound: Bytes that the report takes at the most; only above the limit it is encoded to measure it.
+  ///   - bound: Bytes that the report takes at the most; only above the limit it is encoded to
+  ///     measure it.
   /// - Returns: Whether it was too large.
   mutating func isReduced(to limit: Int, bound: Int) -> Bool {
     guard bound > limit, let bytes: [UInt8] = try? ProtobufSerializer().serialize(self),

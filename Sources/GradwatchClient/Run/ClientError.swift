@@ -1,17 +1,28 @@
-/// Why telemetry could not be delivered. Training is never affected by it.
+/// Why telemetry could not be delivered.
+///
+/// Training is never affected by it.
 public enum ClientError: Error, Equatable, Sendable {
-  /// No collector answered, and ``RunOptions/requiresCollector`` is set. Start one, or try again later.
+  /// No collector answered, and ``RunOptions/requiresCollector`` is set.
+  ///
+  /// Start one, or try again later.
   case unreachable(String)
-  /// The collector refuses this run for good: another model is registered under its id, a field is out of
-  /// range, or the client may not speak. `reason` is the collector's own word, such as `MODEL_DIFFERS`,
-  /// or empty. Change what it says before trying again.
+  /// The collector refuses this run for good.
+  ///
+  /// Another model is registered under its id, a field is out of range, or the client may not
+  /// speak. `reason` is the collector's own word, such as `MODEL_DIFFERS`, or empty. Change what it
+  /// says before trying again.
   case rejected(code: String, reason: String, message: String)
-  /// A newer process speaks for the same run and producer. Nothing to do if that is a restart; else give
+  /// A newer process speaks for the same run and producer.
+  ///
+  /// Nothing to do if that is a restart; else give
   /// each process a producer id of its own.
   case superseded
-  /// The transport ended by itself, or was used before. Make a new one for each run.
+  /// The transport ended by itself, or was used before.
+  ///
+  /// Make a new one for each run.
   case transportEnded(String)
-  /// The run ended, and not everything was delivered in the time that ``RunOptions/flushTimeout`` gives.
+  /// The run ended, and not everything was delivered in the time that ``RunOptions/flushTimeout``
+  /// gives.
   case incomplete(pendingReports: Int, lastProblem: String)
 }
 

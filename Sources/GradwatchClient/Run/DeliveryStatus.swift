@@ -28,7 +28,8 @@ public struct DeliveryStatus: Equatable, Sendable {
   public var dropped: UInt64 = 0
   /// Reports in the buffer, sent or not.
   public var pending: UInt64 = 0
-  /// Reports of which only the scalars were sent, because all of it is larger than a message may be.
+  /// Reports of which only the scalars were sent, because all of it is larger than a message may
+  /// be.
   public var reduced: UInt64 = 0
   /// The first report that was refused.
   public var firstRefusal: Refusal?

@@ -4,15 +4,16 @@ public import Telemetry
 /// A run that streams to a collector, for as long as the scope that
 /// ``withRun(transport:registration:options:isolation:body:)`` opens.
 ///
-/// ``report(_:)`` can be called from any thread; nothing that the collector does or fails to do makes it
-/// wait, throw, or cost more.
+/// ``report(_:)`` can be called from any thread; nothing that the collector does or fails to do
+/// makes it wait.
 public final class LiveRun: Sendable {
   /// The run's identifier.
   public let id: RunID
   /// The changes of this run's alerts, for one reader; ends when the run has ended.
   ///
   /// None is lost or doubled if the connection breaks. If nobody reads them, the newest
-  /// ``RunOptions/alertCapacity`` are kept and the others counted in ``DeliveryStatus/droppedAlerts``.
+  /// ``RunOptions/alertCapacity`` are kept and the others counted in
+  /// ``DeliveryStatus/droppedAlerts``.
   public let alerts: AsyncStream<AlertTransition>
   /// The reports that the collector refused, for one reader; ends when the run has ended.
   ///
@@ -48,28 +49,30 @@ public final class LiveRun: Sendable {
       refusals: refusalInlet
     )
     self.courier = courier
-    // No child of the scope's task: that would be cancelled together with the training loop, and what
-    // it had reported would be lost. The scope waits for it in any case, and its time is bounded.
+    // No child of the scope's task: that would be cancelled together with the training loop, and
+    // what it had reported would be lost. The scope waits for it in any case, and its time is
+    // bounded.
     delivery = Task { await courier.run(on: GRPCClient(transport: transport)) }
   }
 
   /// Hands a report over.
   ///
-  /// Takes the time of putting a pointer into a list. If the buffer is full, the report is dropped and
-  /// counted, and so is one that comes after the end.
+  /// Puts a pointer into a list: 1 µs while the sender is at work; one that sleeps has to be woken,
+  /// which takes 10 µs (measured with 200 tensors a report, 64 buckets each). If the buffer is
+  /// full, the report is dropped and counted, and so is one that comes after the end.
   ///
-  /// - Parameter report: The report; its sequence number counts for nothing, as the run numbers what it
-  ///   sends. Steps may rewind, as after a checkpoint restart.
+  /// - Parameter report: The report; its sequence number counts for nothing, as the run numbers
+  ///   what it sends. Steps may rewind, as after a checkpoint restart.
   public func report(_ report: consuming StepReport) { courier.report(PendingReport(report)) }
 
   /// What became of the reports so far.
   public var status: DeliveryStatus { courier.status }
 
-  /// Ends the run before its scope ends: sends what is in the buffer, tells the collector how the run
-  /// ended, takes the last alerts.
+  /// Ends the run before its scope ends: sends what is in the buffer, tells the collector how the
+  /// run ended, takes the last alerts.
   ///
-  /// Returns after ``RunOptions/flushTimeout`` at the latest, and does not stop if its task is cancelled.
-  /// The first call counts; the end of the scope calls it too.
+  /// Returns after ``RunOptions/flushTimeout`` at the latest, and does not stop if its task is
+  /// cancelled. The first call counts; the end of the scope calls it too.
   ///
   /// - Parameters:
   ///   - status: Finished, failed or aborted.

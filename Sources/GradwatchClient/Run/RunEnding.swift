@@ -4,7 +4,7 @@ package import Telemetry
 package struct RunEnding: Hashable, Sendable {
   /// Finished, failed or aborted.
   package var status: RunStatus
-  /// Why, for people; empty if there is nothing to say. A proper ``Telemetry/Name``.
+  /// Why, for people, a proper ``Telemetry/Name``; empty if there is nothing to say.
   package var reason: String
 
   /// Makes an ending; a reason that a collector would refuse is cut and cleaned.

@@ -1,29 +1,34 @@
-/// How a run's reports are buffered and sent. The defaults suit a training loop.
+/// How a run's reports are buffered and sent.
 ///
-/// Nothing here makes training wait or fail, except for ``requiresCollector`` at the start and
-/// ``flushTimeout`` at the end.
+/// The defaults suit a training loop. Nothing here makes training wait or fail, except for
+/// ``requiresCollector`` at the start and ``flushTimeout`` at the end.
 public struct RunOptions: Sendable {
-  /// Whether a run without a collector must not begin: the first registration then has one attempt, and
-  /// ``withRun(transport:registration:options:isolation:body:)`` throws if it fails.
+  /// Whether a run without a collector must not begin.
   ///
-  /// By default registration is tried again and again in the background, while reports are buffered.
+  /// The first registration then has one attempt, and
+  /// ``withRun(transport:registration:options:isolation:body:)`` throws if it fails. By default
+  /// registration is tried again and again in the background, while reports are buffered.
   public var requiresCollector = false
   /// Reports that may wait, sent or not, for their acks; what does not fit is dropped and counted.
   public var maximumBufferedReports = 65_536
   /// Bytes of reports that may wait, as in ``maximumBufferedReports``.
   public var maximumBufferedBytes = 64 << 20
-  /// Bytes of reports that may be sent and not acked, besides the collector's own limit on their number.
+  /// Bytes of reports that may be sent and not acked, besides the collector's own limit on their
+  /// number.
   public var maximumInFlightBytes = 8 << 20
-  /// The largest message that the collector takes, in bytes; of a larger report only the scalars are sent.
+  /// The largest message that is sent, in bytes, or what the collector says if that is less; of a
+  /// larger report only the scalars are sent.
   ///
-  /// The collector's own default. gRPC ends the stream of a larger one without a word, each time anew.
+  /// gRPC ends the stream of a larger message without a word, each time anew.
   public var maximumMessageBytes = 32 << 20
   /// How long the end of a run may take: reports still in the buffer, and the end itself.
   public var flushTimeout = Duration.seconds(10)
   /// How long one call that registers or ends a run may take.
   public var callTimeout = Duration.seconds(10)
-  /// The longest pause after one failure, which doubles with each further one; the pause itself is drawn
-  /// evenly between 0 and that, so that a thousand jobs don't come back in the same instant.
+  /// The longest pause after one failure, which doubles with each further one.
+  ///
+  /// The pause itself is drawn evenly between 0 and that, so that a thousand jobs don't come back
+  /// in the same instant.
   public var initialBackoff = Duration.milliseconds(200)
   /// The longest pause at all.
   public var maximumBackoff = Duration.seconds(5)

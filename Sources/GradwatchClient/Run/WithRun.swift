@@ -11,13 +11,14 @@ public import Telemetry
 ///   }
 /// }
 /// ```
-/// Reports are sent in the background. The run ends as finished if `body` returns, as failed if it throws,
-/// and as aborted if the task is cancelled, unless `body` calls ``LiveRun/finish(as:reason:)`` itself; either
-/// way what is in the buffer is sent first, for at most ``RunOptions/flushTimeout``. A collector that is
-/// absent, slow, or gone in between stops nothing: see the outcome's ``RunOutcome/delivery``.
+/// Reports are sent in the background. The run ends as finished if `body` returns, as failed if it
+/// throws, and as aborted if the task is cancelled, unless `body` calls
+/// ``LiveRun/finish(as:reason:)`` itself; either way what is in the buffer is sent first, for at
+/// most ``RunOptions/flushTimeout``. A collector that is absent, slow, or gone in between stops
+/// nothing: see the outcome's ``RunOutcome/delivery``.
 ///
-/// `body` may block its thread, as training loops do, if another one is left to the sender: call this from
-/// the main actor, or have more than one core.
+/// `body` may block its thread, as training loops do, if another one is left to the sender: call
+/// this from the main actor, or have more than one core.
 ///
 /// - Parameters:
 ///   - transport: Where the collector is; one that was not used before, with TLS or without.

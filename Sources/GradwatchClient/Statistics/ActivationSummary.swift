@@ -20,7 +20,8 @@ public struct ActivationSummary: Hashable, Sendable {
   ///
   /// NaN for an activation function without bounds, and if there are no activations.
   public let saturatedFraction: Double
-  /// The share of units that are 0 on the whole batch; NaN unless the activation function is rectified.
+  /// The share of units that are 0 on the whole batch; NaN unless the activation function is
+  /// rectified.
   public let deadUnitFraction: Double
 
   /// Summarizes a layer's output.

@@ -1,10 +1,12 @@
 import Telemetry
 
-/// Counts elements by their sign and exponent bits: the exponential histogram at scale 0, as it comes.
+/// Counts elements by their sign and exponent bits: the exponential histogram at scale 0, as it
+/// comes.
 ///
-/// Borrows its counters, one for each pattern of sign and exponent. A large tensor takes several copies of
-/// them: neighbouring elements of a gradient often share an exponent, and adding to one counter twice in
-/// a row stalls. A small one takes a single copy, because clearing and adding up copies costs more.
+/// Borrows its counters, one for each pattern of sign and exponent. A large tensor takes several
+/// copies of them: neighbouring elements of a gradient often share an exponent, and adding to one
+/// counter twice in a row stalls. A small one takes a single copy, because clearing and adding up
+/// copies costs more.
 struct ExponentTally {
   /// Copies for a large tensor; four hide the latency of a store that is loaded again.
   private static let maximumCopies = 4

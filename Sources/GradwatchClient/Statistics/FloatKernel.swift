@@ -1,4 +1,5 @@
-/// The hot loop over a tensor of `Float`: blocks that fit into the first cache, eight elements at a time.
+/// The hot loop over a tensor of `Float`: blocks that fit into the first cache, eight elements at a
+/// time.
 enum FloatKernel {
   /// Elements of a block: 4 KiB, so that its second loop reads what the first left in the cache.
   static let blockCount = 1024

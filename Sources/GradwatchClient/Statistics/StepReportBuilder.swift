@@ -10,12 +10,14 @@ public import Telemetry
 /// }
 /// run.report(builder.report())
 /// ```
-/// Add each tensor and each layer once at most, in any order; what is not added (a frozen tensor, say) is
-/// left out of the report. Statistics are taken on every step, histograms on every `histogramInterval`-th.
+/// Add each tensor and each layer once at most, in any order; what is not added (a frozen tensor,
+/// say) is left out of the report. Statistics are taken on every step, histograms on every
+/// `histogramInterval`-th.
 public struct StepReportBuilder: Sendable {
   /// Steps between two histograms, unless told otherwise.
   ///
-  /// With it, statistics of 11.6 million parameters take 14 ms on nine steps and 21 ms on the tenth.
+  /// With it, statistics of 11.6 million parameters take 14 ms on nine steps and 21 ms on the
+  /// tenth.
   public static let defaultHistogramInterval: UInt64 = 10
 
   /// What concerns the whole step: losses, rate, norms.
@@ -68,7 +70,8 @@ public struct StepReportBuilder: Sendable {
 
   /// Adds a summary that was taken before.
   ///
-  /// If one tensor has no histogram on a step that takes them, the histograms of the others are kept.
+  /// If one tensor has no histogram on a step that takes them, the histograms of the others are
+  /// kept.
   public mutating func add(_ summary: GradientSummary, tensor: Int) {
     checkIndex(tensor, below: tensorCount, of: "tensor")
     let id = UInt32(tensor)
@@ -131,7 +134,8 @@ public struct StepReportBuilder: Sendable {
     )
   }
 
-  /// Nothing if the identifiers are all there are, in registration order, which is what empty means.
+  /// Nothing if the identifiers are all there are, in registration order, which is what empty
+  /// means.
   private static func shortened(_ ids: [UInt32], count: Int) -> [UInt32] {
     ids.count == count && ids.enumerated().allSatisfy { $0.offset == Int($0.element) } ? [] : ids
   }

@@ -2,8 +2,8 @@ package import Telemetry
 
 /// The bytes of alerts and of their transitions.
 ///
-/// A transition holds the whole alert as it was right after it: a subscriber that resumes gets what it
-/// would have got then. `Format.md` draws both.
+/// A transition holds the whole alert as it was right after it: a subscriber that resumes gets what
+/// it would have got then. `Format.md` draws both.
 package enum AlertCodec {
   /// Appends an alert.
   package static func write(_ alert: Alert, to writer: inout ByteWriter) {
@@ -96,10 +96,19 @@ package enum AlertCodec {
     let firedStep = try reader.readOptional(of: UInt64.self)
     let resolvedStep = try reader.readOptional(of: UInt64.self)
     var alert = Alert(
-      run: run, producer: producer, rule: rule, severity: severity, scope: scope,
-      summary: summary, cause: cause, confidence: confidence, evidence: evidence,
-      remedies: remedies, firstStep: firstStep,
-      startedAt: WallTime(clamping: try reader.readDouble()))
+      run: run,
+      producer: producer,
+      rule: rule,
+      severity: severity,
+      scope: scope,
+      summary: summary,
+      cause: cause,
+      confidence: confidence,
+      evidence: evidence,
+      remedies: remedies,
+      firstStep: firstStep,
+      startedAt: WallTime(clamping: try reader.readDouble())
+    )
     alert.id = id
     alert.state = state
     alert.firedStep = firedStep
@@ -137,7 +146,11 @@ package enum AlertCodec {
       let first = try reader.read(UInt32.self)
       let last = try reader.read(UInt32.self)
       guard first <= last else {
-        throw .unexpected("byte \(position)", expected: "a last layer from \(first)", found: "\(last)")
+        throw .unexpected(
+          "byte \(position)",
+          expected: "a last layer from \(first)",
+          found: "\(last)"
+        )
       }
       return .layers(first...last)
     case 2: return .tensor(try reader.read())
@@ -172,8 +185,13 @@ package enum AlertCodec {
     let threshold = try reader.readOptional(of: UInt64.self).map { Double(bitPattern: $0) }
     let firstStep = try reader.read(UInt64.self)
     var evidence = Evidence(
-      quantity: quantity, observed: observed, baseline: baseline, threshold: threshold,
-      firstStep: firstStep, lastStep: try reader.read())
+      quantity: quantity,
+      observed: observed,
+      baseline: baseline,
+      threshold: threshold,
+      firstStep: firstStep,
+      lastStep: try reader.read()
+    )
     for _ in 0..<(try reader.readEntryCount(atLeast: 16)) {
       let step = try reader.read(UInt64.self)
       evidence.recent.append(Evidence.Point(step: step, value: try reader.readDouble()))

@@ -17,7 +17,8 @@ enum BlobFrame {
 
   /// Writes a blob at the end of `writer`.
   static func write<Failure: Error>(
-    to writer: inout ByteWriter, _ content: (inout ByteWriter) throws(Failure) -> Void
+    to writer: inout ByteWriter,
+    _ content: (inout ByteWriter) throws(Failure) -> Void
   ) throws(Failure) {
     let start = writer.count
     writer.append(version)
@@ -52,11 +53,17 @@ enum BlobFrame {
 
   /// Holds bytes against the checksum that was stored with them.
   static func check(
-    _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, against stored: UInt32
+    _ bytes: UnsafeRawBufferPointer,
+    _ range: Range<Int>,
+    against stored: UInt32
   ) throws(CodecError) {
     let found = Checksum.of(UnsafeRawBufferPointer(rebasing: bytes[range]))
     guard found == stored else {
-      throw .unexpected("checksum mismatch", expected: hexadecimal(stored), found: hexadecimal(found))
+      throw .unexpected(
+        "checksum mismatch",
+        expected: hexadecimal(stored),
+        found: hexadecimal(found)
+      )
     }
   }
 

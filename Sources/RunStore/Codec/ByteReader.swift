@@ -47,13 +47,15 @@ package struct ByteReader {
 
   /// Reads `count` elements as they lie in memory.
   mutating func readElements<Element: BitwiseCopyable>(
-    _ count: Int, of type: Element.Type = Element.self
+    _ count: Int,
+    of type: Element.Type = Element.self
   ) throws(CodecError) -> [Element] {
     let (size, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
     let start = try take(overflow ? Int.max : size)
     return [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
       UnsafeMutableRawBufferPointer(buffer).copyMemory(
-        from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + size]))
+        from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + size])
+      )
       initialized = count
     }
   }
@@ -71,7 +73,9 @@ package struct ByteReader {
     let start = try take(length)
     guard
       let text = String(
-        validating: UnsafeRawBufferPointer(rebasing: bytes[start..<start + length]), as: UTF8.self)
+        validating: UnsafeRawBufferPointer(rebasing: bytes[start..<start + length]),
+        as: UTF8.self
+      )
     else { throw CodecError("byte \(start): expected \(length) bytes of UTF-8, found others") }
     return text
   }
@@ -111,8 +115,10 @@ package struct ByteReader {
     let count = try readCount()
     guard count <= remaining / Swift.max(size, 1) else {
       throw .unexpected(
-        "byte \(start)", expected: "at most \(remaining / Swift.max(size, 1)) entries",
-        found: "\(count)")
+        "byte \(start)",
+        expected: "at most \(remaining / Swift.max(size, 1)) entries",
+        found: "\(count)"
+      )
     }
     return count
   }

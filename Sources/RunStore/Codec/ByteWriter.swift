@@ -4,8 +4,8 @@
 
 /// Bytes that grow: where every codec writes.
 ///
-/// Its own memory and not an array, because the log's loop reuses it from report to report, hands it to
-/// SQLite without a copy, and stores counts wider than they are before it moves on.
+/// Its own memory and not an array, because the log's loop reuses it from report to report, hands
+/// it to SQLite without a copy, and stores counts wider than they are before it moves on.
 package struct ByteWriter: ~Copyable {
   private var base: UnsafeMutableRawPointer
   private var capacity: Int

@@ -1,8 +1,8 @@
 /// The checksum at the end of every stored blob: the low 32 bits of XXH64 with seed 0.
 ///
-/// Not a CRC-32, because every byte of a report is summed three times (log, sealing in, sealing out):
-/// measured on the machine of the README, a table-driven CRC-32, 16 bytes a turn, does 2.0 GB/s,
-/// this 12 GB/s.
+/// Not a CRC-32, because every byte of a report is summed three times (log, sealing in, sealing
+/// out): measured on the machine of the README, a table-driven CRC-32, 16 bytes a turn, does 2.0
+/// GB/s, this 12 GB/s.
 ///
 /// - SeeAlso: "XXH64 algorithm description", xxHash specification 0.1.1.
 package enum Checksum {

@@ -2,9 +2,9 @@ package import Telemetry
 
 /// The bytes of up to 256 consecutive points of one tensor or layer: a chunk.
 ///
-/// Columns that were never measured are absent, one that never changes holds one value, and one with
-/// holes says which rows it has. Each has its own checksum, so that a timeline reads, and sums, one
-/// column of a chunk only. `Format.md` draws it.
+/// Columns that were never measured are absent, one that never changes holds one value, and one
+/// with holes says which rows it has. Each has its own checksum, so that a timeline reads, and
+/// sums, one column of a chunk only. `Format.md` draws it.
 package enum ChunkCodec {
   /// One column: for the rows in `rows`, in order, a value's bits.
   package struct Column: Equatable {
@@ -64,20 +64,27 @@ package enum ChunkCodec {
       writer.replace(at: entry + 2, with: UInt32(writer.count - payload))
       writer.replace(
         at: entry + 6,
-        with: Checksum.of(UnsafeRawBufferPointer(rebasing: writer.bytes[payload...])))
+        with: Checksum.of(UnsafeRawBufferPointer(rebasing: writer.bytes[payload...]))
+      )
     }
     writer.replace(
       at: headerEnd,
-      with: Checksum.of(UnsafeRawBufferPointer(rebasing: writer.bytes[start..<headerEnd])))
+      with: Checksum.of(UnsafeRawBufferPointer(rebasing: writer.bytes[start..<headerEnd]))
+    )
   }
 
   /// Reads one column of a chunk, and checks no other.
   ///
-  /// - Parameter rows: The number of rows that the chunk must have.
+  /// - Parameters:
+  ///   - metric: The column's metric.
+  ///   - rows: The number of rows that the chunk must have.
+  ///   - bytes: The chunk.
   /// - Returns: The column; `nil` if the metric was not measured in any row.
   /// - Throws: ``CodecError`` for any bytes that ``write(_:rows:to:)`` doesn't write.
   package static func read(
-    _ metric: Metric, rows: Int, from bytes: UnsafeRawBufferPointer
+    _ metric: Metric,
+    rows: Int,
+    from bytes: UnsafeRawBufferPointer
   ) throws(CodecError) -> Column? {
     for entry in try readDirectory(rows: rows, of: bytes) where entry.metric == metric {
       return try readColumn(entry, rows: rows, of: bytes)
@@ -89,7 +96,8 @@ package enum ChunkCodec {
   ///
   /// - Throws: As ``read(_:rows:from:)``.
   package static func readAll(
-    rows: Int, from bytes: UnsafeRawBufferPointer
+    rows: Int,
+    from bytes: UnsafeRawBufferPointer
   ) throws(CodecError) -> [Column] {
     var columns: [Column] = []
     for entry in try readDirectory(rows: rows, of: bytes) {
@@ -112,7 +120,8 @@ package enum ChunkCodec {
   }
 
   private static func readDirectory(
-    rows: Int, of bytes: UnsafeRawBufferPointer
+    rows: Int,
+    of bytes: UnsafeRawBufferPointer
   ) throws(CodecError) -> [Entry] {
     var reader = ByteReader(bytes)
     try BlobFrame.readHeader(&reader)
@@ -137,14 +146,21 @@ package enum ChunkCodec {
       let first = try reader.take(size)
       entries.append(
         Entry(
-          metric: metric, layout: layout, range: first..<reader.position, checksum: checksum))
+          metric: metric,
+          layout: layout,
+          range: first..<reader.position,
+          checksum: checksum
+        )
+      )
     }
     try reader.finish()
     return entries
   }
 
   private static func readColumn(
-    _ entry: Entry, rows: Int, of bytes: UnsafeRawBufferPointer
+    _ entry: Entry,
+    rows: Int,
+    of bytes: UnsafeRawBufferPointer
   ) throws(CodecError) -> Column {
     try BlobFrame.check(bytes, entry.range, against: entry.checksum)
     var reader = ByteReader(bytes, from: entry.range.lowerBound, to: entry.range.upperBound)

@@ -1,6 +1,7 @@
 /// Why stored bytes can't be read back: what was expected, and what was found.
 ///
-/// It knows no place; who read the bytes adds it and throws ``RunStoreError/damaged(place:detail:)``.
+/// It knows no place; who read the bytes adds it and throws
+/// ``RunStoreError/damaged(place:detail:)``.
 package struct CodecError: Error, Equatable {
   /// The position, the expected and the found, as one fragment.
   package let detail: String

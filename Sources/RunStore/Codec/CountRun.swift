@@ -6,10 +6,10 @@
 /// └────────────────────────────┴──────────────────────────────┘
 /// ```
 ///
-/// The number of counts is stored beside the run. The widths come first, four to a byte, the first in
-/// the low bits, so that the length of a run is a matter of counting bits, and a run can be moved from
-/// the log into a chunk without being decoded. Without a branch a count, encoding takes 1.7 ns a count
-/// and decoding 2.0 (64 buckets of mixed size); LEB128 took 4.7 to encode.
+/// The number of counts is stored beside the run. The widths come first, four to a byte, the first
+/// in the low bits, so that the length of a run is a matter of counting bits, and a run can be
+/// moved from the log into a chunk without being decoded. Without a branch a count, encoding takes
+/// 1.7 ns a count and decoding 2.0 (64 buckets of mixed size); LEB128 took 4.7 to encode.
 enum CountRun {
   /// The bytes that a run of `count` counts takes at most, with room to store the last one whole.
   static func bound(_ count: Int) -> Int { (count + 3) / 4 + count * 8 + 8 }
@@ -99,7 +99,9 @@ enum CountRun {
 
   /// Decodes a run that ``skip(_:in:)`` has checked into memory for `count` counts.
   static func decode(
-    _ count: Int, at start: Int, in bytes: UnsafeRawBufferPointer,
+    _ count: Int,
+    at start: Int,
+    in bytes: UnsafeRawBufferPointer,
     into counts: UnsafeMutablePointer<UInt64>
   ) {
     var widths = start

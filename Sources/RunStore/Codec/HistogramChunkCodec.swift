@@ -2,8 +2,8 @@ package import Telemetry
 
 /// The bytes of one tensor's histograms in up to 256 consecutive rows of a segment.
 ///
-/// Only rows that have a histogram are in it. What is small stands in columns, one value a histogram;
-/// the counts follow as runs, as they stood in the log. `Format.md` draws it.
+/// Only rows that have a histogram are in it. What is small stands in columns, one value a
+/// histogram; the counts follow as runs, as they stood in the log. `Format.md` draws it.
 package enum HistogramChunkCodec {
   /// One histogram and its row.
   package struct Entry: Equatable {
@@ -20,7 +20,7 @@ package enum HistogramChunkCodec {
   }
 
   /// Gathers the histograms of one tensor, row by row, and writes them.
-  package struct Builder {
+  struct Builder {
     private var rows: [UInt8] = []
     private var scale: [Int32] = []
     private var zeroCount: [UInt64] = []
@@ -34,16 +34,15 @@ package enum HistogramChunkCodec {
     private var boundsIndex: [UInt32] = []
     private var explicitRuns: [UnsafeRawBufferPointer] = []
 
-    /// Makes an empty builder.
-    package init() {}
-
     /// Whether nothing was added.
-    package var isEmpty: Bool { rows.isEmpty && explicitRows.isEmpty }
+    var isEmpty: Bool { rows.isEmpty && explicitRows.isEmpty }
 
-    /// Adds the exponential histogram at `position` of a row of the log, whose bytes must live until
-    /// the writing.
+    /// Adds the exponential histogram at `position` of a row of the log, whose bytes must live
+    /// until the writing.
     mutating func append(
-      _ column: LogHistograms.Exponential, at position: Int, in bytes: UnsafeRawBufferPointer,
+      _ column: LogHistograms.Exponential,
+      at position: Int,
+      in bytes: UnsafeRawBufferPointer,
       row: Int
     ) throws(CodecError) {
       rows.append(UInt8(row))
@@ -51,16 +50,21 @@ package enum HistogramChunkCodec {
       zeroCount.append(column.zeroCount.value(position, in: bytes))
       positiveOffset.append(try column.positiveOffset.signed(position, in: bytes))
       positiveLength.append(
-        UInt32(truncatingIfNeeded: column.positiveLength.value(position, in: bytes)))
+        UInt32(truncatingIfNeeded: column.positiveLength.value(position, in: bytes))
+      )
       negativeOffset.append(try column.negativeOffset.signed(position, in: bytes))
       negativeLength.append(
-        UInt32(truncatingIfNeeded: column.negativeLength.value(position, in: bytes)))
+        UInt32(truncatingIfNeeded: column.negativeLength.value(position, in: bytes))
+      )
       runs.append(column.form.run(position, in: bytes))
     }
 
     /// Adds the histogram with bounds of the client's choice at `position`, likewise.
     mutating func append(
-      _ column: LogHistograms.Explicit, at position: Int, in bytes: UnsafeRawBufferPointer, row: Int
+      _ column: LogHistograms.Explicit,
+      at position: Int,
+      in bytes: UnsafeRawBufferPointer,
+      row: Int
     ) {
       if bounds.last.map({ !sameBits($0, column.bounds) }) ?? true { bounds.append(column.bounds) }
       explicitRows.append(UInt8(row))
@@ -69,7 +73,7 @@ package enum HistogramChunkCodec {
     }
 
     /// Appends the chunk to `writer`, and forgets what was added.
-    package mutating func write(to writer: inout ByteWriter) {
+    mutating func write(to writer: inout ByteWriter) {
       BlobFrame.write(to: &writer) { (writer: inout ByteWriter) in
         writer.append(UInt16(rows.count))
         writer.append(elements: rows)
@@ -125,16 +129,23 @@ package enum HistogramChunkCodec {
     for index in 0..<count {
       let positive = positiveLength.value(index, in: bytes)
       let length = try LogHistograms.length(
-        positive, negativeLength.value(index, in: bytes), at: index)
+        positive,
+        negativeLength.value(index, in: bytes),
+        at: index
+      )
       let counts = try CountRun.read(length, from: &reader)
       let histogram = ExponentialHistogram(
-        scale: try scale.signed(index, in: bytes), zeroCount: zeroCount.value(index, in: bytes),
+        scale: try scale.signed(index, in: bytes),
+        zeroCount: zeroCount.value(index, in: bytes),
         positive: .init(
           offset: try positiveOffset.signed(index, in: bytes),
-          counts: Array(counts.prefix(Int(positive)))),
+          counts: Array(counts.prefix(Int(positive)))
+        ),
         negative: .init(
           offset: try negativeOffset.signed(index, in: bytes),
-          counts: Array(counts.dropFirst(Int(positive)))))
+          counts: Array(counts.dropFirst(Int(positive)))
+        )
+      )
       entries.append(Entry(row: Int(rows[index]), histogram: .exponential(histogram)))
     }
     return entries
@@ -151,13 +162,18 @@ package enum HistogramChunkCodec {
       let set = boundsIndex.value(index, in: reader.bytes)
       guard set < UInt64(bounds.count) else {
         throw .unexpected(
-          "histogram \(index)", expected: "bounds below \(bounds.count)", found: "\(set)")
+          "histogram \(index)",
+          expected: "bounds below \(bounds.count)",
+          found: "\(set)"
+        )
       }
       let counts = try CountRun.read(bounds[Int(set)].count + 1, from: &reader)
       entries.append(
         Entry(
           row: Int(rows[index]),
-          histogram: .explicit(ExplicitHistogram(bounds: bounds[Int(set)], counts: counts))))
+          histogram: .explicit(ExplicitHistogram(bounds: bounds[Int(set)], counts: counts))
+        )
+      )
     }
     return entries
   }
@@ -165,7 +181,8 @@ package enum HistogramChunkCodec {
 
 extension LogHistograms.Form {
   /// The bytes of one run of counts.
-  fileprivate func run(_ position: Int, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+  fileprivate func run(_ position: Int, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer
+  {
     UnsafeRawBufferPointer(rebasing: bytes[runs[position]..<runs[position + 1]])
   }
 }

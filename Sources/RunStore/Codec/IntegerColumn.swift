@@ -6,8 +6,8 @@
 /// └────────────┴────────────────────────────────────────┘
 /// ```
 ///
-/// Widths are 0 (all values are 0, as NaN counts are), 1, 2, 4 and 8. The number of values is stored
-/// beside the column. Signed values are folded: 0, -1, 1, -2 become 0, 1, 2, 3.
+/// Widths are 0 (all values are 0, as NaN counts are), 1, 2, 4 and 8. The number of values is
+/// stored beside the column. Signed values are folded: 0, -1, 1, -2 become 0, 1, 2, 3.
 struct IntegerColumn {
   /// The number of values.
   let count: Int
@@ -28,7 +28,8 @@ struct IntegerColumn {
 
   /// One value.
   ///
-  /// - Precondition: `index` is below ``count``, and `bytes` are those that the column was read from.
+  /// - Precondition: `index` is below ``count``, and `bytes` are those that the column was
+  ///   read from.
   @inline(__always)
   func value(_ index: Int, in bytes: UnsafeRawBufferPointer) -> UInt64 {
     precondition(index >= 0 && index < count, "an index beyond the column")
@@ -37,10 +38,12 @@ struct IntegerColumn {
     case 1: return UInt64(bytes[start &+ index])
     case 2:
       return UInt64(
-        bytes.loadUnaligned(fromByteOffset: start &+ 2 &* index, as: UInt16.self))
+        bytes.loadUnaligned(fromByteOffset: start &+ 2 &* index, as: UInt16.self)
+      )
     case 4:
       return UInt64(
-        bytes.loadUnaligned(fromByteOffset: start &+ 4 &* index, as: UInt32.self))
+        bytes.loadUnaligned(fromByteOffset: start &+ 4 &* index, as: UInt32.self)
+      )
     default: return bytes.loadUnaligned(fromByteOffset: start &+ 8 &* index, as: UInt64.self)
     }
   }
@@ -61,7 +64,8 @@ struct IntegerColumn {
 
   /// All values, if they fit.
   func values<Value: FixedWidthInteger & UnsignedInteger>(
-    in bytes: UnsafeRawBufferPointer, as type: Value.Type
+    in bytes: UnsafeRawBufferPointer,
+    as type: Value.Type
   ) throws(CodecError) -> [Value] {
     var values: [Value] = []
     values.reserveCapacity(count)
@@ -84,7 +88,8 @@ struct IntegerColumn {
 
   /// Appends a column.
   static func write<Value: FixedWidthInteger & UnsignedInteger>(
-    _ values: [Value], to writer: inout ByteWriter
+    _ values: [Value],
+    to writer: inout ByteWriter
   ) {
     let all = values.reduce(0, |)
     switch UInt64(all) {
@@ -110,7 +115,10 @@ struct IntegerColumn {
     let base = writer.reserve(values.count * width)
     for (index, value) in values.enumerated() {
       base.storeBytes(
-        of: Stored(truncatingIfNeeded: value), toByteOffset: index &* width, as: Stored.self)
+        of: Stored(truncatingIfNeeded: value),
+        toByteOffset: index &* width,
+        as: Stored.self
+      )
     }
     writer.advance(by: values.count * width)
   }

@@ -2,7 +2,9 @@
 package enum LabelsCodec {
   /// Appends tags and hyper-parameters.
   package static func write(
-    tags: [String], hyperparameters: [String: String], to writer: inout ByteWriter
+    tags: [String],
+    hyperparameters: [String: String],
+    to writer: inout ByteWriter
   ) {
     BlobFrame.write(to: &writer) { (writer: inout ByteWriter) in
       writer.append(UInt32(tags.count))

@@ -78,21 +78,33 @@ struct LogHistograms {
       let positive = Int(exponential.positiveLength.value(position, in: bytes))
       let negative = Int(exponential.negativeLength.value(position, in: bytes))
       let counts = CountRun.decode(
-        positive + negative, at: exponential.form.runs[position], in: bytes)
+        positive + negative,
+        at: exponential.form.runs[position],
+        in: bytes
+      )
       found.append(
         .exponential(
           ExponentialHistogram(
-            scale: exponential.scale, zeroCount: exponential.zeroCount.value(position, in: bytes),
+            scale: exponential.scale,
+            zeroCount: exponential.zeroCount.value(position, in: bytes),
             positive: .init(
               offset: try exponential.positiveOffset.signed(position, in: bytes),
-              counts: Array(counts[..<positive])),
+              counts: Array(counts[..<positive])
+            ),
             negative: .init(
               offset: try exponential.negativeOffset.signed(position, in: bytes),
-              counts: Array(counts[positive...])))))
+              counts: Array(counts[positive...])
+            )
+          )
+        )
+      )
     }
     if let explicit, let position = explicit.form.position(of: tensor) {
       let counts = CountRun.decode(
-        explicit.bounds.count + 1, at: explicit.form.runs[position], in: bytes)
+        explicit.bounds.count + 1,
+        at: explicit.form.runs[position],
+        in: bytes
+      )
       found.append(.explicit(ExplicitHistogram(bounds: explicit.bounds, counts: counts)))
     }
     return found
@@ -141,14 +153,21 @@ struct LogHistograms {
     for position in 0..<count {
       let length = try Self.length(
         positiveLength.value(position, in: reader.bytes),
-        negativeLength.value(position, in: reader.bytes), at: position)
+        negativeLength.value(position, in: reader.bytes),
+        at: position
+      )
       runs.append(try CountRun.skip(length, in: &reader))
     }
     runs.append(reader.position)
     return Exponential(
-      form: Form(indices: indices, runs: runs), scale: scale, zeroCount: zeroCount,
-      positiveOffset: positiveOffset, positiveLength: positiveLength,
-      negativeOffset: negativeOffset, negativeLength: negativeLength)
+      form: Form(indices: indices, runs: runs),
+      scale: scale,
+      zeroCount: zeroCount,
+      positiveOffset: positiveOffset,
+      positiveLength: positiveLength,
+      negativeOffset: negativeOffset,
+      negativeLength: negativeLength
+    )
   }
 
   private static func readExplicit(from reader: inout ByteReader) throws(CodecError) -> Explicit {
@@ -164,25 +183,33 @@ struct LogHistograms {
 
   /// The number of histograms, which is that of the indices if there are any.
   private static func readCount(
-    indices: [UInt32], from reader: inout ByteReader
+    indices: [UInt32],
+    from reader: inout ByteReader
   ) throws(CodecError) -> Int {
     let count = try reader.readCount()
     guard indices.isEmpty ? count <= Model.maximumCount : count == indices.count else {
       throw .unexpected(
-        "histograms", expected: indices.isEmpty ? "at most \(Model.maximumCount)" : "\(indices.count)",
-        found: "\(count)")
+        "histograms",
+        expected: indices.isEmpty ? "at most \(Model.maximumCount)" : "\(indices.count)",
+        found: "\(count)"
+      )
     }
     return count
   }
 
   /// The number of buckets of both signs.
   static func length(
-    _ positive: UInt64, _ negative: UInt64, at position: Int
+    _ positive: UInt64,
+    _ negative: UInt64,
+    at position: Int
   ) throws(CodecError) -> Int {
     let (sum, overflow) = positive.addingReportingOverflow(negative)
     guard !overflow, let length = Int(exactly: sum) else {
       throw .unexpected(
-        "histogram \(position)", expected: "at most \(Int.max) buckets", found: "more")
+        "histogram \(position)",
+        expected: "at most \(Int.max) buckets",
+        found: "more"
+      )
     }
     return length
   }

@@ -2,8 +2,9 @@ import Telemetry
 
 /// A report's body in the log, checked and found its way around in, but not decoded.
 ///
-/// A timeline reads one value of it, sealing moves its columns into chunks, and only a replay decodes
-/// it as a whole. It refers to the bytes that it was made from and lives no longer than they do.
+/// A timeline reads one value of it, sealing moves its columns into chunks, and only a replay
+/// decodes it as a whole. It refers to the bytes that it was made from and lives no longer than
+/// they do.
 struct LogRow {
   /// The column of one metric.
   struct Column {
@@ -120,7 +121,8 @@ struct LogRow {
   }
 
   private static func readColumns(
-    from reader: inout ByteReader, indices: [(start: Int, count: Int)]
+    from reader: inout ByteReader,
+    indices: [(start: Int, count: Int)]
   ) throws(CodecError) -> [Column] {
     let number = Int(try reader.read(UInt8.self))
     var columns: [Column] = []
@@ -131,18 +133,27 @@ struct LogRow {
       let named = indices[metric.group.rawValue].count
       guard named == 0 ? count <= Model.maximumCount : count == named else {
         throw .unexpected(
-          "\(metric)", expected: named == 0 ? "at most \(Model.maximumCount) values" : "\(named)",
-          found: "\(count)")
+          "\(metric)",
+          expected: named == 0 ? "at most \(Model.maximumCount) values" : "\(named)",
+          found: "\(count)"
+        )
       }
       if metric.isCount {
         let integers = try IntegerColumn(count, from: &reader)
         columns.append(
           Column(
-            metric: metric, count: count, bytes: reader.bytes, start: 0, integers: integers))
+            metric: metric,
+            count: count,
+            bytes: reader.bytes,
+            start: 0,
+            integers: integers
+          )
+        )
       } else {
         let start = try reader.take(4 * count)
         columns.append(
-          Column(metric: metric, count: count, bytes: reader.bytes, start: start, integers: nil))
+          Column(metric: metric, count: count, bytes: reader.bytes, start: start, integers: nil)
+        )
       }
     }
     return columns

@@ -1,16 +1,18 @@
 package import Telemetry
 
-/// The bytes of one report in the log: a body with all but the histograms, and those in a second blob.
+/// The bytes of one report in the log: a body with all but the histograms, and those in a second
+/// blob.
 ///
-/// Two blobs, because a timeline reads a few bytes of the body of every report that is not sealed yet,
-/// and the histograms are nine tenths of a report. `Format.md` draws both.
+/// Two blobs, because a timeline reads a few bytes of the body of every report that is not sealed
+/// yet, and the histograms are nine tenths of a report. `Format.md` draws both.
 package enum LogRowCodec {
   /// Appends a report's body.
   ///
-  /// - Throws: ``CodecError`` if a column is not as long as the indices that it speaks of, or has more
-  ///   than ``Telemetry/Model/maximumCount`` values: ingest has refused such a report before.
+  /// - Throws: ``CodecError`` if a column is not as long as the indices that it speaks of, or has
+  ///   more than ``Telemetry/Model/maximumCount`` values: ingest has refused such a report before.
   package static func writeBody(
-    of report: StepReport, to writer: inout ByteWriter
+    of report: StepReport,
+    to writer: inout ByteWriter
   ) throws(CodecError) {
     try BlobFrame.write(to: &writer) { (writer: inout ByteWriter) throws(CodecError) in
       writer.append(report.sequence)
@@ -32,7 +34,8 @@ package enum LogRowCodec {
   ///
   /// - Throws: ``CodecError`` as ``writeBody(of:to:)`` does.
   package static func writeHistograms(
-    of report: StepReport, to writer: inout ByteWriter
+    of report: StepReport,
+    to writer: inout ByteWriter
   ) throws(CodecError) {
     try BlobFrame.write(to: &writer) { (writer: inout ByteWriter) throws(CodecError) in
       let forms: UInt8 =
@@ -53,7 +56,8 @@ package enum LogRowCodec {
   /// - Throws: ``CodecError`` for any bytes that ``writeBody(of:to:)`` and
   ///   ``writeHistograms(of:to:)`` don't write.
   package static func read(
-    body: UnsafeRawBufferPointer, histograms: UnsafeRawBufferPointer?
+    body: UnsafeRawBufferPointer,
+    histograms: UnsafeRawBufferPointer?
   ) throws(CodecError) -> StepReport {
     var report = try LogRow(body).report()
     if let histograms {
@@ -65,7 +69,8 @@ package enum LogRowCodec {
   }
 
   private static func writeColumns(
-    of report: StepReport, to writer: inout ByteWriter
+    of report: StepReport,
+    to writer: inout ByteWriter
   ) throws(CodecError) {
     let place = writer.count
     writer.append(UInt8(0))
@@ -92,7 +97,8 @@ package enum LogRowCodec {
   }
 
   private static func write(
-    _ column: ExponentialHistogramColumn, to writer: inout ByteWriter
+    _ column: ExponentialHistogramColumn,
+    to writer: inout ByteWriter
   ) throws(CodecError) {
     let count = column.zeroCount.count
     try checkIndices(column.tensorIDs, of: "histograms")
@@ -118,7 +124,10 @@ package enum LogRowCodec {
     }
     guard total == column.counts.count else {
       throw .unexpected(
-        "histograms.counts", expected: "\(total) counts", found: "\(column.counts.count)")
+        "histograms.counts",
+        expected: "\(total) counts",
+        found: "\(column.counts.count)"
+      )
     }
     column.counts.withUnsafeBufferPointer { counts in
       var start = 0
@@ -131,15 +140,18 @@ package enum LogRowCodec {
   }
 
   private static func write(
-    _ column: ExplicitHistogramColumn, to writer: inout ByteWriter
+    _ column: ExplicitHistogramColumn,
+    to writer: inout ByteWriter
   ) throws(CodecError) {
     let buckets = column.bounds.count + 1
     let count = column.counts.count / buckets
     try checkIndices(column.tensorIDs, of: "explicit_histograms")
     guard column.counts.count == count * buckets else {
       throw .unexpected(
-        "explicit_histograms.counts", expected: "\(buckets) counts a tensor",
-        found: "\(column.counts.count) in all")
+        "explicit_histograms.counts",
+        expected: "\(buckets) counts a tensor",
+        found: "\(column.counts.count) in all"
+      )
     }
     try check(count, of: "explicit_histograms.counts", indices: column.tensorIDs)
     writer.append(counted: column.tensorIDs)
@@ -149,22 +161,29 @@ package enum LogRowCodec {
       for index in 0..<count {
         CountRun.write(
           UnsafeBufferPointer(rebasing: counts[index * buckets..<(index + 1) * buckets]),
-          to: &writer)
+          to: &writer
+        )
       }
     }
   }
 
   private static func checkIndices(
-    _ indices: [UInt32], of field: @autoclosure () -> String
+    _ indices: [UInt32],
+    of field: @autoclosure () -> String
   ) throws(CodecError) {
     for index in indices where index >= UInt32(Model.maximumCount) {
       throw .unexpected(
-        field(), expected: "an index below \(Model.maximumCount)", found: "\(index)")
+        field(),
+        expected: "an index below \(Model.maximumCount)",
+        found: "\(index)"
+      )
     }
   }
 
   private static func check(
-    _ count: Int, of field: @autoclosure () -> String, indices: [UInt32]
+    _ count: Int,
+    of field: @autoclosure () -> String,
+    indices: [UInt32]
   ) throws(CodecError) {
     if !indices.isEmpty {
       guard count == indices.count else {
@@ -172,7 +191,10 @@ package enum LogRowCodec {
       }
     } else if count > Model.maximumCount {
       throw .unexpected(
-        field(), expected: "at most \(Model.maximumCount) values", found: "\(count)")
+        field(),
+        expected: "at most \(Model.maximumCount) values",
+        found: "\(count)"
+      )
     }
   }
 }

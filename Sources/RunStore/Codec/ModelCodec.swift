@@ -14,8 +14,8 @@ package enum ModelCodec {
 
   /// Reads a model.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:)`` doesn't write, or that hold a model
-  ///   that ``Telemetry/Model`` refuses.
+  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:)`` doesn't write, or that hold a
+  ///   model that ``Telemetry/Model`` refuses.
   package static func read(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> Model {
     var reader = try BlobFrame.open(bytes)
     var layers: [Layer] = []
@@ -72,7 +72,12 @@ package enum ModelCodec {
     let role = try reader.readCase(of: TensorRole.self)
     let shape = try reader.readCounted(of: UInt64.self)
     var tensor = Tensor(
-      name: name, layer: layer, role: role, shape: shape, elementCount: try reader.read())
+      name: name,
+      layer: layer,
+      role: role,
+      shape: shape,
+      elementCount: try reader.read()
+    )
     tensor.initialization = try reader.readString()
     tensor.isTrainable = try reader.readFlag()
     tensor.tiedTo = try reader.readOptional()

@@ -66,7 +66,10 @@ enum ScalarsCodec {
     if flags & Flag.clipping != 0 {
       let kind = try reader.readCase(of: Clipping.Kind.self)
       scalars.clipping = Clipping(
-        kind: kind, threshold: try reader.readDouble(), clipped: flags & Flag.clipped != 0)
+        kind: kind,
+        threshold: try reader.readDouble(),
+        clipped: flags & Flag.clipped != 0
+      )
     }
     if flags & Flag.lossScale != 0 { scalars.lossScale = try reader.readDouble() }
     if flags & Flag.batchSize != 0 { scalars.batchSize = try reader.read() }

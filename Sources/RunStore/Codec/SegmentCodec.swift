@@ -2,9 +2,9 @@ package import Telemetry
 
 /// The bytes that all tensors of a segment share: which steps it holds, and what was said of each.
 ///
-/// Three blobs: the *axis* (steps and sequence numbers) is read with every chunk, so it is small and
-/// alone; the *scalars* are read for a timeline of losses; the norms through time are kept so that
-/// nothing accepted is lost. `Format.md` draws them.
+/// Three blobs: the *axis* (steps and sequence numbers) is read with every chunk, so it is small
+/// and alone; the *scalars* are read for a timeline of losses; the norms through time are kept so
+/// that nothing accepted is lost. `Format.md` draws them.
 package enum SegmentCodec {
   /// The rows of a segment: both arrays are equally long and ascend strictly.
   package struct Axis: Equatable {
@@ -43,7 +43,9 @@ package enum SegmentCodec {
   package static func write(_ axis: Axis, to writer: inout ByteWriter) {
     precondition(
       axis.steps.count == axis.sequences.count && !axis.steps.isEmpty
-        && axis.steps.count <= RowSet.maximumRows, "1 to 256 rows")
+        && axis.steps.count <= RowSet.maximumRows,
+      "1 to 256 rows"
+    )
     BlobFrame.write(to: &writer) { (writer: inout ByteWriter) in
       writer.append(UInt16(axis.steps.count))
       for numbers in [axis.steps, axis.sequences] {
@@ -92,7 +94,11 @@ package enum SegmentCodec {
       let rewinds = try reader.readFlag()
       rows.append(
         Row(
-          scalars: try ScalarsCodec.read(from: &reader), receivedAt: receivedAt, rewinds: rewinds))
+          scalars: try ScalarsCodec.read(from: &reader),
+          receivedAt: receivedAt,
+          rewinds: rewinds
+        )
+      )
     }
     try reader.finish()
     return rows
@@ -122,14 +128,16 @@ package enum SegmentCodec {
 
   /// Reads numbers that ascend strictly: the first, and what is between each two.
   private static func readAscending(
-    _ count: Int, from reader: inout ByteReader
+    _ count: Int,
+    from reader: inout ByteReader
   ) throws(CodecError) -> [UInt64] {
     var numbers = [try reader.read(UInt64.self)]
     numbers.reserveCapacity(count)
     let gaps = try IntegerColumn(count - 1, from: &reader)
     for index in 0..<count - 1 {
       let (next, overflow) = numbers[index].addingReportingOverflow(
-        gaps.value(index, in: reader.bytes))
+        gaps.value(index, in: reader.bytes)
+      )
       guard !overflow, next < UInt64.max else {
         throw .unexpected("row \(index + 1)", expected: "at most 2^64-1", found: "more")
       }

@@ -19,7 +19,8 @@ enum TimeStepNormsCodec {
       let layer = try reader.read(UInt32.self)
       let positions = try reader.readCounted(of: UInt32.self)
       profiles.append(
-        TimeStepNorms(layer: layer, positions: positions, norms: try reader.readCounted()))
+        TimeStepNorms(layer: layer, positions: positions, norms: try reader.readCounted())
+      )
     }
     return profiles
   }

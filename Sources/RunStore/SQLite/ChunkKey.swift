@@ -2,10 +2,11 @@ import Telemetry
 
 /// Where a chunk stands in its table: by segment, then tensors before layers, then by index.
 ///
-/// One integer key instead of a unique index beside the row: sealing appends at the table's end, and a
-/// reader finds a chunk in one descent.
+/// One integer key instead of a unique index beside the row: sealing appends at the table's end,
+/// and a reader finds a chunk in one descent.
 enum ChunkKey {
-  /// The keys that one segment may use: two kinds of subject, each up to ``Telemetry/Model/maximumCount``.
+  /// The keys that one segment may use: two kinds of subject, each up to
+  /// ``Telemetry/Model/maximumCount``.
   static let span = Int64(2 * Model.maximumCount)
 
   /// What is added to ``first(of:)`` for one tensor or layer.

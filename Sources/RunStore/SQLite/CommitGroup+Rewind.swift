@@ -6,13 +6,18 @@ extension CommitGroup {
   ///
   /// A segment that has steps on both sides keeps its chunks: it only says that fewer of their rows
   /// count. What the detector's snapshot covers does not change: it was taken after those reports.
-  mutating func drop(from step: UInt64, of name: ProducerName, _ state: inout ProducerState) throws {
+  mutating func drop(from step: UInt64, of name: ProducerName, _ state: inout ProducerState) throws
+  {
     try db.run(
-      "DELETE FROM log WHERE producer = ? AND step >= ?", .integer(state.key), .number(step))
+      "DELETE FROM log WHERE producer = ? AND step >= ?",
+      .integer(state.key),
+      .number(step)
+    )
     if db.changesCount > 0 {
       let counts = try db.firstRow(
         "SELECT count(*), count(*) FILTER (WHERE sequence <= ?) FROM log WHERE producer = ?",
-        .number(state.coveredSequence), .integer(state.key)
+        .number(state.coveredSequence),
+        .integer(state.key)
       ) { ($0.integer(0), $0.integer(1)) }
       (state.logRows, state.coveredRows) = counts ?? (0, 0)
     }
@@ -22,14 +27,19 @@ extension CommitGroup {
       """
       SELECT id, first_step, last_step, axis FROM segments
       WHERE producer = ? AND last_step >= ? ORDER BY last_step
-      """, .integer(state.key), .number(step)
+      """,
+      .integer(state.key),
+      .number(step)
     ) { row in
       guard row.number(1) < step else {
         whole.append(row.integer(0))
         return true
       }
       let place = Place(
-        run: name.run, producer: name.producer, "axis of steps \(row.number(1))...\(row.number(2))")
+        run: name.run,
+        producer: name.producer,
+        "axis of steps \(row.number(1))...\(row.number(2))"
+      )
       let axis = try place.decode { () throws(CodecError) in
         try SegmentCodec.readAxis(row.blob(3))
       }
@@ -46,16 +56,21 @@ extension CommitGroup {
     let last = Swift.max(count, 1) - 1
     try db.run(
       "UPDATE segments SET count = ?, last_step = ?, last_sequence = ? WHERE id = ?",
-      .integer(Int64(last + 1)), .number(axis.steps[last]), .number(axis.sequences[last]),
-      .integer(segment))
+      .integer(Int64(last + 1)),
+      .number(axis.steps[last]),
+      .number(axis.sequences[last]),
+      .integer(segment)
+    )
   }
 
   private func remove(_ segment: Int64) throws {
     let first = ChunkKey.first(of: segment)
     for table in ["chunks", "histograms"] {
       try db.run(
-        "DELETE FROM \(table) WHERE key >= ? AND key < ?", .integer(first),
-        .integer(first + ChunkKey.span))
+        "DELETE FROM \(table) WHERE key >= ? AND key < ?",
+        .integer(first),
+        .integer(first + ChunkKey.span)
+      )
     }
     try db.run("DELETE FROM segment_scalars WHERE segment = ?", .integer(segment))
     try db.run("DELETE FROM segments WHERE id = ?", .integer(segment))

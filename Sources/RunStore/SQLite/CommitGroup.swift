@@ -52,7 +52,11 @@ struct CommitGroup: ~Copyable {
       let key = try self.run(run).key
       try db.run(
         "UPDATE runs SET status = ?, status_reason = ?, finished_at = ? WHERE key = ?",
-        .integer(Int64(status.rawValue)), .text(reason), .real(time.seconds), .integer(key))
+        .integer(Int64(status.rawValue)),
+        .text(reason),
+        .real(time.seconds),
+        .integer(key)
+      )
     case .snapshot(let run, let producer, let snapshot):
       let name = ProducerName(run: run, producer: producer)
       var state = try state(of: name)
@@ -72,15 +76,23 @@ struct CommitGroup: ~Copyable {
           covered_sequence = ?, log_rows = ?, covered_rows = ?
         WHERE key = ?
         """,
-        .number(state.lastSequence), .number(state.lastStep), .real(state.lastReceivedAt),
-        .number(state.coveredSequence), .integer(state.logRows), .integer(state.coveredRows),
-        .integer(state.key))
+        .number(state.lastSequence),
+        .number(state.lastStep),
+        .real(state.lastReceivedAt),
+        .number(state.coveredSequence),
+        .integer(state.logRows),
+        .integer(state.coveredRows),
+        .integer(state.key)
+      )
       guard let snapshot = state.snapshot else { continue }
       body.removeAll()
       SnapshotCodec.write(snapshot, to: &body)
       try db.run(
         "INSERT OR REPLACE INTO snapshots(producer, sequence, state) VALUES (?, ?, ?)",
-        .integer(state.key), .number(state.coveredSequence), .blob(body.bytes))
+        .integer(state.key),
+        .number(state.coveredSequence),
+        .blob(body.bytes)
+      )
     }
   }
 
@@ -102,7 +114,10 @@ struct CommitGroup: ~Copyable {
   }
 
   private mutating func append(
-    _ report: StepReport, _ change: RunChange.AcceptedReport, rewinds: Bool, to producer: Int64
+    _ report: StepReport,
+    _ change: RunChange.AcceptedReport,
+    rewinds: Bool,
+    to producer: Int64
   ) throws {
     body.removeAll()
     histograms.removeAll()
@@ -113,7 +128,10 @@ struct CommitGroup: ~Copyable {
       }
     } catch {
       let place = Place(
-        run: change.run, producer: change.producer, "report \(report.sequence)")
+        run: change.run,
+        producer: change.producer,
+        "report \(report.sequence)"
+      )
       throw RunStoreError.damaged(place: "\(place)", detail: error.detail)
     }
     try db.run(
@@ -121,9 +139,14 @@ struct CommitGroup: ~Copyable {
       INSERT INTO log(producer, sequence, step, received_at, rewinds, body, histograms)
       VALUES (?, ?, ?, ?, ?, ?, ?)
       """,
-      .integer(producer), .number(report.sequence), .number(report.step),
-      .real(change.receivedAt.seconds), .integer(rewinds ? 1 : 0), .blob(body.bytes),
-      histograms.count == 0 ? .null : .blob(histograms.bytes))
+      .integer(producer),
+      .number(report.sequence),
+      .number(report.step),
+      .real(change.receivedAt.seconds),
+      .integer(rewinds ? 1 : 0),
+      .blob(body.bytes),
+      histograms.count == 0 ? .null : .blob(histograms.bytes)
+    )
   }
 
   private mutating func store(_ transition: AlertTransition) throws {
@@ -139,23 +162,32 @@ struct CommitGroup: ~Copyable {
         body = excluded.body
       RETURNING key
       """,
-      .text(alert.id.rawValue), .integer(run.key), .text(run.project),
-      .text(alert.producer.rawValue), .text(alert.rule.rawValue),
-      .integer(Int64(alert.severity.rawValue)), .integer(Int64(alert.state.rawValue)),
-      .number(alert.firstStep), .blob(body.bytes)
+      .text(alert.id.rawValue),
+      .integer(run.key),
+      .text(run.project),
+      .text(alert.producer.rawValue),
+      .text(alert.rule.rawValue),
+      .integer(Int64(alert.severity.rawValue)),
+      .integer(Int64(alert.state.rawValue)),
+      .number(alert.firstStep),
+      .blob(body.bytes)
     ) { $0.integer(0) }
     body.removeAll()
     AlertCodec.write(transition, to: &body)
     try db.run(
-      "INSERT INTO alert_transitions(alert, run, body) VALUES (?, ?, ?)", .integer(key ?? 0),
-      .integer(run.key), .blob(body.bytes))
+      "INSERT INTO alert_transitions(alert, run, body) VALUES (?, ?, ?)",
+      .integer(key ?? 0),
+      .integer(run.key),
+      .blob(body.bytes)
+    )
     cursors.append(AlertCursor(db.lastInsertedRowID))
   }
 
   private mutating func run(_ run: RunID) throws -> (key: Int64, project: String) {
     if let known = runs[run] { return known }
     let found = try db.firstRow(
-      "SELECT key, project FROM runs WHERE id = ?", .text(run.rawValue)
+      "SELECT key, project FROM runs WHERE id = ?",
+      .text(run.rawValue)
     ) { (key: $0.integer(0), project: $0.text(1)) }
     guard let found else { throw RunStoreError.unknownRun(run) }
     runs[run] = found
@@ -170,24 +202,36 @@ struct CommitGroup: ~Copyable {
       SELECT key, last_sequence, last_step, last_received_at, covered_sequence, log_rows,
         covered_rows
       FROM producers WHERE run = ? AND id = ?
-      """, .integer(run), .text(name.producer.rawValue)
+      """,
+      .integer(run),
+      .text(name.producer.rawValue)
     ) { row in
       ProducerState(
-        key: row.integer(0), lastSequence: row.number(1),
+        key: row.integer(0),
+        lastSequence: row.number(1),
         lastStep: row.isNull(2) ? nil : row.number(2),
-        lastReceivedAt: row.isNull(3) ? nil : row.real(3), coveredSequence: row.number(4),
-        logRows: row.integer(5), coveredRows: row.integer(6))
+        lastReceivedAt: row.isNull(3) ? nil : row.real(3),
+        coveredSequence: row.number(4),
+        logRows: row.integer(5),
+        coveredRows: row.integer(6)
+      )
     }
     guard let found else { throw RunStoreError.unknownProducer(name.run, name.producer) }
     return found
   }
 
   private static func advance(
-    _ state: inout ProducerState, of name: ProducerName, to sequence: UInt64
+    _ state: inout ProducerState,
+    of name: ProducerName,
+    to sequence: UInt64
   ) throws(RunStoreError) {
     guard sequence == state.lastSequence + 1 else {
       throw .sequenceConflict(
-        run: name.run, producer: name.producer, expected: state.lastSequence + 1, found: sequence)
+        run: name.run,
+        producer: name.producer,
+        expected: state.lastSequence + 1,
+        found: sequence
+      )
     }
     state.lastSequence = sequence
   }

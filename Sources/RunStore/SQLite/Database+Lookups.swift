@@ -19,7 +19,8 @@ extension Database {
   func keys(of run: RunID, _ producer: ProducerID) throws -> ProducerKeys {
     guard let runKey = try runKey(of: run) else { throw RunStoreError.unknownRun(run) }
     let key = try firstRow(
-      "SELECT key FROM producers WHERE run = ? AND id = ?", .integer(runKey),
+      "SELECT key FROM producers WHERE run = ? AND id = ?",
+      .integer(runKey),
       .text(producer.rawValue)
     ) { $0.integer(0) }
     guard let key else { throw RunStoreError.unknownProducer(run, producer) }

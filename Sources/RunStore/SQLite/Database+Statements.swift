@@ -14,14 +14,18 @@ extension Database {
 
   /// Runs a query, and calls `body` with each row until it returns false.
   func rows(
-    _ sql: String, _ values: SQLValue..., body: (SQLRow) throws -> Bool
+    _ sql: String,
+    _ values: SQLValue...,
+    body: (SQLRow) throws -> Bool
   ) throws {
     try rows(sql, values, body: body)
   }
 
   /// Runs a query, and returns what `body` makes of its first row; `nil` if it has none.
   func firstRow<Value>(
-    _ sql: String, _ values: SQLValue..., body: (SQLRow) throws -> Value
+    _ sql: String,
+    _ values: SQLValue...,
+    body: (SQLRow) throws -> Value
   ) throws -> Value? {
     var result: Value?
     try rows(sql, values) { row in
@@ -55,7 +59,8 @@ extension Database {
     DatabaseError(resultCode: ResultCode(rawValue: code), message: lastErrorMessage, sql: sql)
   }
 
-  private static func bind(_ value: SQLValue, at index: Int32, of statement: OpaquePointer) -> Int32 {
+  private static func bind(_ value: SQLValue, at index: Int32, of statement: OpaquePointer) -> Int32
+  {
     switch value {
     case .null: return sqlite3_bind_null(statement, index)
     case .integer(let value): return sqlite3_bind_int64(statement, index, value)
@@ -66,7 +71,12 @@ extension Database {
       return text.withUTF8 { utf8 in
         utf8.withMemoryRebound(to: CChar.self) { characters in
           sqlite3_bind_text(
-            statement, index, characters.baseAddress, Int32(characters.count), transient)
+            statement,
+            index,
+            characters.baseAddress,
+            Int32(characters.count),
+            transient
+          )
         }
       }
     case .blob(let bytes):

@@ -9,9 +9,9 @@ import Glibc
 /// The right to write one database, held through an advisory lock on a file beside it.
 ///
 /// SQLite lets many processes write one file in turn; two collectors would each trust what they
-/// remember of it. The kernel drops the lock with the process, however that ends, and two stores in one
-/// process exclude each other too, because `flock` locks belong to the open file. The lock file itself
-/// stays: who removed it could remove the one that the next owner has just locked.
+/// remember of it. The kernel drops the lock with the process, however that ends, and two stores in
+/// one process exclude each other too, because `flock` locks belong to the open file. The lock file
+/// itself stays: who removed it could remove the one that the next owner has just locked.
 final class FileLock: Sendable {
   private let descriptor: Int32
 

@@ -4,8 +4,8 @@ struct IndexMap {
   let indices: [UInt32]
   private let positions: [Int32]
 
-  /// Inverts a list of indices, of which none is above ``Telemetry/Model/maximumCount``; of an index
-  /// that is named twice, the last place counts.
+  /// Inverts a list of indices, of which none is above ``Telemetry/Model/maximumCount``; of an
+  /// index that is named twice, the last place counts.
   init(_ indices: [UInt32]) {
     self.indices = indices
     var positions = [Int32](repeating: -1, count: (indices.max().map { Int($0) } ?? -1) + 1)
@@ -36,8 +36,8 @@ struct IndexMaps {
 
   /// Adds a list of indices, unless it is that of the row before.
   ///
-  /// - Parameter group: Which of a row's lists it is.
-  /// - Returns: The place of its map; `nil` if the list is empty, so that every index is its own place.
+  /// `group` is which of a row's lists it is. Returns the place of the map; `nil` if the list is
+  /// empty, so that every index is its own place.
   mutating func add(_ indices: [UInt32], for group: Int) -> Int? {
     guard !indices.isEmpty else { return nil }
     if let place = last[group], maps[place].indices == indices { return place }

@@ -28,9 +28,15 @@ struct ModelDifference: Equatable {
 
   private static func first(_ lhs: Model, _ rhs: Model) -> ModelDifference? {
     if let counts = ModelDifference(
-      "model.layers", "\(lhs.layers.count) layers", "\(rhs.layers.count) layers")
+      "model.layers",
+      "\(lhs.layers.count) layers",
+      "\(rhs.layers.count) layers"
+    )
       ?? ModelDifference(
-        "model.tensors", "\(lhs.tensors.count) tensors", "\(rhs.tensors.count) tensors")
+        "model.tensors",
+        "\(lhs.tensors.count) tensors",
+        "\(rhs.tensors.count) tensors"
+      )
     {
       return counts
     }
@@ -55,12 +61,12 @@ struct ModelDifference: Equatable {
 
   private static func first(_ lhs: Tensor, _ rhs: Tensor, _ place: String) -> ModelDifference? {
     ModelDifference("\(place).name", lhs.name, rhs.name)
-      ?? ModelDifference("\(place).layer", lhs.layer, rhs.layer)
+      ?? ModelDifference("\(place).layer_id", lhs.layer, rhs.layer)
       ?? ModelDifference("\(place).role", lhs.role, rhs.role)
       ?? ModelDifference("\(place).shape", lhs.shape, rhs.shape)
       ?? ModelDifference("\(place).element_count", lhs.elementCount, rhs.elementCount)
       ?? ModelDifference("\(place).initialization", lhs.initialization, rhs.initialization)
-      ?? ModelDifference("\(place).trainable", lhs.isTrainable, rhs.isTrainable)
+      ?? ModelDifference("\(place).frozen", !lhs.isTrainable, !rhs.isTrainable)
       ?? ModelDifference("\(place).tied_to", lhs.tiedTo, rhs.tiedTo)
   }
 }

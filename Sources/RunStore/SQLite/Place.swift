@@ -39,7 +39,10 @@ struct Place: CustomStringConvertible {
 
   /// The name of a tensor or layer, or its index if the model can't be read.
   static func name(
-    of subject: Metric.Subject, _ index: UInt32, run: Int64, in db: Database
+    of subject: Metric.Subject,
+    _ index: UInt32,
+    run: Int64,
+    in db: Database
   ) -> String {
     let kind = subject == .tensor ? "tensor" : "layer"
     let model = try? db.firstRow("SELECT body FROM models WHERE run = ?", .integer(run)) {

@@ -14,23 +14,35 @@ extension RunRecord {
     let run = RunID(stored: row.text(1))
     guard let status = RunStatus(rawValue: UInt8(clamping: row.integer(5))) else {
       throw RunStoreError.damaged(
-        place: "\(Place(run: run, "status"))", detail: "expected 1 to 4, found \(row.integer(5))")
+        place: "\(Place(run: run, "status"))",
+        detail: "expected 1 to 4, found \(row.integer(5))"
+      )
     }
     let labels = try Place(run: run, "labels").decode { () throws(CodecError) in
       try LabelsCodec.read(row.blob(11))
     }
     self.init(
-      run: run, project: row.text(2), name: row.text(3), tags: labels.tags,
-      hyperparameters: labels.hyperparameters, framework: row.text(4), status: status,
-      statusReason: row.text(6), createdAt: WallTime(clamping: row.real(7)),
+      run: run,
+      project: row.text(2),
+      name: row.text(3),
+      tags: labels.tags,
+      hyperparameters: labels.hyperparameters,
+      framework: row.text(4),
+      status: status,
+      statusReason: row.text(6),
+      createdAt: WallTime(clamping: row.real(7)),
       finishedAt: row.isNull(8) ? nil : WallTime(clamping: row.real(8)),
-      layerCount: Int(row.integer(9)), tensorCount: Int(row.integer(10)), producers: [],
-      openAlerts: [:])
+      layerCount: Int(row.integer(9)),
+      tensorCount: Int(row.integer(10)),
+      producers: [],
+      openAlerts: [:]
+    )
     try db.rows(
       """
       SELECT id, rank, world_size, last_sequence, last_step, last_received_at
       FROM producers WHERE run = ? ORDER BY id
-      """, .integer(key)
+      """,
+      .integer(key)
     ) { row in
       producers.append(ProducerRecord(row))
       return true
@@ -39,7 +51,8 @@ extension RunRecord {
     try db.rows(
       """
       SELECT severity, count(*) FROM alerts WHERE run = ? AND state IN (2, 3) GROUP BY severity
-      """, .integer(key)
+      """,
+      .integer(key)
     ) { row in
       if let severity = Severity(rawValue: UInt8(clamping: row.integer(0))) {
         openAlerts[severity] = Int(row.integer(1))
@@ -55,8 +68,11 @@ extension ProducerRecord {
       producer: Producer(
         id: ProducerID(stored: row.text(0)),
         rank: row.isNull(1) ? nil : UInt32(clamping: row.integer(1)),
-        worldSize: row.isNull(2) ? nil : UInt32(clamping: row.integer(2))),
-      lastSequence: row.number(3), lastStep: row.isNull(4) ? nil : row.number(4),
-      lastReceivedAt: row.isNull(5) ? nil : WallTime(clamping: row.real(5)))
+        worldSize: row.isNull(2) ? nil : UInt32(clamping: row.integer(2))
+      ),
+      lastSequence: row.number(3),
+      lastStep: row.isNull(4) ? nil : row.number(4),
+      lastReceivedAt: row.isNull(5) ? nil : WallTime(clamping: row.real(5))
+    )
   }
 }

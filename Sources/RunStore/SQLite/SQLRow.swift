@@ -25,6 +25,8 @@ struct SQLRow {
   func blob(_ column: Int32) -> UnsafeRawBufferPointer {
     let start = sqlite3_column_blob(statement, column)
     return UnsafeRawBufferPointer(
-      start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(statement, column)))
+      start: start,
+      count: start == nil ? 0 : Int(sqlite3_column_bytes(statement, column))
+    )
   }
 }

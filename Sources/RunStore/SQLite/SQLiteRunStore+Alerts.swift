@@ -4,7 +4,8 @@ public import Telemetry
 extension SQLiteRunStore {
   /// A page of alerts, in the order in which they were first stored, the newest first.
   public func alerts(
-    _ filter: AlertFilter, page: PageRequest
+    _ filter: AlertFilter,
+    page: PageRequest
   ) throws(RunStoreError) -> Page<Alert> {
     try read("list alerts") { db in
       var listing = Listing(columns: "key, id, body", table: "alerts", page: page)
@@ -18,7 +19,9 @@ extension SQLiteRunStore {
       }
       listing.require("rule", in: filter.rules.sorted().map { .text($0.rawValue) })
       listing.require(
-        "state", in: filter.states.map(\.rawValue).sorted().map { .integer(Int64($0)) })
+        "state",
+        in: filter.states.map(\.rawValue).sorted().map { .integer(Int64($0)) }
+      )
       return try listing.page(in: db) { try Self.alert($0.blob(2), id: $0.text(1)) }
     }
   }
@@ -34,7 +37,8 @@ extension SQLiteRunStore {
 
   /// Up to `limit` transitions with cursors above `cursor`, oldest first.
   public func transitions(
-    after cursor: AlertCursor, limit: Int
+    after cursor: AlertCursor,
+    limit: Int
   ) throws(RunStoreError) -> [StoredTransition] {
     try read("read alert transitions") { db in
       var transitions: [StoredTransition] = []
@@ -42,14 +46,20 @@ extension SQLiteRunStore {
         """
         SELECT t.cursor, r.project, t.body FROM alert_transitions t JOIN runs r ON r.key = t.run
         WHERE t.cursor > ? ORDER BY t.cursor LIMIT ?
-        """, .integer(cursor.rawValue), .integer(Int64(Swift.max(limit, 0)))
+        """,
+        .integer(cursor.rawValue),
+        .integer(Int64(Swift.max(limit, 0)))
       ) { row in
         let transition = try Place("alert transition \(row.integer(0))").decode {
           () throws(CodecError) in try AlertCodec.readTransition(row.blob(2))
         }
         transitions.append(
           StoredTransition(
-            cursor: AlertCursor(row.integer(0)), project: row.text(1), transition: transition))
+            cursor: AlertCursor(row.integer(0)),
+            project: row.text(1),
+            transition: transition
+          )
+        )
         return true
       }
       return transitions
@@ -65,7 +75,8 @@ extension SQLiteRunStore {
   }
 
   private static func alert(
-    _ body: UnsafeRawBufferPointer, id: String
+    _ body: UnsafeRawBufferPointer,
+    id: String
   ) throws(RunStoreError) -> Alert {
     try Place("alert \(id)").decode { () throws(CodecError) in try AlertCodec.read(body) }
   }

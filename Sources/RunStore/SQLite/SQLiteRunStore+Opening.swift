@@ -1,7 +1,7 @@
 import GRDB
 
 extension SQLiteRunStore {
-  /// Looks at a file without writing to it: is it ours, and do we know its version?
+  /// Looks, without writing to the file, whether it is ours and of a version that we know.
   static func inspect(_ path: String) throws(RunStoreError) {
     var configuration = Configuration()
     configuration.readonly = true
@@ -17,13 +17,19 @@ extension SQLiteRunStore {
         let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
         let identifier = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         guard tables == 0 || identifier == Schema.applicationID else {
-          throw RunStoreError.cannotOpen(path: path, detail: "the SQLite database of another program")
+          throw RunStoreError.cannotOpen(
+            path: path,
+            detail: "the SQLite database of another program"
+          )
         }
         let known = Schema.migrator.migrations
         let unknown = try Schema.migrator.appliedIdentifiers(db).subtracting(known)
         if let newest = unknown.max() {
           throw RunStoreError.newerVersion(
-            path: path, found: newest, supported: known.last ?? "none")
+            path: path,
+            found: newest,
+            supported: known.last ?? "none"
+          )
         }
       }
       try queue.close()
@@ -38,12 +44,12 @@ extension SQLiteRunStore {
     configuration.label = "RunStore"
     configuration.maximumReaderCount = Swift.max(options.maximumReaders, 1)
     configuration.busyMode = .timeout(options.busySeconds)
-    // Every row is written by this room, in a transaction that also writes its parent: checking it again
-    // would cost a look-up a chunk.
+    // Every row is written by this room, in a transaction that also writes its parent: checking it
+    // again would cost a look-up a chunk.
     configuration.foreignKeysEnabled = false
     configuration.prepareDatabase { db in
-      // Appending takes half the CPU that it takes with pages of 4 KB (limits of the parts, 4). Without
-      // effect on a file that has pages.
+      // Appending takes half the CPU that it takes with pages of 4 KB (limits of the parts, 4).
+      // Without effect on a file that has pages.
       try db.execute(sql: "PRAGMA page_size = 16384")
       // In KiB: a segment's inner pages and a timeline's axes.
       try db.execute(sql: "PRAGMA cache_size = -8192")

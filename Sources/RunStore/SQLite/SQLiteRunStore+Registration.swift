@@ -2,10 +2,11 @@ import GRDB
 public import Telemetry
 
 extension SQLiteRunStore {
-  /// Registers a run and a producer in one transaction; a run that exists keeps project, framework and
-  /// creation time.
+  /// Registers a run and a producer in one transaction; a run that exists keeps project, framework
+  /// and creation time.
   public func register(
-    _ registration: RunRegistration, at time: WallTime
+    _ registration: RunRegistration,
+    at time: WallTime
   ) throws(RunStoreError) -> RegisteredRun {
     try write("register run \(registration.run)") { db in
       let key: Int64
@@ -21,11 +22,14 @@ extension SQLiteRunStore {
         INSERT INTO producers(run, id, rank, world_size) VALUES (?, ?, ?, ?)
         ON CONFLICT(run, id) DO UPDATE SET rank = excluded.rank, world_size = excluded.world_size
         """,
-        .integer(key), .text(registration.producer.id.rawValue),
+        .integer(key),
+        .text(registration.producer.id.rawValue),
         .integer(registration.producer.rank.map(Int64.init)),
-        .integer(registration.producer.worldSize.map(Int64.init)))
+        .integer(registration.producer.worldSize.map(Int64.init))
+      )
       let run = try db.firstRow(
-        "SELECT \(RunRecord.columns) FROM runs WHERE key = ?", .integer(key)
+        "SELECT \(RunRecord.columns) FROM runs WHERE key = ?",
+        .integer(key)
       ) { try RunRecord($0, in: db) }
       guard let run,
         let producer = run.producers.first(where: { $0.producer.id == registration.producer.id })
@@ -35,22 +39,31 @@ extension SQLiteRunStore {
   }
 
   private static func checkModel(
-    of registration: RunRegistration, run key: Int64, in db: Database
+    of registration: RunRegistration,
+    run key: Int64,
+    in db: Database
   ) throws {
     guard let stored = try db.model(of: registration.run, key: key) else {
       throw RunStoreError.damaged(
-        place: "\(Place(run: registration.run, "model"))", detail: "expected a row, found none")
+        place: "\(Place(run: registration.run, "model"))",
+        detail: "expected a row, found none"
+      )
     }
     guard let difference = ModelDifference(expected: stored, found: registration.model) else {
       return
     }
     throw RunStoreError.modelDiffers(
-      run: registration.run, field: difference.field, expected: difference.expected,
-      found: difference.found)
+      run: registration.run,
+      field: difference.field,
+      expected: difference.expected,
+      found: difference.found
+    )
   }
 
   private static func update(
-    _ key: Int64, to registration: RunRegistration, in db: Database
+    _ key: Int64,
+    to registration: RunRegistration,
+    in db: Database
   ) throws {
     let labels = labels(of: registration)
     try db.run(
@@ -58,12 +71,17 @@ extension SQLiteRunStore {
       UPDATE runs SET name = ?, labels = ?, status = ?, status_reason = '', finished_at = NULL
       WHERE key = ?
       """,
-      .text(registration.name), .blob(labels.bytes), .integer(Int64(RunStatus.running.rawValue)),
-      .integer(key))
+      .text(registration.name),
+      .blob(labels.bytes),
+      .integer(Int64(RunStatus.running.rawValue)),
+      .integer(key)
+    )
   }
 
   private static func insert(
-    _ registration: RunRegistration, at time: WallTime, in db: Database
+    _ registration: RunRegistration,
+    at time: WallTime,
+    in db: Database
   ) throws -> Int64 {
     let labels = labels(of: registration)
     try db.run(
@@ -72,10 +90,16 @@ extension SQLiteRunStore {
         layer_count, tensor_count, labels)
       VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?)
       """,
-      .text(registration.run.rawValue), .text(registration.project), .text(registration.name),
-      .text(registration.framework), .integer(Int64(RunStatus.running.rawValue)),
-      .real(time.seconds), .integer(Int64(registration.model.layers.count)),
-      .integer(Int64(registration.model.tensors.count)), .blob(labels.bytes))
+      .text(registration.run.rawValue),
+      .text(registration.project),
+      .text(registration.name),
+      .text(registration.framework),
+      .integer(Int64(RunStatus.running.rawValue)),
+      .real(time.seconds),
+      .integer(Int64(registration.model.layers.count)),
+      .integer(Int64(registration.model.tensors.count)),
+      .blob(labels.bytes)
+    )
     let key = db.lastInsertedRowID
     var model = ByteWriter()
     ModelCodec.write(registration.model, to: &model)
@@ -86,7 +110,10 @@ extension SQLiteRunStore {
   private static func labels(of registration: RunRegistration) -> ByteWriter {
     var writer = ByteWriter()
     LabelsCodec.write(
-      tags: registration.tags, hyperparameters: registration.hyperparameters, to: &writer)
+      tags: registration.tags,
+      hyperparameters: registration.hyperparameters,
+      to: &writer
+    )
     return writer
   }
 }

@@ -5,12 +5,12 @@ import Telemetry
 extension SQLiteRunStore {
   /// Seals the oldest reports of one producer that a snapshot covers into one segment.
   ///
-  /// The log is read and transposed beside the writer, in a read transaction; only the finished segment
-  /// is written inside one, so that commits wait for no transposition. A rewind that came between the
-  /// two makes the segment void, and the next call starts over.
+  /// The log is read and transposed beside the writer, in a read transaction; only the finished
+  /// segment is written inside one, so that commits wait for no transposition. A rewind that came
+  /// between the two makes the segment void, and the next call starts over.
   ///
-  /// A producer whose log is damaged throws ``RunStoreError/damaged(place:detail:)`` once, and is then
-  /// left alone until the file is opened again: the others must go on.
+  /// A producer whose log is damaged throws ``RunStoreError/damaged(place:detail:)`` once, and is
+  /// then left alone until the file is opened again: the others must go on.
   public func sealNext() throws(RunStoreError) -> Bool {
     // One at a time: two would seal the same reports.
     try sealing.withLock { (state: inout sending SealingState) throws(RunStoreError) -> Bool in
@@ -18,8 +18,13 @@ extension SQLiteRunStore {
       do throws(RunStoreError) {
         state.segment.removeAll()
         let segment = try Transposition(
-          batch.rows, in: state.log.bytes, of: batch.place, to: &state.segment)
+          batch.rows,
+          in: state.log.bytes,
+          of: batch.place,
+          to: &state.segment
+        )
         let bytes = state.segment.bytes
+        sealingProbe.withLock { $0 }?()
         try write("seal \(batch.place)") { db in
           try Self.store(segment, bytes, of: batch.producer, in: db)
         }
@@ -40,7 +45,8 @@ extension SQLiteRunStore {
 
   /// Copies the log rows of the next segment out of the database.
   private func nextBatch(
-    except paused: Set<Int64>, to log: inout ByteWriter
+    except paused: Set<Int64>,
+    to log: inout ByteWriter
   ) throws(RunStoreError) -> Batch? {
     log.removeAll()
     return try read("read the log to seal") { db in
@@ -51,11 +57,15 @@ extension SQLiteRunStore {
         SELECT p.key, p.covered_sequence, p.id, r.id FROM producers p JOIN runs r ON r.key = p.run
         WHERE p.covered_rows > 0 AND (p.covered_rows >= ? OR r.status <> ?)
         ORDER BY p.covered_rows DESC
-        """, .integer(Int64(RowSet.maximumRows)), .integer(Int64(RunStatus.running.rawValue))
+        """,
+        .integer(Int64(RowSet.maximumRows)),
+        .integer(Int64(RunStatus.running.rawValue))
       ) { row in
         guard !paused.contains(row.integer(0)) else { return true }
         let place = Place(
-          run: RunID(stored: row.text(3)), producer: ProducerID(stored: row.text(2)))
+          run: RunID(stored: row.text(3)),
+          producer: ProducerID(stored: row.text(2))
+        )
         candidate = (Batch(producer: row.integer(0), place: place), row.number(1))
         return false
       }
@@ -65,14 +75,22 @@ extension SQLiteRunStore {
         """
         SELECT sequence, received_at, rewinds, body, histograms FROM log
         WHERE producer = ? AND sequence <= ? ORDER BY sequence LIMIT ?
-        """, .integer(batch.producer), .number(covered), .integer(Int64(RowSet.maximumRows))
+        """,
+        .integer(batch.producer),
+        .number(covered),
+        .integer(Int64(RowSet.maximumRows))
       ) { row in
         let body = log.append(range: row.blob(3))
         let histograms = log.append(range: row.blob(4))
         batch.rows.append(
           Transposition.Row(
-            sequence: row.number(0), receivedAt: WallTime(clamping: row.real(1)),
-            rewinds: row.integer(2) != 0, body: body, histograms: histograms))
+            sequence: row.number(0),
+            receivedAt: WallTime(clamping: row.real(1)),
+            rewinds: row.integer(2) != 0,
+            body: body,
+            histograms: histograms
+          )
+        )
         return log.count < options.maximumSegmentBytes
       }
       return batch.rows.isEmpty ? nil : batch
@@ -80,7 +98,9 @@ extension SQLiteRunStore {
   }
 
   private static func store(
-    _ segment: Transposition, _ bytes: UnsafeRawBufferPointer, of producer: Int64,
+    _ segment: Transposition,
+    _ bytes: UnsafeRawBufferPointer,
+    of producer: Int64,
     in db: Database
   ) throws {
     func blob(_ range: Range<Int>) -> SQLValue {
@@ -92,13 +112,19 @@ extension SQLiteRunStore {
     else { return }
     let left = try db.firstRow(
       "SELECT count(*) FROM log WHERE producer = ? AND sequence BETWEEN ? AND ?",
-      .integer(producer), .number(firstSequence), .number(lastSequence)
+      .integer(producer),
+      .number(firstSequence),
+      .number(lastSequence)
     ) { Int($0.integer(0)) }
-    // A producer that went back meanwhile has dropped some of them: the next call sees what is left.
+    // A producer that went back meanwhile has dropped some of them: the next call sees what is
+    // left.
     guard left == axis.steps.count else { return }
     try db.run(
-      "DELETE FROM log WHERE producer = ? AND sequence BETWEEN ? AND ?", .integer(producer),
-      .number(firstSequence), .number(lastSequence))
+      "DELETE FROM log WHERE producer = ? AND sequence BETWEEN ? AND ?",
+      .integer(producer),
+      .number(firstSequence),
+      .number(lastSequence)
+    )
     let count = SQLValue.integer(Int64(axis.steps.count))
     try db.run(
       """
@@ -106,26 +132,44 @@ extension SQLiteRunStore {
         rows, axis)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
       """,
-      .integer(producer), .number(firstStep), .number(lastStep), .number(firstSequence),
-      .number(lastSequence), count, count, blob(segment.axisRange))
+      .integer(producer),
+      .number(firstStep),
+      .number(lastStep),
+      .number(firstSequence),
+      .number(lastSequence),
+      count,
+      count,
+      blob(segment.axisRange)
+    )
     let id = db.lastInsertedRowID
     try db.run(
-      "INSERT INTO segment_scalars(segment, body, time_step_norms) VALUES (?, ?, ?)", .integer(id),
-      blob(segment.scalars), blob(segment.timeStepNorms))
+      "INSERT INTO segment_scalars(segment, body, time_step_norms) VALUES (?, ?, ?)",
+      .integer(id),
+      blob(segment.scalars),
+      blob(segment.timeStepNorms)
+    )
     for chunk in segment.chunks {
       try db.run(
         "INSERT INTO chunks(key, body) VALUES (?, ?)",
-        .integer(ChunkKey.first(of: id) + chunk.offset), blob(chunk.range))
+        .integer(ChunkKey.first(of: id) + chunk.offset),
+        blob(chunk.range)
+      )
     }
     for chunk in segment.histograms {
       try db.run(
         "INSERT INTO histograms(key, body) VALUES (?, ?)",
-        .integer(ChunkKey.first(of: id) + chunk.offset), blob(chunk.range))
+        .integer(ChunkKey.first(of: id) + chunk.offset),
+        blob(chunk.range)
+      )
     }
     try db.run(
       """
       UPDATE producers SET log_rows = log_rows - ?, covered_rows = covered_rows - ? WHERE key = ?
-      """, count, count, .integer(producer))
+      """,
+      count,
+      count,
+      .integer(producer)
+    )
   }
 }
 

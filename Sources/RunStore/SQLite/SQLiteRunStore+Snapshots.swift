@@ -4,12 +4,14 @@ public import Telemetry
 extension SQLiteRunStore {
   /// The newest snapshot of a producer's detector, or `nil` if none was taken.
   public func snapshot(
-    of run: RunID, producer: ProducerID
+    of run: RunID,
+    producer: ProducerID
   ) throws(RunStoreError) -> DetectorSnapshot? {
     try read("read snapshot of run \(run)") { db in
       let keys = try db.keys(of: run, producer)
       return try db.firstRow(
-        "SELECT sequence, state FROM snapshots WHERE producer = ?", .integer(keys.producer)
+        "SELECT sequence, state FROM snapshots WHERE producer = ?",
+        .integer(keys.producer)
       ) { row in
         let state = try Place(run: run, producer: producer, "detector snapshot").decode {
           () throws(CodecError) in try SnapshotCodec.read(row.blob(1))
@@ -21,7 +23,9 @@ extension SQLiteRunStore {
 
   /// Reads a producer's log rows with sequence numbers above `sequence`, in order.
   public func readLog(
-    of run: RunID, producer: ProducerID, after sequence: UInt64,
+    of run: RunID,
+    producer: ProducerID,
+    after sequence: UInt64,
     _ body: (LoggedReport) throws(RunStoreError) -> Void
   ) throws(RunStoreError) {
     try read("read log of run \(run)") { db in
@@ -30,12 +34,16 @@ extension SQLiteRunStore {
         """
         SELECT sequence, received_at, rewinds, body, histograms FROM log
         WHERE producer = ? AND sequence > ? ORDER BY sequence
-        """, .integer(keys.producer), .number(sequence)
+        """,
+        .integer(keys.producer),
+        .number(sequence)
       ) { row in
         let place = Place(run: run, producer: producer, "report \(row.number(0))")
         let report = try place.decode { () throws(CodecError) in
           let report = try LogRowCodec.read(
-            body: row.blob(3), histograms: row.isNull(4) ? nil : row.blob(4))
+            body: row.blob(3),
+            histograms: row.isNull(4) ? nil : row.blob(4)
+          )
           guard report.sequence == row.number(0) else {
             throw .unexpected("sequence", expected: "\(row.number(0))", found: "\(report.sequence)")
           }
@@ -43,8 +51,11 @@ extension SQLiteRunStore {
         }
         try body(
           LoggedReport(
-            report: report, receivedAt: WallTime(clamping: row.real(1)),
-            rewinds: row.integer(2) != 0))
+            report: report,
+            receivedAt: WallTime(clamping: row.real(1)),
+            rewinds: row.integer(2) != 0
+          )
+        )
         return true
       }
     }

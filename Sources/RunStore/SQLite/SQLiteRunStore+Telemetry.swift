@@ -2,18 +2,24 @@ import GRDB
 public import Telemetry
 
 extension SQLiteRunStore {
-  /// Reads one metric of one tensor or layer in step order; no blob but those of this tensor or layer,
-  /// and in the log those of the reports, is touched.
+  /// Reads one metric of one tensor or layer in step order; no blob but those of this tensor or
+  /// layer, and in the log those of the reports, is touched.
   public func readSeries(
-    _ selection: SeriesSelection, _ body: (SeriesSlice) -> Bool
+    _ selection: SeriesSelection,
+    _ body: (SeriesSlice) -> Bool
   ) throws(RunStoreError) {
     let metric = selection.metric
     let index = selection.index
     try read("read series of run \(selection.run)") { db in
       let reader = try TelemetryReader(
-        db, run: selection.run, producer: selection.producer, steps: selection.steps)
+        db,
+        run: selection.run,
+        producer: selection.producer,
+        steps: selection.steps
+      )
       let goesOn = try reader.segments(
-        with: "chunks", key: "c.key = s.id * \(ChunkKey.span) + ?",
+        with: "chunks",
+        key: "c.key = s.id * \(ChunkKey.span) + ?",
         offset: ChunkKey.offset(metric.subject, index)
       ) { segment in
         let column = try reader.decode(metric.subject, index, segment) { () throws(CodecError) in
@@ -21,7 +27,10 @@ extension SQLiteRunStore {
         }
         guard let column else { return true }
         let slice = SeriesSlice(
-          column, try reader.axis(of: segment).prefix(segment.count), in: selection.steps)
+          column,
+          try reader.axis(of: segment).prefix(segment.count),
+          in: selection.steps
+        )
         return slice.steps.isEmpty || body(slice)
       }
       guard goesOn else { return }
@@ -43,22 +52,30 @@ extension SQLiteRunStore {
     }
   }
 
-  /// Reads one tensor's histograms in step order; at a step with both forms the exponential one first.
+  /// Reads one tensor's histograms in step order; at a step with both forms the exponential one
+  /// first.
   public func readHistograms(
-    of run: RunID, producer: ProducerID, tensor: UInt32, steps: ClosedRange<UInt64>,
+    of run: RunID,
+    producer: ProducerID,
+    tensor: UInt32,
+    steps: ClosedRange<UInt64>,
     _ body: (_ step: UInt64, GradientHistogram) -> Bool
   ) throws(RunStoreError) {
     try read("read histograms of run \(run)") { db in
       let reader = try TelemetryReader(db, run: run, producer: producer, steps: steps)
       let goesOn = try reader.segments(
-        with: "histograms", key: "c.key = s.id * \(ChunkKey.span) + ?",
+        with: "histograms",
+        key: "c.key = s.id * \(ChunkKey.span) + ?",
         offset: ChunkKey.offset(.tensor, tensor)
       ) { segment in
         let entries = try reader.decode(.tensor, tensor, segment) { () throws(CodecError) in
           let entries = try HistogramChunkCodec.read(segment.body)
           if let last = entries.last, last.row >= segment.rows {
             throw .unexpected(
-              "histograms", expected: "rows below \(segment.rows)", found: "\(last.row)")
+              "histograms",
+              expected: "rows below \(segment.rows)",
+              found: "\(last.row)"
+            )
           }
           return entries
         }
@@ -80,12 +97,16 @@ extension SQLiteRunStore {
 
   /// Reads what a producer said of its steps as a whole, in step order.
   public func readScalars(
-    of run: RunID, producer: ProducerID, steps: ClosedRange<UInt64>, _ body: (StepScalars) -> Bool
+    of run: RunID,
+    producer: ProducerID,
+    steps: ClosedRange<UInt64>,
+    _ body: (StepScalars) -> Bool
   ) throws(RunStoreError) {
     try read("read scalars of run \(run)") { db in
       let reader = try TelemetryReader(db, run: run, producer: producer, steps: steps)
       let goesOn = try reader.segments(
-        with: "segment_scalars", key: "c.segment = s.id + ?"
+        with: "segment_scalars",
+        key: "c.segment = s.id + ?"
       ) { segment in
         let place = reader.place("scalars of \(reader.text(segment.range))")
         let rows = try place.decode { () throws(CodecError) in
@@ -114,7 +135,9 @@ extension SQLiteRunStore {
 extension SeriesSlice {
   /// The points of a chunk's column at some steps.
   fileprivate init(
-    _ column: ChunkCodec.Column, _ axis: ArraySlice<UInt64>, in range: ClosedRange<UInt64>
+    _ column: ChunkCodec.Column,
+    _ axis: ArraySlice<UInt64>,
+    in range: ClosedRange<UInt64>
   ) {
     self.init()
     steps.reserveCapacity(column.bits.count)

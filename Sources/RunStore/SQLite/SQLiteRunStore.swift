@@ -1,20 +1,23 @@
 import GRDB
-import Synchronization
+package import Synchronization
 
 /// The runs of a collector in one SQLite file.
 ///
-/// One connection writes, many read (WAL): a reader sees the last commit and waits for no write. Every
-/// commit is synced (`synchronous=FULL`) before it returns, so that an ack survives power loss. One
-/// store at a time may have a file open; a lock beside the file says so. `Format.md` draws the file.
+/// One connection writes, many read (WAL): a reader sees the last commit and waits for no write.
+/// Every commit is synced (`synchronous=FULL`) before it returns, so that an ack survives power
+/// loss. One store at a time may have a file open; a lock beside the file says so. `Format.md`
+/// draws the file.
 ///
-/// Bodies that a function calls run inside a read transaction on a connection of their own: they must
-/// not call the store again, and while they run their connection serves no other reader.
+/// Bodies that a function calls run inside a read transaction on a connection of their own: they
+/// must not call the store again, and while they run their connection serves no other reader.
 public final class SQLiteRunStore: RunStore {
   let pool: DatabasePool
   let path: String
   let options: Options
   /// Held while a segment is sealed.
   let sealing = Mutex(SealingState())
+  /// Called between the two transactions of sealing: where a test does what another thread might.
+  package let sealingProbe = Mutex<(@Sendable () -> Void)?>(nil)
   /// Held while the store is open; `nil` after ``close()``.
   private let lock: Mutex<FileLock?>
 
@@ -25,8 +28,8 @@ public final class SQLiteRunStore: RunStore {
   ///     beside it (`-wal`, `-shm`), and this store a third (`.lock`).
   ///   - options: What can be chosen.
   /// - Throws: ``RunStoreError/cannotOpen(path:detail:)``, ``RunStoreError/inUse(path:)``,
-  ///   ``RunStoreError/newerVersion(path:found:supported:)`` before anything is written, and the errors
-  ///   of ``RunStoreError`` for the database.
+  ///   ``RunStoreError/newerVersion(path:found:supported:)`` before anything is written, and the
+  ///   errors of ``RunStoreError`` for the database.
   public init(path: String, options: Options = Options()) throws(RunStoreError) {
     let path = try FileLock.resolve(path)
     let lock = try FileLock(database: path)
@@ -77,7 +80,8 @@ public final class SQLiteRunStore: RunStore {
 
   /// Runs one read transaction.
   func read<Value>(
-    _ operation: String, _ body: (Database) throws -> Value
+    _ operation: String,
+    _ body: (Database) throws -> Value
   ) throws(RunStoreError) -> Value {
     try checkIsOpen(operation)
     do {
@@ -89,7 +93,8 @@ public final class SQLiteRunStore: RunStore {
 
   /// Runs one write transaction; on an error nothing of it is kept.
   func write<Value>(
-    _ operation: String, _ body: (Database) throws -> Value
+    _ operation: String,
+    _ body: (Database) throws -> Value
   ) throws(RunStoreError) -> Value {
     try checkIsOpen(operation)
     do {

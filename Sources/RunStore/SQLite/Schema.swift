@@ -122,7 +122,7 @@ enum Schema {
     ) STRICT;
     CREATE INDEX alerts_by_run ON alerts(run);
     CREATE INDEX alerts_by_project ON alerts(project);
-    CREATE INDEX alerts_open ON alerts(run, severity) WHERE state IN (2, 3);
+    CREATE INDEX alerts_open ON alerts(run, severity, state) WHERE state IN (2, 3);
 
     CREATE TABLE alert_transitions (
       cursor INTEGER PRIMARY KEY AUTOINCREMENT,

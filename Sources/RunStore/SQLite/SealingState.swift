@@ -2,8 +2,10 @@
 struct SealingState: ~Copyable {
   /// Producers whose oldest reports can't be sealed, because they are damaged.
   var paused: Set<Int64> = []
-  /// The log's blobs of the segment, and its own: kept, because fresh memory costs more than the copying
-  /// (4,700 page faults a segment of 200 tensors). Bounded by ``SQLiteRunStore/Options``.
+  /// The log's blobs of the segment, and its own.
+  ///
+  /// Kept, because fresh memory costs more than the copying (4,700 page faults a segment of 200
+  /// tensors); bounded by ``SQLiteRunStore/Options/maximumSegmentBytes``.
   var log = ByteWriter()
   var segment = ByteWriter()
 }

@@ -3,8 +3,8 @@ import Telemetry
 
 /// Reads one producer's telemetry in step order: segments first, then the log after them.
 ///
-/// Both are read in one transaction, so that a segment that is sealed meanwhile is seen as a whole or
-/// not at all, and a step neither twice nor never.
+/// Both are read in one transaction, so that a segment that is sealed meanwhile is seen as a whole
+/// or not at all, and a step neither twice nor never.
 struct TelemetryReader {
   let db: Database
   let run: RunID
@@ -14,7 +14,10 @@ struct TelemetryReader {
 
   /// Starts reading in a transaction that has begun.
   init(
-    _ db: Database, run: RunID, producer: ProducerID, steps: ClosedRange<UInt64>
+    _ db: Database,
+    run: RunID,
+    producer: ProducerID,
+    steps: ClosedRange<UInt64>
   ) throws {
     self.db = db
     self.run = run
@@ -46,13 +49,13 @@ struct TelemetryReader {
 
   /// Calls `body` with the segments that hold any of the steps, in order, until it returns false.
   ///
-  /// - Parameters:
-  ///   - table: The table of the blob beside the segment; a segment without one is passed over.
-  ///   - key: The blob's key, by the segment's `s.id` and one number.
-  ///   - offset: The number.
-  /// - Returns: Whether `body` never returned false.
+  /// `table` has the blob beside a segment, `key` finds it by `s.id` and one number, `offset`. A
+  /// segment without one is passed over. Returns whether `body` never returned false.
   func segments(
-    with table: String, key: String, offset: Int64 = 0, _ body: (Segment) throws -> Bool
+    with table: String,
+    key: String,
+    offset: Int64 = 0,
+    _ body: (Segment) throws -> Bool
   ) throws -> Bool {
     var goesOn = true
     // CROSS JOIN: segments first, in the order of their index, and one look-up for each.
@@ -61,7 +64,10 @@ struct TelemetryReader {
       SELECT s.first_step, s.last_step, s.count, s.rows, s.axis, c.body
       FROM segments s CROSS JOIN \(table) c ON \(key)
       WHERE s.producer = ? AND s.last_step >= ? ORDER BY s.last_step
-      """, .integer(offset), .integer(keys.producer), .number(steps.lowerBound)
+      """,
+      .integer(offset),
+      .integer(keys.producer),
+      .number(steps.lowerBound)
     ) { row in
       guard row.number(0) <= steps.upperBound else { return false }
       goesOn = try body(Segment(row))
@@ -72,13 +78,17 @@ struct TelemetryReader {
 
   /// Calls `body` with the log rows that hold any of the steps, in order, until it returns false.
   ///
-  /// - Parameter column: The blob that is asked for; rows without it are passed over.
-  func log(_ column: String, _ body: (_ step: UInt64, UnsafeRawBufferPointer) throws -> Bool) throws {
+  /// `column` is the blob that is asked for; rows without it are passed over.
+  func log(_ column: String, _ body: (_ step: UInt64, UnsafeRawBufferPointer) throws -> Bool) throws
+  {
     try db.rows(
       """
       SELECT step, \(column) FROM log
       WHERE producer = ? AND step BETWEEN ? AND ? ORDER BY sequence
-      """, .integer(keys.producer), .number(steps.lowerBound), .number(steps.upperBound)
+      """,
+      .integer(keys.producer),
+      .number(steps.lowerBound),
+      .number(steps.upperBound)
     ) { row in
       row.isNull(1) ? true : try body(row.number(0), row.blob(1))
     }
@@ -92,14 +102,17 @@ struct TelemetryReader {
     guard axis.steps.count == segment.rows else {
       throw .damaged(
         place: "\(place("axis of \(text(segment.range))"))",
-        detail: "expected \(segment.rows) rows, found \(axis.steps.count)")
+        detail: "expected \(segment.rows) rows, found \(axis.steps.count)"
+      )
     }
     return axis.steps
   }
 
   /// Decodes a tensor's or layer's blob of a segment, naming it if it is damaged.
   func decode<Value>(
-    _ subject: Metric.Subject, _ index: UInt32, _ segment: Segment,
+    _ subject: Metric.Subject,
+    _ index: UInt32,
+    _ segment: Segment,
     _ body: () throws(CodecError) -> Value
   ) throws(RunStoreError) -> Value {
     do {
@@ -107,7 +120,9 @@ struct TelemetryReader {
     } catch {
       let name = Place.name(of: subject, index, run: keys.run, in: db)
       throw .damaged(
-        place: "\(place(name).adding(text(segment.range)))", detail: error.detail)
+        place: "\(place(name).adding(text(segment.range)))",
+        detail: error.detail
+      )
     }
   }
 

@@ -2,8 +2,8 @@ import Telemetry
 
 /// Turns consecutive reports of one producer, a row each, into a segment: a chunk for each tensor.
 ///
-/// Values and runs of counts go from the log's bytes to the chunks' bytes without being decoded, so the
-/// memory that it takes is that of both, and no more than twice the log's.
+/// Values and runs of counts go from the log's bytes to the chunks' bytes without being decoded, so
+/// the memory that it takes is that of both, and no more than twice the log's.
 struct Transposition {
   /// A log row whose blobs lie end to end with those of the others.
   struct Row {
@@ -33,11 +33,16 @@ struct Transposition {
   /// Transposes 1 to 256 rows.
   ///
   /// - Parameters:
-  ///   - rows: The rows, whose blobs are in `arena`.
+  ///   - rows: The rows.
+  ///   - arena: The rows' blobs.
+  ///   - place: The producer, for errors.
   ///   - writer: Where all blobs of the segment go, end to end; empty.
   /// - Throws: ``RunStoreError/damaged(place:detail:)`` naming the report.
   init(
-    _ rows: [Row], in arena: UnsafeRawBufferPointer, of place: Place, to writer: inout ByteWriter
+    _ rows: [Row],
+    in arena: UnsafeRawBufferPointer,
+    of place: Place,
+    to writer: inout ByteWriter
   ) throws(RunStoreError) {
     var bodies: [LogRow] = []
     var lines: [SegmentCodec.Row] = []
@@ -67,7 +72,9 @@ struct Transposition {
   }
 
   private mutating func writeShared(
-    _ lines: [SegmentCodec.Row], _ profiles: [[TimeStepNorms]], to writer: inout ByteWriter
+    _ lines: [SegmentCodec.Row],
+    _ profiles: [[TimeStepNorms]],
+    to writer: inout ByteWriter
   ) {
     SegmentCodec.write(axis, to: &writer)
     axisRange = 0..<writer.count
@@ -87,7 +94,9 @@ struct Transposition {
   }
 
   private mutating func writeChunks(
-    of subject: Metric.Subject, from bodies: [LogRow], to writer: inout ByteWriter
+    of subject: Metric.Subject,
+    from bodies: [LogRow],
+    to writer: inout ByteWriter
   ) {
     var sources: [Metric: [Source]] = [:]
     var maps = IndexMaps()
@@ -111,12 +120,16 @@ struct Transposition {
       let start = writer.count
       ChunkCodec.write(columns, rows: bodies.count, to: &writer)
       chunks.append(
-        Chunk(offset: ChunkKey.offset(subject, UInt32(index)), range: start..<writer.count))
+        Chunk(offset: ChunkKey.offset(subject, UInt32(index)), range: start..<writer.count)
+      )
     }
   }
 
   private static func column(
-    of index: Int, _ metric: Metric, from sources: [Source], _ maps: IndexMaps
+    of index: Int,
+    _ metric: Metric,
+    from sources: [Source],
+    _ maps: IndexMaps
   ) -> ChunkCodec.Column {
     var rows = RowSet()
     let bits = [UInt64](unsafeUninitializedCapacity: sources.count) { buffer, count in
@@ -136,7 +149,10 @@ struct Transposition {
   }
 
   private mutating func writeHistograms(
-    of rows: [Row], in arena: UnsafeRawBufferPointer, _ place: Place, to writer: inout ByteWriter
+    of rows: [Row],
+    in arena: UnsafeRawBufferPointer,
+    _ place: Place,
+    to writer: inout ByteWriter
   ) throws(RunStoreError) {
     var sources: [HistogramSource] = []
     var maps = IndexMaps()
@@ -148,10 +164,13 @@ struct Transposition {
       let exponential = maps.add(log.exponential?.form.indices ?? [], for: 0)
       let explicit = maps.add(log.explicit?.form.indices ?? [], for: 1)
       subjects = Swift.max(
-        subjects, exponential.map { maps[$0].subjects } ?? log.exponential?.form.count ?? 0,
-        explicit.map { maps[$0].subjects } ?? log.explicit?.form.count ?? 0)
+        subjects,
+        exponential.map { maps[$0].subjects } ?? log.exponential?.form.count ?? 0,
+        explicit.map { maps[$0].subjects } ?? log.explicit?.form.count ?? 0
+      )
       sources.append(
-        HistogramSource(row: index, log: log, exponential: exponential, explicit: explicit))
+        HistogramSource(row: index, log: log, exponential: exponential, explicit: explicit)
+      )
     }
     var builder = HistogramChunkCodec.Builder()
     for index in 0..<subjects {
@@ -167,7 +186,8 @@ struct Transposition {
       let start = writer.count
       builder.write(to: &writer)
       histograms.append(
-        Chunk(offset: ChunkKey.offset(.tensor, UInt32(index)), range: start..<writer.count))
+        Chunk(offset: ChunkKey.offset(.tensor, UInt32(index)), range: start..<writer.count)
+      )
     }
   }
 }
@@ -182,7 +202,9 @@ private struct HistogramSource {
 
   /// Adds one tensor's histograms of this row.
   func append(
-    _ tensor: Int, _ maps: IndexMaps, to builder: inout HistogramChunkCodec.Builder
+    _ tensor: Int,
+    _ maps: IndexMaps,
+    to builder: inout HistogramChunkCodec.Builder
   ) throws(CodecError) {
     if let column = log.exponential,
       let position = Self.position(of: tensor, exponential, maps), position < column.form.count

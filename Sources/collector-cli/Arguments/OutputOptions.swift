@@ -22,13 +22,13 @@ struct OutputOptions: ParsableArguments {
   @Option(
     name: [.short, .long],
     help: ArgumentHelp(
-      "table, json, jsonl, csv or tsv; a table on a terminal, tsv in a pipe.",
+      "The form of the answer; a table on a terminal, tsv in a pipe if not set.",
       valueName: "format"
     )
   )
   var output: OutputFormat?
 
-  @Option(help: ArgumentHelp("auto, always or never.", valueName: "when"))
+  @Option(help: ArgumentHelp("Whether to use colours.", valueName: "when"))
   var color: ColorChoice = .auto
 }
 
@@ -40,13 +40,14 @@ struct PlotOptions: ParsableArguments {
   )
   var plot: Bool?
 
-  /// Whether to draw to this output.
-  ///
-  /// - Throws: `ValidationError` if a drawing is asked for in a format for programs.
-  func isWanted(in output: Output) throws -> Bool {
-    guard plot == true, let format = output.chosenFormat, format != .table else {
-      return plot ?? (output.terminal.isInteractive && output.format == .table)
-    }
+  /// Refuses a drawing in a format for programs.
+  func check(with output: OutputOptions) throws {
+    guard plot == true, let format = output.output, format != .table else { return }
     throw ValidationError("--plot: expected no -o, or -o table, found -o \(format.rawValue)")
+  }
+
+  /// Whether to draw to this output.
+  func isWanted(in output: Output) -> Bool {
+    plot ?? (output.terminal.isInteractive && output.format == .table)
   }
 }

@@ -17,7 +17,7 @@ struct SelectorOptions: ParsableArguments {
   var tensor: String = ""
 
   @Option(
-    help: "Tensors of this role; may be repeated: weight, bias, norm, embedding, recurrent, head."
+    help: "Tensors of this role; may be repeated."
   )
   var role: [RoleChoice] = []
 
@@ -38,7 +38,7 @@ struct SeriesOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "At most so many points a series, each with minimum, maximum, mean and last value; 0: every measurement.",
+      "At most so many points a series, each with min, max, mean and last; 0: all measured.",
       valueName: "points"
     )
   )

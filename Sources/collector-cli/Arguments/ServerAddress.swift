@@ -36,6 +36,10 @@ struct ServerAddress: ExpressibleByArgument, CustomStringConvertible, Sendable, 
     }
     if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
     guard !host.isEmpty, !host.contains("/"), !host.contains(" ") else { return nil }
+    // A colon is left only in an IPv6 address, whose zone may be any text.
+    let digits = host.prefix { $0 != "%" }
+    guard !host.contains(":") || digits.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." })
+    else { return nil }
     place = .tcp(host: String(host), port: port)
   }
 

@@ -35,9 +35,9 @@ struct StepRange: ExpressibleByArgument, Sendable, Equatable {
     }
   }
 
-  /// The range as words, for diagnostics.
+  /// Where, in words, for diagnostics.
   var words: String {
-    guard let last else { return "steps from \(first) on" }
-    return first == last ? "step \(first)" : "steps \(first) to \(last)"
+    guard let last else { return "from step \(first) on" }
+    return first == last ? "at step \(first)" : "in steps \(first) to \(last)"
   }
 }

@@ -4,7 +4,7 @@ import TelemetryWire
 
 /// Which alerts are meant; what is set must all match.
 struct AlertSelection: ParsableArguments {
-  @Option(help: "Only alerts of this severity or a higher one: info, warning or critical.")
+  @Option(help: "Only alerts of this severity or a higher one.")
   var severity: SeverityChoice?
 
   @Option(help: "Only alerts of this rule, such as exploding_gradient; may be repeated.")
@@ -20,8 +20,9 @@ struct AlertsCommand: AsyncParsableCommand {
     commandName: "alerts",
     abstract: "List alerts, the newest first, of one run or of all.",
     discussion: """
-      SINCE is the first step at which the condition was seen, SURE how sure the rule is; 'query run' tells \
-      why and what to try. JSON: {"alerts": [gradwatch.v1.Alert, ...]}; jsonl: an Alert a line.
+      SINCE is the first step at which the condition was seen, SURE how sure the rule is; 'query \
+      run' tells why and what to try. JSON: {"alerts": [gradwatch.v1.Alert, ...]}; jsonl: an Alert \
+      a line.
       """
   )
 
@@ -31,7 +32,7 @@ struct AlertsCommand: AsyncParsableCommand {
   @OptionGroup var selection: AlertSelection
 
   @Option(
-    help: "Only alerts in this state; may be repeated: pending, firing, acknowledged, resolved."
+    help: "Only alerts in this state; may be repeated."
   )
   var state: [StateChoice] = []
 

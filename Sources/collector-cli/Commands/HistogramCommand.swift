@@ -9,9 +9,10 @@ struct HistogramCommand: AsyncParsableCommand {
     abstract: "Show gradient histograms.",
     discussion: """
       Histograms of a range of steps are merged: on a terminal into one, unless --resolution says \
-      otherwise. In csv and tsv a row is a bucket with elements from "lower" up to "upper"; zeros (and \
-      subnormals) have the bounds 0 and 0. JSON: {"histograms": [gradwatch.v1.GetHistogramsResponse, \
-      ...]}, a tensor an entry; jsonl: the collector's messages as they arrive.
+      otherwise. In csv and tsv a row is a bucket with elements from "lower" up to "upper"; zeros \
+      (and subnormals) have the bounds 0 and 0. JSON: {"histograms": \
+      [gradwatch.v1.GetHistogramsResponse, ...]}, a tensor an entry; jsonl: the collector's \
+      messages as they arrive.
       """
   )
 
@@ -28,6 +29,7 @@ struct HistogramCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
+    try plot.check(with: output)
     if step != nil, series.steps != nil {
       throw ValidationError("--step: expected no --steps beside it")
     }
@@ -35,7 +37,7 @@ struct HistogramCommand: AsyncParsableCommand {
 
   func run() async throws {
     let output = Output(output)
-    let isPlot = try plot.isWanted(in: output)
+    let isPlot = plot.isWanted(in: output)
     let selector = selector.message
     let steps = step.map { StepRange(first: $0, last: $0) } ?? series.steps
     let request = Gradwatch_V1_GetHistogramsRequest.with {
@@ -63,7 +65,7 @@ struct HistogramCommand: AsyncParsableCommand {
     }
     if !found {
       Diagnostics.write(
-        "run \(runID): no histogram in \(steps?.words ?? "any step"); they may be taken every few "
+        "run \(runID): no histogram \(steps?.words ?? "in any step"); they may be taken every few "
           + "steps only: try a range with --steps A:B"
       )
     }

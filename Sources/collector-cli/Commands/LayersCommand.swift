@@ -10,8 +10,8 @@ struct LayersCommand: AsyncParsableCommand {
     abstract: "List a run's layers in forward order, each with the course of its gradient norm.",
     discussion: """
       A layer's norm is the L2 norm over its tensors' gradients. JSON: {"layers": \
-      [gradwatch.v1.LayerEntry, ...], "norms": [gradwatch.v1.GetLayerTimelineResponse, ...]}; jsonl: a \
-      LayerEntry a line.
+      [gradwatch.v1.LayerEntry, ...], "norms": [gradwatch.v1.GetLayerTimelineResponse, ...]}; \
+      jsonl: a LayerEntry a line.
       """
   )
 

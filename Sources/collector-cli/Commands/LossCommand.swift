@@ -16,7 +16,7 @@ struct LossCommand: AsyncParsableCommand {
   @Argument(help: "The run's id.")
   var runID: String
 
-  @Option(help: "loss, learning-rate, global-norm or loss-scale.")
+  @Option(help: "What to show.")
   var metric: StepMetricChoice = .loss
 
   @Option(help: ArgumentHelp("Only losses whose name matches.", valueName: "glob"))
@@ -27,9 +27,11 @@ struct LossCommand: AsyncParsableCommand {
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws { try plot.check(with: output) }
+
   func run() async throws {
     let output = Output(output)
-    let isPlot = try plot.isWanted(in: output)
+    let isPlot = plot.isWanted(in: output)
     let request = Gradwatch_V1_GetLossTimelineRequest.with {
       $0.runID = runID
       $0.producerID = series.producer
@@ -42,17 +44,17 @@ struct LossCommand: AsyncParsableCommand {
       output: output,
       isPlot: isPlot,
       drawsAll: plot.plot == true,
-      quantity: metric == .loss ? "" : metric.words,
+      quantity: "",
       isFullResolution: request.maxPoints == 0
     )
     let found = try await Connection.with(connection) { connection in
       try await answer.write { try await connection.losses(request, $0) }
     }
     guard !found else { return }
-    let place = series.steps?.words ?? "any step"
+    let place = series.steps?.words ?? "in any step"
     guard name.isEmpty else {
-      throw CommandFailure(.notFound, "run \(runID): no loss matches \(name) in \(place)")
+      throw CommandFailure(.notFound, "run \(runID): no loss matches \(name) \(place)")
     }
-    Diagnostics.write("run \(runID): no \(metric.words) in \(place)")
+    Diagnostics.write("run \(runID): no \(metric.words) \(place)")
   }
 }

@@ -17,7 +17,7 @@ struct RunsCommand: AsyncParsableCommand {
   @Option(help: "Only runs of this project.")
   var project: String = ""
 
-  @Option(help: "Only runs in this status: running, finished, failed or aborted.")
+  @Option(help: "Only runs in this status.")
   var status: StatusChoice?
 
   @Option(

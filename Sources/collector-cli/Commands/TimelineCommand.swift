@@ -8,20 +8,15 @@ struct TimelineCommand: AsyncParsableCommand {
     commandName: "timeline",
     abstract: "Show one metric of tensors or layers over steps.",
     discussion: """
-      JSON: {"series": [gradwatch.v1.GetLayerTimelineResponse, ...]}, a series an entry; jsonl: the \
-      collector's messages as they arrive, of which a long series has several.
+      JSON: {"series": [gradwatch.v1.GetLayerTimelineResponse, ...]}, a series an entry; jsonl: \
+      the collector's messages as they arrive, of which a long series has several.
       """
   )
 
   @Argument(help: "The run's id.")
   var runID: String
 
-  @Option(
-    help: ArgumentHelp(
-      "What to show: \(MetricChoice.allCases.map(\.rawValue).joined(separator: ", ")).",
-      valueName: "metric"
-    )
-  )
+  @Option(help: ArgumentHelp("What to show.", valueName: "metric"))
   var metric: MetricChoice = .norm
 
   @OptionGroup var selector: SelectorOptions
@@ -30,9 +25,11 @@ struct TimelineCommand: AsyncParsableCommand {
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws { try plot.check(with: output) }
+
   func run() async throws {
     let output = Output(output)
-    let isPlot = try plot.isWanted(in: output)
+    let isPlot = plot.isWanted(in: output)
     let selector = selector.message
     let request = Gradwatch_V1_GetLayerTimelineRequest.with {
       $0.runID = runID
@@ -54,7 +51,7 @@ struct TimelineCommand: AsyncParsableCommand {
     }
     if !found {
       Diagnostics.write(
-        "run \(runID): no \(metric.words) in \(series.steps?.words ?? "any step")"
+        "run \(runID): no \(metric.words) \(series.steps?.words ?? "in any step")"
       )
     }
   }

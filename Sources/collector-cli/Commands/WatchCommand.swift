@@ -8,10 +8,10 @@ struct WatchCommand: AsyncParsableCommand {
     commandName: "watch",
     abstract: "Follow alerts as they happen, of one run or of all, until interrupted.",
     discussion: """
-      First the open alerts, then every change. A lost connection is taken up again where it ended, so \
-      that no change is missed. On a terminal a change is a line for people; in a pipe, and with -o json or \
-      jsonl, it is a gradwatch.v1.SubscribeAlertsResponse a line, whose caughtUp says that what follows is \
-      live.
+      First the open alerts, then every change. A lost connection is taken up again where it \
+      ended, so that no change is missed. On a terminal a change is a line for people; in a pipe, \
+      and with -o json or jsonl, it is a gradwatch.v1.SubscribeAlertsResponse a line, whose \
+      caughtUp says that what follows is live.
       """
   )
 

@@ -5,8 +5,9 @@ import TelemetryWire
 
 /// A subscription that outlives its connections.
 ///
-/// The first connection has to succeed; after that a lost one is opened again after 1, 2, 4 … 30 seconds,
-/// each made shorter by up to a half at random, so that many watchers do not come back at once.
+/// The first connection has to succeed; after that a lost one is opened again after 1, 2, 4 … 30
+/// seconds, each made shorter by up to a half at random, so that many watchers do not come back at
+/// once.
 final class AlertWatch: Sendable {
   private let options: ConnectionOptions
   private let request: Gradwatch_V1_SubscribeAlertsRequest
@@ -109,9 +110,9 @@ final class AlertWatch: Sendable {
     } else {
       switch message.event {
       case .openAlert(let alert):
-        try output.write(TransitionLine.rendered(open: alert, on: output.terminal))
+        try output.write(TransitionText.rendered(open: alert, on: output.terminal))
       case .transition(let transition):
-        try output.write(TransitionLine.rendered(transition, on: output.terminal))
+        try output.write(TransitionText.rendered(transition, on: output.terminal))
       case .caughtUp, nil: break
       }
     }

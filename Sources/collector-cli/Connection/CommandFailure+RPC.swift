@@ -18,9 +18,17 @@ extension CommandFailure {
     case .invalidArgument, .failedPrecondition, .outOfRange, .alreadyExists:
       self.init(.usage, message)
     case .unavailable where details.isEmpty:
-      self.init(.unreachable, "\(address): \(Self.reasonNobodyAnswers(error, at: address))")
+      self.init(
+        .unreachable,
+        "\(address): \(Self.reasonNobodyAnswers(error))",
+        hint: "start one with 'collector serve', or name another with --server"
+      )
     case .deadlineExceeded:
-      self.init(.unreachable, "\(address): no answer in time: raise --timeout, or ask for less")
+      self.init(
+        .unreachable,
+        "\(address): no answer in time",
+        hint: "raise --timeout, or ask for less"
+      )
     case .unavailable, .resourceExhausted, .aborted:
       self.init(.unreachable, "\(address): \(message)")
     case .unauthenticated, .permissionDenied: self.init(.notPermitted, "\(address): \(message)")
@@ -38,17 +46,14 @@ extension CommandFailure {
     }.joined(separator: "; ")
   }
 
-  private static func reasonNobodyAnswers(_ error: RPCError, at address: ServerAddress) -> String {
+  private static func reasonNobodyAnswers(_ error: RPCError) -> String {
     let text = "\(error)"
-    let start = "start one with 'collector serve', or name another with --server"
     if let number = errorNumber(in: text) {
-      let reason = String(cString: strerror(number)).lowercased()
-      return "no collector answers: \(reason); \(start)"
+      return "no collector answers: \(String(cString: strerror(number)).lowercased())"
     }
-    if text.contains("resolve") {
-      return "no such host; name another with --server"
-    }
-    return "no collector answers: \(error.message); \(start)"
+    if text.contains("resolve") { return "no such host" }
+    // gRPC's own words are sentences: "Stream unexpectedly closed."
+    return "no collector answers: \(error.message.prefix { $0 != "." }.lowercased())"
   }
 
   /// The system's error number, which the transport has only in its text: `(errno: 111)`.

@@ -62,7 +62,8 @@ struct Connection: Sendable {
   private static func callOptions(timeout: Duration?) -> CallOptions {
     var options = CallOptions.defaults
     options.timeout = timeout
-    // A page of 1,000 layers with long names, or of wide histograms, passes gRPC's default of 4 MiB.
+    // A page of 1,000 layers with long names, or of wide histograms, passes gRPC's default of 4
+    // MiB.
     options.maxResponseMessageBytes = 256 << 20
     return options
   }

@@ -40,6 +40,7 @@ struct Output: Sendable {
   ///   - columns: The names of the columns for programs.
   ///   - row: One record's fields, in the columns' order.
   ///   - table: The text for people.
+  /// - Throws: ``BrokenPipe`` if nobody reads any more.
   func write<Record: Message>(
     _ messages: [Record],
     member: String,

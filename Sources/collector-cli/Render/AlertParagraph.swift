@@ -1,14 +1,15 @@
 import TelemetryWire
 import TerminalOutput
 
-/// One alert as a researcher wants it told: where, since when, how sure, why, and what to try first.
+/// One alert as a researcher wants it told: where, since when, how sure, why, and what to try
+/// first.
 struct AlertParagraph {
   let alert: Gradwatch_V1_Alert
   let place: AlertPlace
   /// The rest of the command that acknowledges it, such as `--server`; empty if none is needed.
   let commandSuffix: String
 
-  private static let indentation = 11
+  private static let indentation = 13
 
   /// The lines, each with its line feed.
   func rendered(on terminal: Terminal) -> String {
@@ -81,15 +82,19 @@ struct AlertParagraph {
   private func remedies(on terminal: Terminal) -> String {
     alert.remedies.enumerated().reduce(into: "") { text, entry in
       let (index, remedy) = entry
-      text += self.entry(
-        index == 0 ? "try first" : "",
-        "\(index + 1). \(remedy.action)",
-        index == 0 ? .emphasis : .plain,
+      let label = (index == 0 ? "  try first" : "").padded(to: Self.indentation)
+      let indentation = Self.indentation + 3
+      text += Paragraph.labelled(
+        "\(label)\(index + 1).",
+        .faint,
+        indentation: indentation,
+        text: remedy.action,
+        style: index == 0 ? .emphasis : .plain,
         on: terminal
       )
       text += Paragraph.labelled(
         "",
-        indentation: Self.indentation + 3,
+        indentation: indentation,
         text: remedy.reason,
         style: .faint,
         on: terminal
@@ -98,13 +103,10 @@ struct AlertParagraph {
   }
 
   private func command(on terminal: Terminal) -> String {
-    let isFiring = alert.state == .firing
-    return label("alert", on: terminal) + terminal.paint(alert.alertID, .faint)
-      + (isFiring
-        ? terminal.paint(
-          "   acknowledge with: collector-cli ack \(alert.alertID)\(commandSuffix)",
-          .faint
-        ) : "") + "\n"
+    guard alert.state == .firing else { return entry("alert", alert.alertID, .faint, on: terminal) }
+    // On a line of its own and never wrapped, to be copied.
+    return label("ack with", on: terminal)
+      + terminal.paint("collector-cli ack \(alert.alertID)\(commandSuffix)") + "\n"
   }
 
   private func label(_ text: String, on terminal: Terminal) -> String {

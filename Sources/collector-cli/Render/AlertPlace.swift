@@ -1,3 +1,4 @@
+import Telemetry
 import TelemetryWire
 
 /// Where in a model an alert is, in words.
@@ -32,10 +33,10 @@ struct AlertPlace {
   private func words(_ range: Gradwatch_V1_LayerRange, _ named: [String]) -> String {
     let (first, last) = (range.firstLayerID, range.lastLayerID)
     let count = last >= first ? UInt64(last) - UInt64(first) + 1 : 1
-    // Evidence names the layers of the scope in forward order, but not more than 64.
-    let isComplete = UInt64(named.count) == count
-    let firstName = layers[first] ?? (isComplete ? named.first : nil) ?? "layer \(first)"
-    let lastName = layers[last] ?? (isComplete ? named.last : nil) ?? "layer \(last)"
+    // Evidence names the affected layers in forward order, but not more than 64.
+    let isWhole = named.count < Evidence.maximumNames
+    let firstName = layers[first] ?? named.first ?? "layer \(first)"
+    let lastName = layers[last] ?? (isWhole ? named.last : nil) ?? "layer \(last)"
     switch count {
     case 1: return firstName
     case 2: return "\(firstName), \(lastName)"

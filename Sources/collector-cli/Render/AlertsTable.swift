@@ -32,30 +32,46 @@ enum AlertsTable {
     ]
   }
 
-  /// The table for people; with a column for the run if they are of several.
+  /// From this width on a summary has room in its row.
+  private static let wide = 170
+
+  /// The table for people; what a narrow terminal has no room for stands below an alert's row.
+  ///
+  /// - Parameters:
+  ///   - alerts: The alerts.
+  ///   - showsRun: Whether they are of several runs.
+  ///   - terminal: Where the table goes.
+  /// - Returns: The lines, each with its line feed.
   static func rendered(
     _ alerts: [Gradwatch_V1_Alert],
     showsRun: Bool,
     on terminal: Terminal
   ) -> String {
     guard !alerts.isEmpty else { return "no alerts\n" }
-    var columns: [Table.Column] = [
-      .init("ALERT"), .init("SEVERITY"), .init("STATE"), .init("RULE"),
-      .init("WHERE", truncation: .middle), .init("SINCE", alignment: .trailing),
-      .init("SURE", alignment: .trailing), .init("SUMMARY", truncation: .end),
-    ]
-    if showsRun { columns.insert(.init("RUN", truncation: .middle), at: 1) }
-    var table = Table(columns: columns)
+    let isWide = (terminal.columns ?? wide) >= wide
+    var table = Table(columns: [
+      .init("SEVERITY"), .init("STATE"), .init("RULE"), .init("WHERE", truncation: .middle),
+      .init("SINCE", alignment: .trailing), .init("SURE", alignment: .trailing),
+      .init("RUN", truncation: .middle), .init("ALERT"), .init("SUMMARY", truncation: .end),
+    ])
     for alert in alerts {
-      var row = [
-        Table.Cell(alert.alertID, .faint), Table.Cell(alert.severity.word, alert.severity.style),
+      let run = showsRun ? alert.runID : ""
+      let row = [
+        Table.Cell(alert.severity.word, alert.severity.style),
         Table.Cell(alert.state.word, alert.state.style), Table.Cell(alert.rule, .emphasis),
         Table.Cell(AlertPlace().words(alert)), "\(alert.firstStep)",
-        Table.Cell(NumberText.percent(alert.confidence)), Table.Cell(alert.summary),
+        Table.Cell(NumberText.percent(alert.confidence)),
       ]
-      if showsRun { row.insert(Table.Cell(alert.runID), at: 1) }
-      table.append(row)
+      if isWide {
+        table.append(
+          row + [Table.Cell(run), Table.Cell(alert.alertID, .faint), Table.Cell(alert.summary)]
+        )
+      } else {
+        let parts = [alert.alertID, run, alert.summary].filter { !$0.isEmpty }
+        table.append(row, note: Table.Cell(parts.joined(separator: "  "), .faint))
+      }
     }
+    table.removeEmptyColumns()
     return table.rendered(on: terminal)
   }
 }

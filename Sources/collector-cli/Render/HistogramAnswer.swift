@@ -1,8 +1,8 @@
 import TelemetryWire
 import TerminalOutput
 
-/// How histograms are written: a row a bucket for programs, bars for people.
-struct HistogramAnswer: Sendable {
+/// Histograms: a row a bucket for programs, bars for people.
+struct HistogramAnswer: StreamedAnswer {
   /// Where they go.
   let output: Output
   /// Whether to draw them.
@@ -15,49 +15,14 @@ struct HistogramAnswer: Sendable {
   /// More drawings than these are shown a line each, unless drawings were asked for.
   private static let mostPlots = 4
 
-  /// The columns for programs. A bucket holds values from `lower` up to `upper`.
-  static let columns = [
-    "tensor", "producer", "first_step", "last_step", "merged_count", "lower", "upper", "count",
-  ]
+  var member: String { "histograms" }
 
-  /// Reads the answer with `read` and writes it.
-  ///
-  /// - Returns: Whether there was any histogram.
-  func write(
-    _ read: (@escaping @Sendable (Gradwatch_V1_GetHistogramsResponse) throws -> Void) async throws
-      -> Void
-  ) async throws -> Bool {
-    let parts = Parts<Gradwatch_V1_GetHistogramsResponse>()
-    let seen = Occurrence()
-    switch output.format {
-    case _ where isPlot: try await read { parts.take($0) }
-    case .json, .table: try await read { parts.take($0) }
-    case .jsonl:
-      try await read { part in
-        seen.raise()
-        try output.write(line: part)
-      }
-      return seen.isRaised
-    case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
-      try output.write(text.header(Self.columns))
-      try await read { part in
-        seen.raise()
-        try output.write(Self.rows(of: part).map(text.line).joined())
-      }
-      return seen.isRaised
-    }
-    let answer = parts.messages
-    if !isPlot, output.format == .json {
-      let list = JSONText.array(try answer.map(Output.json))
-      try output.write(document: JSONText.object(["histograms": list]))
-    } else if !answer.isEmpty {
-      try output.write(isPlot ? drawing(of: answer) : table(of: answer))
-    }
-    return !answer.isEmpty
+  /// A bucket holds values from `lower` up to `upper`.
+  var columns: [String] {
+    ["tensor", "producer", "first_step", "last_step", "merged_count", "lower", "upper", "count"]
   }
 
-  private func drawing(of answer: [Gradwatch_V1_GetHistogramsResponse]) -> String {
+  func drawing(of answer: [Gradwatch_V1_GetHistogramsResponse]) -> String {
     let count = answer.reduce(0) { $0 + $1.points.count }
     guard count > Self.mostPlots, !drawsAll else {
       return answer.flatMap { tensor in
@@ -142,22 +107,8 @@ struct HistogramAnswer: Sendable {
     return table.rendered(on: output.terminal)
   }
 
-  private func table(of answer: [Gradwatch_V1_GetHistogramsResponse]) -> String {
-    var table = Table(
-      columns: Self.columns.enumerated().map { index, name in
-        index < 2
-          ? .init(name.uppercased(), truncation: .middle)
-          : .init(name.uppercased(), alignment: .trailing)
-      }
-    )
-    for tensor in answer {
-      for row in Self.rows(of: tensor) { table.append(row.map(Table.Cell.init)) }
-    }
-    return table.rendered(on: output.terminal)
-  }
-
   /// A row a bucket, by ascending value; buckets without elements are left out.
-  private static func rows(
+  func rows(
     of tensor: Gradwatch_V1_GetHistogramsResponse
   ) -> [[DelimitedText.Field]] {
     tensor.points.flatMap { point in

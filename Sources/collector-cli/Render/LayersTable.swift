@@ -21,18 +21,16 @@ struct LayerRow: Sendable {
     _ layers: [Gradwatch_V1_LayerEntry],
     norms: [Gradwatch_V1_GetLayerTimelineResponse]
   ) -> [LayerRow] {
-    let steps = Set(norms.flatMap(\.points.steps)).sorted()
+    let axis = CourseAxis(norms.map(\.points), parts: LayersTable.courseColumns)
     let ofLayer = Dictionary(grouping: norms, by: \.layerID)
     return layers.map { entry in
-      var squares: [UInt64: Double] = [:]
+      var squares: [Double?] = Array(repeating: nil, count: axis.parts)
       var last: (step: UInt64, square: Double)?
-      for series in ofLayer[entry.layerID] ?? [] {
-        let points = series.points
-        for (index, peak) in points.peaks.enumerated() {
-          squares[points.steps[index], default: 0] += peak * peak
+      for points in (ofLayer[entry.layerID] ?? []).map(\.points) {
+        for (part, peak) in axis.course(of: points).enumerated() {
+          if let peak { squares[part] = (squares[part] ?? 0) + peak * peak }
         }
-        guard points.pointCount > 0, let value = points.last.last, let step = points.lastSteps.last
-        else { continue }
+        guard let value = points.last.last, let step = points.lastSteps.last else { continue }
         // A tensor that was not measured of late says nothing of the layer's last norm.
         if let known = last, known.step == step {
           last = (step, known.square + value * value)
@@ -42,7 +40,7 @@ struct LayerRow: Sendable {
       }
       return LayerRow(
         entry: entry,
-        course: steps.map { squares[$0]?.squareRoot() },
+        course: squares.map { $0?.squareRoot() },
         lastNorm: last?.square.squareRoot(),
         lastStep: last?.step
       )
@@ -79,7 +77,7 @@ enum LayersTable {
   static func rendered(_ rows: [LayerRow], on terminal: Terminal) -> String {
     var table = Table(columns: [
       .init("LAYER", truncation: .middle), .init("TYPE", truncation: .end), .init("ACTIVATION"),
-      .init("PARAMETERS", alignment: .trailing), .init("GRADIENT NORM", alignment: .trailing),
+      .init("PARAMS", alignment: .trailing), .init("NORM", alignment: .trailing),
       .init("COURSE"),
     ])
     for row in rows {
@@ -91,11 +89,12 @@ enum LayersTable {
         Table.Cell(row.parameters == 0 ? "" : NumberText.scaled(row.parameters)),
         row.lastNorm.map(Table.Cell.init(number:)) ?? "",
         Table.Cell(
-          Sparkline.render(row.course, columns: courseColumns, on: terminal.plain),
+          Sparkline.render(row.course, on: terminal.plain),
           isFinite ? .plain : .critical
         ),
       ])
     }
+    table.removeEmptyColumns()
     return table.rendered(on: terminal)
   }
 }

@@ -4,9 +4,15 @@ import Synchronization
 final class Occurrence: Sendable {
   private let value = Mutex(false)
 
-  /// Says that it happened.
-  func raise() { value.withLock { $0 = true } }
+  /// Says that it happened; true the first time.
+  @discardableResult
+  func happen() -> Bool {
+    value.withLock { value in
+      defer { value = true }
+      return !value
+    }
+  }
 
   /// Whether it did.
-  var isRaised: Bool { value.withLock { $0 } }
+  var hasHappened: Bool { value.withLock { $0 } }
 }

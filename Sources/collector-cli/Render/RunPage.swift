@@ -11,7 +11,7 @@ struct RunPage {
   let hasMoreAlerts: Bool
   let commandSuffix: String
 
-  private static let indentation = 11
+  private static let indentation = 13
 
   /// The lines, each with its line feed.
   func rendered(on terminal: Terminal) -> String {
@@ -23,9 +23,9 @@ struct RunPage {
     text += terminal.paint(run.status.word, run.status.style)
     if !run.statusReason.isEmpty { text += terminal.paint(": \(run.statusReason)") }
     text += "\n"
-    let identity = [("name", run.name), ("project", run.project), ("framework", run.framework)]
-      .filter { !$0.1.isEmpty }.map { "\($0.0) \($0.1)" }
-    text += entry("", identity.joined(separator: "   "), on: terminal)
+    text += entry("project", run.project, on: terminal)
+    text += entry("name", run.name, on: terminal)
+    text += entry("framework", run.framework, on: terminal)
     text += entry("started", span, on: terminal)
     text += entry("model", size, on: terminal)
     text += entry("steps", run.hasLastStep ? "last \(run.lastStep)" : "none yet", on: terminal)
@@ -77,8 +77,8 @@ struct RunPage {
     return parts.joined(separator: ", ")
   }
 
-  /// Alerts that fired: open before resolved, the worst first, of equal ones the earliest, which is more
-  /// likely a cause than a consequence.
+  /// Alerts that fired: open before resolved, the worst first, of equal ones the earliest, which is
+  /// more likely a cause than a consequence.
   private var fired: [Gradwatch_V1_Alert] {
     alerts.filter { $0.hasFiredStep || $0.state.isOpen }.sorted { left, right in
       let (leftOpen, rightOpen) = (left.state.isOpen, right.state.isOpen)

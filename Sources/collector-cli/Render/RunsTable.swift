@@ -40,6 +40,7 @@ enum RunsTable {
         Table.Cell(run.createdAt.age, .faint), Table.Cell(run.name),
       ])
     }
+    table.removeEmptyColumns()
     return table.rendered(on: terminal)
   }
 }

@@ -1,8 +1,8 @@
 import TelemetryWire
 import TerminalOutput
 
-/// How series of values are written: as they arrive for programs, as a whole for people.
-struct SeriesAnswer<Part: SeriesPart>: Sendable {
+/// Series of values over steps: a row a point for programs, lines for people.
+struct SeriesAnswer<Part: SeriesPart>: StreamedAnswer {
   /// Where they go.
   let output: Output
   /// Whether to draw them.
@@ -17,60 +17,23 @@ struct SeriesAnswer<Part: SeriesPart>: Sendable {
   /// More series than these are shown a line each, unless drawings were asked for.
   private static var mostPlots: Int { 4 }
 
-  /// Reads the answer with `read` and writes it.
-  ///
-  /// - Returns: Whether there was any point.
-  func write(
-    _ read: (@escaping @Sendable (Part) throws -> Void) async throws -> Void
-  ) async throws -> Bool {
-    let parts = Parts<Part>()
-    switch output.format {
-    case _ where isPlot: try await read { parts.take($0) }
-    case .jsonl:
-      let seen = Occurrence()
-      try await read { part in
-        seen.raise()
-        try output.write(line: part)
-      }
-      return seen.isRaised
-    case .csv: return try await writeLines(as: .comma, read)
-    case .tsv: return try await writeLines(as: .tab, read)
-    case .json, .table: try await read { parts.take($0) }
-    }
-    let series = parts.messages
-    if !isPlot, output.format == .json {
-      let list = JSONText.array(try series.map(Output.json))
-      try output.write(document: JSONText.object(["series": list]))
-    } else if !series.isEmpty {
-      try output.write(isPlot ? drawing(of: series) : table(of: series))
-    }
-    return !series.isEmpty
+  var member: String { "series" }
+
+  var columns: [String] {
+    Part.identityColumns + Gradwatch_V1_SeriesColumns.columns(isFullResolution: isFullResolution)
   }
 
-  private func writeLines(
-    as text: DelimitedText,
-    _ read: (@escaping @Sendable (Part) throws -> Void) async throws -> Void
-  ) async throws -> Bool {
-    let columns = Gradwatch_V1_SeriesColumns.columns(isFullResolution: isFullResolution)
-    try output.write(text.header(Part.identityColumns + columns))
-    let seen = Occurrence()
-    try await read { part in
-      seen.raise()
-      let identity = part.identity.map { DelimitedText.Field.text($0) }
-      var lines = ""
-      for index in 0..<part.points.pointCount {
-        lines += text.line(identity + part.points.fields(index))
-      }
-      try output.write(lines)
-    }
-    return seen.isRaised
+  func rows(of part: Part) -> [[DelimitedText.Field]] {
+    let identity = part.identity.map { DelimitedText.Field.text($0) }
+    return (0..<part.points.pointCount).map { identity + part.points.fields($0) }
   }
 
-  private func drawing(of series: [Part]) -> String {
+  func drawing(of series: [Part]) -> String {
     guard series.count > Self.mostPlots, !drawsAll else {
       return series.map { part in
         var plot = LinePlot(
-          title: "\(part.subject)  \(quantity)  \(part.producerID)",
+          title: [part.subject, quantity, part.producerID].filter { !$0.isEmpty }
+            .joined(separator: "  "),
           points: part.points.plotPoints
         )
         plot.last = part.points.last.last
@@ -86,7 +49,9 @@ struct SeriesAnswer<Part: SeriesPart>: Sendable {
   /// A line a series, with as much of its course as the terminal has room for.
   private func overview(of series: [Part]) -> String {
     let names = series.map(\.subject.displayWidth).max() ?? 0
-    let room = output.terminal.layoutColumns - min(names, 32) - 34
+    // The three columns of figures are at most 10 wide each, and there are four gaps.
+    let room = max(output.terminal.layoutColumns - min(names, 32) - 38, 8)
+    let axis = CourseAxis(series.map(\.points), parts: room)
     var table = Table(columns: [
       .init("SERIES", truncation: .middle), .init("LAST", alignment: .trailing),
       .init("MIN", alignment: .trailing), .init("MAX", alignment: .trailing), .init("COURSE"),
@@ -99,28 +64,9 @@ struct SeriesAnswer<Part: SeriesPart>: Sendable {
         Table.Cell(part.subject), Table.Cell(number: part.points.last.last ?? .nan),
         Table.Cell(number: low), Table.Cell(number: high),
         Table.Cell(
-          Sparkline.render(part.points.peaks, columns: max(room, 8), on: output.terminal.plain)
+          Sparkline.render(axis.course(of: part.points), on: output.terminal.plain)
         ),
       ])
-    }
-    return table.rendered(on: output.terminal)
-  }
-
-  private func table(of series: [Part]) -> String {
-    let columns =
-      Part.identityColumns + Gradwatch_V1_SeriesColumns.columns(isFullResolution: isFullResolution)
-    var table = Table(
-      columns: columns.enumerated().map { index, name in
-        index < Part.identityColumns.count
-          ? .init(name.uppercased(), truncation: .middle)
-          : .init(name.uppercased(), alignment: .trailing)
-      }
-    )
-    for part in series {
-      let identity = part.identity.map { Table.Cell($0) }
-      for index in 0..<part.points.pointCount {
-        table.append(identity + part.points.fields(index).map(Table.Cell.init))
-      }
     }
     return table.rendered(on: output.terminal)
   }

@@ -31,7 +31,8 @@ extension Gradwatch_V1_SeriesColumns {
     }
   }
 
-  /// A value a point for a sparkline: the largest, so that a spike shows; NaN if any was not finite.
+  /// A value a point for a sparkline: the largest, so that a spike shows; NaN if any was not
+  /// finite.
   var peaks: [Double] {
     (0..<pointCount).map { index in
       if isFullResolution { return last[index] }

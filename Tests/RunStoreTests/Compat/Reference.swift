@@ -32,8 +32,8 @@ struct Reference {
     }
   }
 
-  /// One tensor's histograms, as text.
-  func histograms(_ tensor: UInt32, _ steps: ClosedRange<UInt64>) -> [String] {
+  /// One tensor's histograms.
+  func histograms(_ tensor: UInt32, _ steps: ClosedRange<UInt64>) -> [HistogramPoint] {
     selected(steps).flatMap { report in
       var found: [GradientHistogram] = []
       if let column = report.histograms {
@@ -52,13 +52,13 @@ struct Reference {
           found.append(.explicit(ExplicitHistogram(bounds: column.bounds, counts: counts)))
         }
       }
-      return found.map { "\(report.step) " + exactly($0) }
+      return found.map { HistogramPoint(step: report.step, histogram: $0) }
     }
   }
 
-  /// The scalars, as text.
-  func scalars(_ steps: ClosedRange<UInt64>) -> [String] {
-    selected(steps).map { exactly($0.scalars) }
+  /// The scalars.
+  func scalars(_ steps: ClosedRange<UInt64>) -> [ScalarBits] {
+    selected(steps).map { ScalarBits($0.scalars) }
   }
 
   private func selected(_ steps: ClosedRange<UInt64>) -> [StepReport] {
@@ -82,12 +82,12 @@ struct Reference {
     case .gradientStd: floats = report.gradients.std
     case .gradientMin: floats = report.gradients.min
     case .gradientMax: floats = report.gradients.max
-    case .gradientZeroCount: return report.gradients.zeroCount.map(Double.init)
-    case .gradientNaNCount: return report.gradients.nanCount.map(Double.init)
+    case .gradientZeroCount: return report.gradients.zeroCount.map { Double($0) }
+    case .gradientNaNCount: return report.gradients.nanCount.map { Double($0) }
     case .gradientPositiveInfinityCount:
-      return report.gradients.positiveInfinityCount.map(Double.init)
+      return report.gradients.positiveInfinityCount.map { Double($0) }
     case .gradientNegativeInfinityCount:
-      return report.gradients.negativeInfinityCount.map(Double.init)
+      return report.gradients.negativeInfinityCount.map { Double($0) }
     case .parameterNorm: floats = report.parameters.norm
     case .updateNorm: floats = report.parameters.updateNorm
     case .activationMean: floats = report.activations.mean
@@ -96,7 +96,33 @@ struct Reference {
     case .activationSaturatedFraction: floats = report.activations.saturatedFraction
     case .activationDeadUnitFraction: floats = report.activations.deadUnitFraction
     }
-    return floats.map(Double.init)
+    return floats.map { Double($0) }
+  }
+}
+
+/// A tensor's histogram at a step.
+struct HistogramPoint: Hashable {
+  let step: UInt64
+  let histogram: GradientHistogram
+}
+
+/// The scalars of a step, comparable bit for bit.
+struct ScalarBits: Hashable {
+  private let numbers: [UInt64?]
+  private let names: [String]
+
+  /// Takes all members apart.
+  init(_ scalars: StepScalars) {
+    names = scalars.losses.map(\.name)
+    numbers =
+      scalars.losses.map(\.value.bitPattern) + [
+        scalars.step, scalars.wallTime.seconds.bitPattern, scalars.learningRate?.bitPattern,
+        scalars.globalNorm?.bitPattern, scalars.clipping.map { UInt64($0.kind.rawValue) },
+        scalars.clipping?.threshold.bitPattern, scalars.clipping.map { $0.clipped ? 1 : 0 },
+        scalars.lossScale?.bitPattern, scalars.gradientsAreScaled ? 1 : 0,
+        scalars.optimizerSkipped ? 1 : 0, scalars.batchSize, UInt64(scalars.phase.rawValue),
+        scalars.droppedSteps,
+      ]
   }
 }
 

@@ -30,8 +30,10 @@ extension RunStoreCompat {
     #expect(try store.lastCursor() == cursors[3])
     let expected = zip(cursors, transitions).map { cursor, transition in
       StoredTransition(
-        cursor: cursor, project: transition.alert.run.rawValue == "r2" ? "other" : "project",
-        transition: transition)
+        cursor: cursor,
+        project: transition.alert.run.rawValue == "r2" ? "other" : "project",
+        transition: transition
+      )
     }
     #expect(try store.transitions(after: .start, limit: 10) == expected)
     #expect(try store.transitions(after: .start, limit: 2) == Array(expected[..<2]))
@@ -69,15 +71,21 @@ extension RunStoreCompat {
     let store = try open()
     for index in 1...2 {
       _ = try store.register(
-        Samples.registration(run: "r\(index)", project: "project\(index)"), at: Samples.time(1))
+        Samples.registration(run: "r\(index)", project: "project\(index)"),
+        at: Samples.time(1)
+      )
     }
     var alerts: [Alert] = []
     for index in 0..<12 {
       alerts.append(
         Samples.alert(
-          run: "r\(index % 2 + 1)", rule: ["a", "b", "c"][index % 3],
-          severity: Severity.allCases[index / 4], state: AlertState.allCases[index % 4],
-          firstStep: UInt64(index)))
+          run: "r\(index % 2 + 1)",
+          rule: ["a", "b", "c"][index % 3],
+          severity: Severity.allCases[index / 4],
+          state: AlertState.allCases[index % 4],
+          firstStep: UInt64(index)
+        )
+      )
     }
     for alert in alerts { _ = try store.commit([.transitions([Samples.transition(alert)])]) }
     // A later transition makes an alert no newer.
@@ -97,11 +105,16 @@ extension RunStoreCompat {
     #expect(try list(AlertFilter(run: RunID("r2"))) == [11, 9, 7, 5, 3, 1])
     #expect(try list(AlertFilter(project: "project1")) == [10, 8, 6, 4, 2, 0])
     #expect(try list(AlertFilter(rules: [RuleID("a")])) == [9, 6, 3, 0])
-    #expect(try list(AlertFilter(rules: [RuleID("a"), RuleID("c")], minimumSeverity: .critical)) == [11, 9, 8])
+    #expect(
+      try list(AlertFilter(rules: [RuleID("a"), RuleID("c")], minimumSeverity: .critical)) == [
+        11, 9, 8,
+      ]
+    )
     #expect(try list(AlertFilter(minimumSeverity: .warning)) == Array((4..<12).reversed()))
     #expect(try list(AlertFilter(states: [.firing, .resolved])) == [11, 9, 7, 5, 3, 1])
     #expect(
-      try list(AlertFilter(run: RunID("r1"), states: [.acknowledged]), size: 2) == [10, 6, 2])
+      try list(AlertFilter(run: RunID("r1"), states: [.acknowledged]), size: 2) == [10, 6, 2]
+    )
     #expect(try list(AlertFilter(project: "none")) == [])
     let page = try store.alerts(AlertFilter(), page: PageRequest(size: 1))
     #expect(page.items == [alerts[11]])

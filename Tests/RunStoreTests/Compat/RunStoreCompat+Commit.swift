@@ -12,12 +12,19 @@ extension RunStoreCompat {
       let next = Samples.random(sequence, step: sequence * 3, using: &random)
       _ = try store.commit([report(next)])
       reference.accept(
-        next, receivedAt: Samples.time(2e9 + Double(sequence) / 8), rewinds: false)
+        next,
+        receivedAt: Samples.time(2e9 + Double(sequence) / 8),
+        rewinds: false
+      )
     }
     #expect(
-      try logged(store).map(exactly) == reference.reports.map(exactly), "seed \(seed)")
+      try logged(store).map(exactly) == reference.reports.map(exactly),
+      "seed \(seed)"
+    )
     #expect(
-      try logged(store, after: 17).map(\.report.sequence) == [18, 19, 20], "seed \(seed)")
+      try logged(store, after: 17).map(\.report.sequence) == [18, 19, 20],
+      "seed \(seed)"
+    )
     try expectSame(store, reference, "seed \(seed)")
     try expectSame(store, reference, in: 9...30, "seed \(seed), some steps")
     try store.close()
@@ -53,7 +60,11 @@ extension RunStoreCompat {
         : report(Samples.plain(sequence, step: 9))
       #expect(
         throws: RunStoreError.sequenceConflict(
-          run: run, producer: producer, expected: 3, found: sequence)
+          run: run,
+          producer: producer,
+          expected: 3,
+          found: sequence
+        )
       ) {
         try store.commit([
           report(Samples.plain(1, step: 0), producer: "p1", transitions: [alert]),
@@ -67,7 +78,8 @@ extension RunStoreCompat {
     #expect(try store.lastCursor() == .start)
     #expect(try store.alert(alert.alert.id) == nil)
     #expect(
-      try store.snapshot(of: run, producer: producer) == DetectorSnapshot(sequence: 2, state: [1]))
+      try store.snapshot(of: run, producer: producer) == DetectorSnapshot(sequence: 2, state: [1])
+    )
     try commitPlain(3...3, step: 2, to: store)
     try store.close()
   }
@@ -81,14 +93,16 @@ extension RunStoreCompat {
     ])
     #expect(
       try store.snapshot(of: run, producer: producer)
-        == DetectorSnapshot(sequence: 1, state: [1, 2]))
+        == DetectorSnapshot(sequence: 1, state: [1, 2])
+    )
     #expect(try logged(store, after: 1).map(\.report.sequence) == [2])
     _ = try store.commit([
       report(Samples.plain(3, step: 2)), .snapshot(run: run, producer: producer, state: []),
       report(Samples.plain(4, step: 3)),
     ])
     #expect(
-      try store.snapshot(of: run, producer: producer) == DetectorSnapshot(sequence: 3, state: []))
+      try store.snapshot(of: run, producer: producer) == DetectorSnapshot(sequence: 3, state: [])
+    )
     _ = try store.commit([
       report(Samples.plain(5, step: 4), snapshot: [5]),
       report(Samples.plain(6, step: 5), snapshot: [6]),
@@ -96,7 +110,8 @@ extension RunStoreCompat {
       .snapshot(run: run, producer: producer, state: [7]),
     ])
     #expect(
-      try store.snapshot(of: run, producer: producer) == DetectorSnapshot(sequence: 7, state: [7]))
+      try store.snapshot(of: run, producer: producer) == DetectorSnapshot(sequence: 7, state: [7])
+    )
     try store.close()
   }
 
@@ -111,9 +126,13 @@ extension RunStoreCompat {
       var changes: [RunChange] = []
       for index in references.indices {
         let next = Samples.random(
-          sequence, step: sequence * UInt64(index + 1), using: &random)
+          sequence,
+          step: sequence * UInt64(index + 1),
+          using: &random
+        )
         changes.append(
-          report(next, producer: "p\(index)", snapshot: index == 1 ? [1] : nil))
+          report(next, producer: "p\(index)", snapshot: index == 1 ? [1] : nil)
+        )
         references[index].accept(next, receivedAt: Samples.time(0), rewinds: false)
       }
       _ = try store.commit(changes)
@@ -177,7 +196,8 @@ extension RunStoreCompat {
     #expect(try logged(store).first?.report.sequence == 257)
     #expect(
       try store.snapshot(of: run, producer: producer)
-        == DetectorSnapshot(sequence: 270, state: [2, 7, 0]))
+        == DetectorSnapshot(sequence: 270, state: [2, 7, 0])
+    )
     #expect(try store.lastCursor() == AlertCursor(1))
     #expect(try store.alert(Samples.alert().id) == Samples.alert())
     try expectSame(store, reference, "reopened")

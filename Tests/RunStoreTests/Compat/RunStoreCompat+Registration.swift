@@ -8,10 +8,21 @@ extension RunStoreCompat {
     let registration = try Samples.registration()
     let registered = try store.register(registration, at: Samples.time(50.25))
     let expected = RunRecord(
-      run: run, project: "project", name: "name of r1", tags: ["b", "a"],
-      hyperparameters: ["lr": "0.1"], framework: "torch 2.13.0", status: .running, statusReason: "",
-      createdAt: Samples.time(50.25), finishedAt: nil, layerCount: 3, tensorCount: 5,
-      producers: [ProducerRecord(producer: registration.producer)], openAlerts: [:])
+      run: run,
+      project: "project",
+      name: "name of r1",
+      tags: ["b", "a"],
+      hyperparameters: ["lr": "0.1"],
+      framework: "torch 2.13.0",
+      status: .running,
+      statusReason: "",
+      createdAt: Samples.time(50.25),
+      finishedAt: nil,
+      layerCount: 3,
+      tensorCount: 5,
+      producers: [ProducerRecord(producer: registration.producer)],
+      openAlerts: [:]
+    )
     #expect(registered.run == expected)
     #expect(registered.producer == ProducerRecord(producer: registration.producer))
     #expect(try store.run(run) == expected)
@@ -24,16 +35,30 @@ extension RunStoreCompat {
       layers: [
         Layer(name: "a"),
         Layer(
-          name: "ü", moduleType: "Conv", activation: "relu", normalization: "none",
-          isResidual: true, fanIn: 0, fanOut: .max),
+          name: "ü",
+          moduleType: "Conv",
+          activation: "relu",
+          normalization: "none",
+          isResidual: true,
+          fanIn: 0,
+          fanOut: .max
+        ),
         Layer(name: "c", isResidual: false),
       ],
       tensors: [
         Tensor(name: "scalar", layer: 0, role: .unspecified, elementCount: 1),
         Tensor(
-          name: "w", layer: 1, role: .recurrent, shape: [3, 1, 7], elementCount: 21,
-          initialization: "glorot_uniform", isTrainable: false, tiedTo: 0),
-      ])
+          name: "w",
+          layer: 1,
+          role: .recurrent,
+          shape: [3, 1, 7],
+          elementCount: 21,
+          initialization: "glorot_uniform",
+          isTrainable: false,
+          tiedTo: 0
+        ),
+      ]
+    )
     let store = try open()
     _ = try store.register(Samples.registration(model: model), at: Samples.time(1))
     #expect(try store.model(of: run) == model)
@@ -76,8 +101,12 @@ extension RunStoreCompat {
     #expect(
       registered.producer
         == ProducerRecord(
-          producer: again.producer, lastSequence: 4, lastStep: 12,
-          lastReceivedAt: Samples.time(2e9 + 3.0 / 8)))
+          producer: again.producer,
+          lastSequence: 4,
+          lastStep: 12,
+          lastReceivedAt: Samples.time(2e9 + 3.0 / 8)
+        )
+    )
     #expect(registered.run == (try store.run(run)))
     try store.close()
   }
@@ -87,13 +116,20 @@ extension RunStoreCompat {
     _ = try store.register(Samples.registration(), at: Samples.time(1))
     let model = try Samples.model()
     func expectRefusal(
-      _ field: String, _ expected: String, _ found: String, layers: [Layer]? = nil,
+      _ field: String,
+      _ expected: String,
+      _ found: String,
+      layers: [Layer]? = nil,
       tensors: [Tensor]? = nil
     ) throws {
       let other = try Model(layers: layers ?? model.layers, tensors: tensors ?? model.tensors)
       #expect(
         throws: RunStoreError.modelDiffers(
-          run: run, field: field, expected: expected, found: found)
+          run: run,
+          field: field,
+          expected: expected,
+          found: found
+        )
       ) { try store.register(Samples.registration(model: other), at: Samples.time(2)) }
     }
     var tensors = model.tensors
@@ -110,9 +146,17 @@ extension RunStoreCompat {
     layers[0].fanIn = 5
     try expectRefusal("model.layers[0].fan_in", "4", "5", layers: layers)
     try expectRefusal(
-      "model.layers", "3 layers", "4 layers", layers: model.layers + [Layer(name: "fourth")])
+      "model.layers",
+      "3 layers",
+      "4 layers",
+      layers: model.layers + [Layer(name: "fourth")]
+    )
     try expectRefusal(
-      "model.tensors", "5 tensors", "4 tensors", tensors: Array(model.tensors.dropLast()))
+      "model.tensors",
+      "5 tensors",
+      "4 tensors",
+      tensors: Array(model.tensors.dropLast())
+    )
     #expect(try store.model(of: run) == model)
     try store.close()
   }
@@ -135,7 +179,8 @@ extension RunStoreCompat {
     for index in 1...7 {
       _ = try store.register(
         Samples.registration(run: "r\(index)", project: index % 2 == 0 ? "even" : "odd"),
-        at: Samples.time(Double(index)))
+        at: Samples.time(Double(index))
+      )
     }
     _ = try store.commit([
       .finish(run: RunID("r4"), status: .finished, reason: "", at: Samples.time(9)),
@@ -176,8 +221,11 @@ extension RunStoreCompat {
     #expect(try store.sealNext() == false)
     #expect(try store.commit([]) == [])
     let plain = RunChange.AcceptedReport(
-      run: unknown, producer: producer, report: Samples.plain(1, step: 0),
-      receivedAt: Samples.time(1))
+      run: unknown,
+      producer: producer,
+      report: Samples.plain(1, step: 0),
+      receivedAt: Samples.time(1)
+    )
     let changes: [RunChange] = [
       .report(plain), .refusal(run: unknown, producer: producer, sequence: 1),
       .finish(run: unknown, status: .finished, reason: "", at: Samples.time(1)),

@@ -10,16 +10,20 @@ extension RunStoreCompat {
     var reference = Reference()
     var sequence: UInt64 = 0
     var step: UInt64 = 0
-    for _ in 0..<700 {
-      sequence += 1
-      if Int.random(in: 0..<20, using: &random) == 0 {
-        _ = try store.commit([.refusal(run: run, producer: producer, sequence: sequence)])
-        continue
+    for _ in 0..<70 {
+      var changes: [RunChange] = []
+      for _ in 0..<10 {
+        sequence += 1
+        if Int.random(in: 0..<20, using: &random) == 0 {
+          changes.append(.refusal(run: run, producer: producer, sequence: sequence))
+          continue
+        }
+        step += UInt64.random(in: 1...3, using: &random)
+        let next = Samples.random(sequence, step: step, using: &random)
+        changes.append(report(next))
+        reference.accept(next, receivedAt: Samples.time(0), rewinds: false)
       }
-      step += UInt64.random(in: 1...3, using: &random)
-      let next = Samples.random(sequence, step: step, using: &random)
-      _ = try store.commit([report(next)])
-      reference.accept(next, receivedAt: Samples.time(0), rewinds: false)
+      _ = try store.commit(changes)
     }
     try expectSame(store, reference, "seed \(seed), before")
     #expect(try store.sealNext() == false, "nothing is covered")
@@ -82,13 +86,22 @@ extension RunStoreCompat {
           reports.map { report in
             .report(
               RunChange.AcceptedReport(
-                run: name, producer: producer, report: report, receivedAt: Samples.time(1),
+                run: name,
+                producer: producer,
+                report: report,
+                receivedAt: Samples.time(1),
                 rewinds: rewinds && report.sequence == reports.first?.sequence,
-                snapshot: report.sequence == reports.last?.sequence ? snapshot : nil))
-          })
+                snapshot: report.sequence == reports.last?.sequence ? snapshot : nil
+              )
+            )
+          }
+        )
         for (index, report) in reports.enumerated() {
           reference.accept(
-            report, receivedAt: Samples.time(1), rewinds: rewinds && index == 0)
+            report,
+            receivedAt: Samples.time(1),
+            rewinds: rewinds && index == 0
+          )
         }
       }
       func expectSteps(_ comment: Comment) throws {
@@ -100,20 +113,26 @@ extension RunStoreCompat {
           return true
         }
         #expect(found == reference.reports.map(\.report.step), comment)
-        var scalars: [String] = []
+        var scalars: [ScalarBits] = []
         try store.readScalars(of: name, producer: producer, steps: 0...Step.maximum) {
-          scalars.append(exactly($0))
+          scalars.append(ScalarBits($0))
           return true
         }
         #expect(scalars == reference.scalars(0...Step.maximum), comment)
       }
-      try commit((1...600).map { Samples.plain($0, step: ($0 - 1) * 2) }, rewinds: false, snapshot: [1])
+      try commit(
+        (1...600).map { Samples.plain($0, step: ($0 - 1) * 2) },
+        rewinds: false,
+        snapshot: [1]
+      )
       try sealAll(store)
       try expectSteps("before \(position)")
       // Another loss: what is read must be the new value of a step that is there twice.
       try commit(
         (601...700).map { Samples.plain($0, step: position + ($0 - 601) * 3, loss: -1) },
-        rewinds: true, snapshot: nil)
+        rewinds: true,
+        snapshot: nil
+      )
       try expectSteps("after \(position)")
       _ = try store.commit([
         .finish(run: name, status: .finished, reason: "", at: Samples.time(5)),
@@ -163,7 +182,10 @@ extension RunStoreCompat {
         let snapshot: [UInt8]? = Int.random(in: 0..<25, using: &random) == 0 ? [7] : nil
         changes.append(report(next, rewinds: rewinds, snapshot: snapshot))
         reference.accept(
-          next, receivedAt: Samples.time(2e9 + Double(sequence) / 8), rewinds: rewinds)
+          next,
+          receivedAt: Samples.time(2e9 + Double(sequence) / 8),
+          rewinds: rewinds
+        )
       }
       _ = try store.commit(changes)
       switch Int.random(in: 0..<6, using: &random) {
@@ -183,9 +205,12 @@ extension RunStoreCompat {
       if round % 8 == 7 { try expectSame(store, reference, "seed \(seed), round \(round)") }
       // What a detector is rebuilt from: the log holds the newest reports without a hole.
       let log = try logged(store)
+      let expected = reference.reports.suffix(log.count)
       #expect(
-        log.map(exactly) == reference.reports.suffix(log.count).map(exactly),
-        "seed \(seed), round \(round)")
+        log.map(\.report.sequence) == expected.map(\.report.sequence),
+        "seed \(seed), round \(round)"
+      )
+      if round % 8 == 3 { #expect(log.map(exactly) == expected.map(exactly), "seed \(seed)") }
     }
     try store.close()
   }

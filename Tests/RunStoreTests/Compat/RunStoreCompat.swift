@@ -4,11 +4,11 @@ import Testing
 
 /// What every run store must do.
 ///
-/// An implementation gives a way to open a store at a place that stays the same for one test, and runs
-/// every function on a fresh place; reopening there must find what was stored.
-struct RunStoreCompat {
+/// An implementation gives a way to open a store at a place that stays the same for one test, and
+/// runs every function on a fresh place; reopening there must find what was stored.
+struct RunStoreCompat: Sendable {
   /// Opens the store; called again after the one before was closed.
-  let open: () throws -> any RunStore
+  let open: @Sendable () throws -> any RunStore
 
   /// The run of most tests.
   let run = RunID(stored: "r1")
@@ -17,19 +17,31 @@ struct RunStoreCompat {
 
   /// An accepted report of the run of most tests.
   func report(
-    _ report: StepReport, producer: String = "p0", rewinds: Bool = false,
-    snapshot: [UInt8]? = nil, transitions: [AlertTransition] = []
+    _ report: StepReport,
+    producer: String = "p0",
+    rewinds: Bool = false,
+    snapshot: [UInt8]? = nil,
+    transitions: [AlertTransition] = []
   ) -> RunChange {
     .report(
       RunChange.AcceptedReport(
-        run: run, producer: ProducerID(stored: producer), report: report,
-        receivedAt: Samples.time(2e9 + Double(report.sequence) / 8), rewinds: rewinds,
-        transitions: transitions, snapshot: snapshot))
+        run: run,
+        producer: ProducerID(stored: producer),
+        report: report,
+        receivedAt: Samples.time(2e9 + Double(report.sequence) / 8),
+        rewinds: rewinds,
+        transitions: transitions,
+        snapshot: snapshot
+      )
+    )
   }
 
   /// Commits reports with sequence numbers and steps one after the other.
   func commitPlain(
-    _ sequences: ClosedRange<UInt64>, step: UInt64, to store: any RunStore, snapshot: Bool = true
+    _ sequences: ClosedRange<UInt64>,
+    step: UInt64,
+    to store: any RunStore,
+    snapshot: Bool = true
   ) throws {
     var changes = sequences.map { sequence in
       report(Samples.plain(sequence, step: step + sequence - sequences.lowerBound))
@@ -48,13 +60,19 @@ struct RunStoreCompat {
 
   /// The steps at which a tensor's norm was measured.
   func steps(
-    _ store: any RunStore, producer: String = "p0", in range: ClosedRange<UInt64> = 0...Step.maximum
+    _ store: any RunStore,
+    producer: String = "p0",
+    in range: ClosedRange<UInt64> = 0...Step.maximum
   ) throws -> [UInt64] {
     var steps: [UInt64] = []
     try store.readSeries(
       SeriesSelection(
-        run: run, producer: ProducerID(stored: producer), metric: .gradientNorm, index: 0,
-        steps: range)
+        run: run,
+        producer: ProducerID(stored: producer),
+        metric: .gradientNorm,
+        index: 0,
+        steps: range
+      )
     ) { slice in
       steps += slice.steps
       return true
@@ -64,7 +82,9 @@ struct RunStoreCompat {
 
   /// The sequence numbers in the log.
   func logged(
-    _ store: any RunStore, producer: String = "p0", after sequence: UInt64 = 0
+    _ store: any RunStore,
+    producer: String = "p0",
+    after sequence: UInt64 = 0
   ) throws -> [LoggedReport] {
     var reports: [LoggedReport] = []
     try store.readLog(of: run, producer: ProducerID(stored: producer), after: sequence) {
@@ -75,15 +95,25 @@ struct RunStoreCompat {
 
   /// Holds every series, histogram and scalar of a producer against the reference.
   func expectSame(
-    _ store: any RunStore, _ reference: Reference, producer: String = "p0", tensors: UInt32 = 5,
-    layers: UInt32 = 3, in steps: ClosedRange<UInt64> = 0...Step.maximum, _ comment: Comment
+    _ store: any RunStore,
+    _ reference: Reference,
+    producer: String = "p0",
+    tensors: UInt32 = 5,
+    layers: UInt32 = 3,
+    in steps: ClosedRange<UInt64> = 0...Step.maximum,
+    _ comment: Comment
   ) throws {
     let producer = ProducerID(stored: producer)
     for metric in Metric.allCases {
       for index in 0...(metric.subject == .tensor ? tensors : layers) {
         var found: [[UInt64]] = []
         let selection = SeriesSelection(
-          run: run, producer: producer, metric: metric, index: index, steps: steps)
+          run: run,
+          producer: producer,
+          metric: metric,
+          index: index,
+          steps: steps
+        )
         try store.readSeries(selection) { slice in
           found += zip(slice.steps, slice.values).map { [$0, $1.bitPattern] }
           return true
@@ -92,16 +122,16 @@ struct RunStoreCompat {
       }
     }
     for tensor in 0...tensors {
-      var found: [String] = []
+      var found: [HistogramPoint] = []
       try store.readHistograms(of: run, producer: producer, tensor: tensor, steps: steps) {
-        found.append("\($0) " + exactly($1))
+        found.append(HistogramPoint(step: $0, histogram: $1))
         return true
       }
       #expect(found == reference.histograms(tensor, steps), "histograms \(tensor) \(comment)")
     }
-    var found: [String] = []
+    var found: [ScalarBits] = []
     try store.readScalars(of: run, producer: producer, steps: steps) {
-      found.append(exactly($0))
+      found.append(ScalarBits($0))
       return true
     }
     #expect(found == reference.scalars(steps), "scalars \(comment)")

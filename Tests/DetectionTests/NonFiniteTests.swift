@@ -1,0 +1,138 @@
+import Detection
+import Telemetry
+import Testing
+
+@Suite("non_finite_gradient and non_finite_loss")
+struct NonFiniteTests {
+  private static let gradient = "non_finite_gradient"
+  private static let loss = "non_finite_loss"
+
+  /// A report in which some layers' weights have non-finite elements.
+  private func report(
+    _ net: Net,
+    _ step: UInt64,
+    nan: [Int] = [],
+    positive: [Int] = [],
+    negative: [Int] = [],
+    skipped: Bool = false,
+    loss: Double = 1
+  ) -> StepReport {
+    var report = net.report(step, loss: loss)
+    let none = [UInt64](repeating: 0, count: 2 * net.depth)
+    (report.gradients.nanCount, report.gradients.positiveInfinityCount) = (none, none)
+    report.gradients.negativeInfinityCount = none
+    for layer in nan { report.gradients.nanCount[2 * layer] = 3 }
+    for layer in positive { report.gradients.positiveInfinityCount[2 * layer] = 2 }
+    for layer in negative { report.gradients.negativeInfinityCount[2 * layer] = 1 }
+    if !(nan + positive + negative).isEmpty { report.scalars.globalNorm = .nan }
+    report.scalars.optimizerSkipped = skipped
+    return report
+  }
+
+  @Test("it is critical at the first occurrence, and walks from the loss to the layer that turned")
+  func origin() throws {
+    let net = try Net(depth: 6)
+    var watch = try Watch(net.model)
+    for step in 0..<20 { watch.feed(report(net, UInt64(step))) }
+    watch.feed(report(net, 20, nan: [0, 1, 2], positive: [3], negative: [2]))
+    #expect(watch.life(Self.gradient) == ["firing critical @20"])
+    let alert = try #require(watch.open(Self.gradient))
+    #expect(alert.evidence.facts["origin"] == "dense_3")
+    #expect(alert.evidence.facts["nan"] == "9")
+    #expect(alert.evidence.facts["positive_infinity"] == "2")
+    #expect(alert.evidence.facts["negative_infinity"] == "1")
+    #expect(alert.evidence.tensors.first == "dense_3.weight")
+    #expect(alert.evidence.layers == ["dense_0", "dense_1", "dense_2", "dense_3"])
+    #expect(alert.cause.contains("backward pass of dense_3"))
+    #expect(alert.evidence.recent.count == 20)
+    #expect(alert.evidence.recent.allSatisfy { $0.value.isFinite })
+    #expect(alert.scope == .layers(0...3))
+  }
+
+  @Test("one tensor alone points at what is particular to it")
+  func oneTensor() throws {
+    let net = try Net(depth: 3)
+    var watch = try Watch(net.model)
+    watch.feed(report(net, 0, nan: [1]))
+    #expect(watch.open(Self.gradient)?.cause.hasPrefix("only this tensor") == true)
+  }
+
+  @Test("without counts the norms tell, and without tensors the global norm")
+  func fewerColumns() throws {
+    let net = try Net(depth: 3)
+    var watch = try Watch(net.model)
+    watch.feed(net.report(0) { $0 == 1 ? .nan : 0.1 })
+    #expect(watch.open(Self.gradient)?.evidence.layers == ["dense_1"])
+    var other = try Watch(net.model)
+    var scalars = StepScalars(step: 0, wallTime: WallTime(clamping: 0))
+    scalars.globalNorm = .infinity
+    other.feed(StepReport(sequence: 1, scalars: scalars))
+    #expect(other.open(Self.gradient)?.scope == .run)
+  }
+
+  @Test("a loss scaler's rare skips are info; three in a row warn, but not while it starts")
+  func skips() throws {
+    let net = try Net(depth: 3)
+    var watch = try Watch(net.model)
+    for step in 0..<8 {
+      watch.feed(report(net, UInt64(step), positive: [2], skipped: true))
+    }
+    #expect(watch.life(Self.gradient) == ["firing info @0"])
+    for step in 8..<100 { watch.feed(report(net, UInt64(step))) }
+    #expect(watch.life(Self.gradient).last == "resolved info @57")
+    for step in 100..<103 {
+      watch.feed(report(net, UInt64(step), positive: [2], skipped: true))
+    }
+    #expect(watch.life(Self.gradient).suffix(2) == ["firing info @100", "firing warning @102"])
+  }
+
+  @Test("skipping more than 5 % of 200 steps warns")
+  func manySkips() throws {
+    let net = try Net(depth: 3)
+    var watch = try Watch(net.model)
+    for step in 0..<300 {
+      let isSkip = step % 15 == 14
+      watch.feed(report(net, UInt64(step), positive: isSkip ? [2] : [], skipped: isSkip))
+    }
+    #expect(watch.open(Self.gradient)?.severity == .warning)
+  }
+
+  @Test("it resolves after 50 clean reports, but not while weights are NaN")
+  func resolves() throws {
+    for weightsAreLost in [false, true] {
+      let net = try Net(depth: 3)
+      var watch = try Watch(net.model)
+      watch.feed(report(net, 0, nan: [1]))
+      for step in 1..<60 {
+        var report = report(net, UInt64(step))
+        if weightsAreLost { report.parameters.norm[2] = .nan }
+        watch.feed(report)
+      }
+      #expect((watch.life(Self.gradient).last == "resolved critical @50") == !weightsAreLost)
+    }
+  }
+
+  @Test("a NaN or infinite loss is critical at once, and info on a skipped step")
+  func lossTurns() throws {
+    for value in [Double.nan, .infinity, -.infinity] {
+      for skipped in [false, true] {
+        let net = try Net(depth: 3)
+        var watch = try Watch(net.model)
+        watch.feed(net.report(0, loss: 0.5))
+        var report = net.report(1, loss: value)
+        report.scalars.optimizerSkipped = skipped
+        watch.feed(report)
+        #expect(watch.life(Self.loss) == [skipped ? "firing info @1" : "firing critical @1"])
+        #expect(watch.open(Self.loss)?.summary.contains("it was 0.5 at step 0") == true)
+      }
+    }
+  }
+
+  @Test("no loss at all is no fault")
+  func noLoss() throws {
+    let net = try Net(depth: 3)
+    var watch = try Watch(net.model)
+    for step in 0..<60 { watch.feed(net.report(UInt64(step), loss: nil)) }
+    #expect(watch.log.isEmpty)
+  }
+}

@@ -1,0 +1,140 @@
+import RunStore
+import Telemetry
+
+/// One run in memory, as far as a reader of runs needs it; what only writers need is not there.
+struct FakeRunStore: RunStore {
+  var record: RunRecord?
+  var runModel: Model?
+  /// Slices of one series, which is given for every metric and index.
+  var slices: [SeriesSlice] = []
+  var histograms: [(step: UInt64, histogram: GradientHistogram)] = []
+  var scalars: [StepScalars] = []
+  /// What every read of telemetry throws, if anything.
+  var failure: RunStoreError?
+
+  /// A run `run-1` of one layer and one tensor, with these producers.
+  static func run(_ producers: [ProducerRecord]) throws -> FakeRunStore {
+    let model = try Model(
+      layers: [Layer(name: "hidden")],
+      tensors: [Tensor(name: "hidden.weight", layer: 0, role: .weight, elementCount: 8)]
+    )
+    let record = RunRecord(
+      run: RunID(stored: "run-1"),
+      project: "tests",
+      name: "",
+      tags: [],
+      hyperparameters: [:],
+      framework: "",
+      status: .running,
+      statusReason: "",
+      createdAt: WallTime(clamping: 1),
+      finishedAt: nil,
+      layerCount: 1,
+      tensorCount: 1,
+      producers: producers,
+      openAlerts: [:]
+    )
+    return FakeRunStore(record: record, runModel: model)
+  }
+
+  /// The same run with one producer `p0`, whose last step is given.
+  static func run(lastStep: UInt64? = 1000) throws -> FakeRunStore {
+    try run([
+      ProducerRecord(producer: Producer(id: ProducerID(stored: "p0")), lastStep: lastStep)
+    ])
+  }
+
+  // MARK: What a reader asks
+
+  func run(_ run: RunID) throws(RunStoreError) -> RunRecord? { record?.run == run ? record : nil }
+
+  func model(of run: RunID) throws(RunStoreError) -> Model? {
+    record?.run == run ? runModel : nil
+  }
+
+  func readSeries(
+    _ selection: SeriesSelection,
+    _ body: (SeriesSlice) -> Bool
+  ) throws(RunStoreError) {
+    if let failure { throw failure }
+    for slice in slices {
+      var inside = SeriesSlice()
+      for (step, value) in zip(slice.steps, slice.values) where selection.steps.contains(step) {
+        inside.steps.append(step)
+        inside.values.append(value)
+      }
+      guard inside.steps.isEmpty || body(inside) else { return }
+    }
+  }
+
+  func readHistograms(
+    of run: RunID,
+    producer: ProducerID,
+    tensor: UInt32,
+    steps: ClosedRange<UInt64>,
+    _ body: (_ step: UInt64, GradientHistogram) -> Bool
+  ) throws(RunStoreError) {
+    if let failure { throw failure }
+    for entry in histograms where steps.contains(entry.step) {
+      guard body(entry.step, entry.histogram) else { return }
+    }
+  }
+
+  func readScalars(
+    of run: RunID,
+    producer: ProducerID,
+    steps: ClosedRange<UInt64>,
+    _ body: (StepScalars) -> Bool
+  ) throws(RunStoreError) {
+    if let failure { throw failure }
+    for entry in scalars where steps.contains(entry.step) {
+      guard body(entry) else { return }
+    }
+  }
+
+  // MARK: What a reader does not ask
+
+  private static let notAsked = RunStoreError.unavailable(operation: "fake", detail: "not asked")
+
+  func register(
+    _ registration: RunRegistration,
+    at time: WallTime
+  ) throws(RunStoreError) -> RegisteredRun { throw Self.notAsked }
+
+  func commit(_ changes: [RunChange]) throws(RunStoreError) -> [AlertCursor] {
+    throw Self.notAsked
+  }
+
+  func sealNext() throws(RunStoreError) -> Bool { throw Self.notAsked }
+
+  func runs(_ filter: RunFilter, page: PageRequest) throws(RunStoreError) -> Page<RunRecord> {
+    throw Self.notAsked
+  }
+
+  func snapshot(
+    of run: RunID,
+    producer: ProducerID
+  ) throws(RunStoreError) -> DetectorSnapshot? { throw Self.notAsked }
+
+  func readLog(
+    of run: RunID,
+    producer: ProducerID,
+    after sequence: UInt64,
+    _ body: (LoggedReport) throws(RunStoreError) -> Void
+  ) throws(RunStoreError) { throw Self.notAsked }
+
+  func alerts(_ filter: AlertFilter, page: PageRequest) throws(RunStoreError) -> Page<Alert> {
+    throw Self.notAsked
+  }
+
+  func alert(_ id: AlertID) throws(RunStoreError) -> Alert? { throw Self.notAsked }
+
+  func transitions(
+    after cursor: AlertCursor,
+    limit: Int
+  ) throws(RunStoreError) -> [StoredTransition] { throw Self.notAsked }
+
+  func lastCursor() throws(RunStoreError) -> AlertCursor { throw Self.notAsked }
+
+  func close() throws(RunStoreError) {}
+}

@@ -1,0 +1,179 @@
+import RunStore
+import Telemetry
+import Testing
+
+@Suite("Golden bytes")
+struct GoldenTests {
+  @Test("every blob of a small run has the bytes that it always had")
+  func written() throws {
+    let folder = try TemporaryFolder()
+    let store = try SQLiteRunStore(path: folder.file())
+    let found = try Self.blobs(of: store)
+    for blob in Blob.all {
+      #expect(found[blob.name] == GoldenBlobs.version1[blob.name], "\(blob.name)")
+    }
+    try store.close()
+  }
+
+  @Test("every blob of version 1 is read as what it always was", arguments: Blob.all)
+  func read(blob: Blob) throws {
+    for (index, digits) in (GoldenBlobs.version1[blob.name] ?? []).enumerated() {
+      let found = try blob.read(Blob.bytes(digits))
+      switch found {
+      // A dictionary has no order as text, and nothing in these is NaN.
+      case let alert as Alert: #expect(alert == Samples.alert())
+      case let transition as AlertTransition:
+        #expect(transition == Samples.transition(Samples.alert(), from: .pending))
+      default: #expect(try exactly(found) == Self.expected(blob.name, index))
+      }
+    }
+    #expect(GoldenBlobs.version1[blob.name]?.isEmpty == false)
+  }
+
+  /// All blobs of a run of three reports, before and after sealing, by table and column.
+  static func blobs(of store: SQLiteRunStore) throws -> [String: [String]] {
+    let registration = try Samples.registration(model: Self.model())
+    _ = try store.register(registration, at: Samples.time(1))
+    var changes = Blob.goldenReports().map { report in
+      RunChange.report(
+        RunChange.AcceptedReport(
+          run: registration.run,
+          producer: registration.producer.id,
+          report: report,
+          receivedAt: Samples.time(1e9 + 1),
+          snapshot: [1, 2, 3]
+        )
+      )
+    }
+    changes.append(.transitions([Samples.transition(Samples.alert(), from: .pending)]))
+    _ = try store.commit(changes)
+    var blobs: [String: [String]] = [:]
+    func gather() throws {
+      for blob in Blob.all {
+        let parts = blob.name.split(separator: ".")
+        let digits = try store.queryOnWriter(
+          "SELECT hex(\(parts[1])) FROM \(parts[0]) WHERE \(parts[1]) IS NOT NULL ORDER BY rowid"
+        )
+        if !digits.isEmpty {
+          blobs[blob.name] = digits.map { String($0.filter { $0 != "\"" }) }
+        }
+      }
+    }
+    try gather()
+    _ = try store.commit([
+      .finish(run: registration.run, status: .finished, reason: "", at: Samples.time(2))
+    ])
+    _ = try store.sealNext()
+    try gather()
+    return blobs
+  }
+
+  private static func model() throws -> Model {
+    try Model(
+      layers: [
+        Layer(
+          name: "a",
+          moduleType: "Linear",
+          activation: "relu",
+          normalization: "none",
+          isResidual: true,
+          fanIn: 3,
+          fanOut: 4
+        ), Layer(name: "b"),
+      ],
+      tensors: [
+        Tensor(
+          name: "w",
+          layer: 0,
+          role: .weight,
+          shape: [3, 4],
+          elementCount: 12,
+          initialization: "zeros",
+          isTrainable: false,
+          tiedTo: 1
+        ),
+        Tensor(name: "v", layer: 1, role: .bias, elementCount: 1),
+        Tensor(name: "u", layer: 1, role: .head, elementCount: 1),
+      ]
+    )
+  }
+
+  /// What the blob with a name, of several in the order of their keys, holds.
+  private static func expected(_ name: String, _ index: Int) throws -> String {
+    let reports = Blob.goldenReports()
+    switch name {
+    case "models.body": return exactly(try model())
+    case "runs.labels": return exactly([["b", "a"], ["lr", "0.1"]])
+    case "snapshots.state": return exactly([1, 2, 3] as [UInt8])
+    case "log.body":
+      var report = reports[index]
+      report.histograms = nil
+      report.explicitHistograms = nil
+      return exactly(report)
+    case "log.histograms":
+      var report = Samples.plain(1, step: 0)
+      report.histograms = reports[index].histograms
+      report.explicitHistograms = reports[index].explicitHistograms
+      return exactly(report)
+    case "segments.axis":
+      return exactly(SegmentCodec.Axis(steps: [10, 15, 20], sequences: [1, 2, 3]))
+    case "segment_scalars.body":
+      return exactly(
+        reports.map {
+          SegmentCodec.Row(scalars: $0.scalars, receivedAt: Samples.time(1e9 + 1), rewinds: false)
+        }
+      )
+    case "segment_scalars.time_step_norms": return exactly(reports.map(\.timeStepNorms))
+    case "chunks.body": return exactly(columns(index))
+    default: return exactly(histograms(UInt32(index), reports))
+    }
+  }
+
+  /// The columns of the three tensors, and of layer 1.
+  private static func columns(_ index: Int) -> [ChunkCodec.Column] {
+    func column(_ metric: Metric, _ rows: [Int], _ bits: [UInt64]) -> ChunkCodec.Column {
+      var set = RowSet()
+      for row in rows { set.insert(row) }
+      return ChunkCodec.Column(metric: metric, rows: set, bits: bits)
+    }
+    let one: UInt64 = 0x3F80_0000
+    let two: UInt64 = 0x4000_0000
+    let minusZero: UInt64 = 0x8000_0000
+    guard index < 3 else {
+      return [
+        column(.activationSaturatedFraction, [0, 1, 2], [0x3E80_0000, 0x3E80_0000, 0x3E80_0000])
+      ]
+    }
+    let nan: UInt64 = 0x7FC0_1234
+    return [
+      column(
+        .gradientNorm,
+        [0, 1, 2],
+        [[0, one, two], [two, two, two], [nan, nan, nan]][index]
+      ),
+      column(
+        .gradientZeroCount,
+        [0, 1, 2],
+        [[0, 1 << 40, 2 << 40], [7, 7, 7], [0, 0, 0]][index]
+      ),
+      column(.gradientNaNCount, [0, 1, 2], [0, 0, 0]),
+      column(.parameterNorm, [0, 2], [[one, two], [0, minusZero], [minusZero, one]][index]),
+      column(.updateNorm, [1], [0x3F00_0000]),
+    ]
+  }
+
+  /// The histograms of one tensor: in row 1 only the first has one, in row 2 all have both forms.
+  private static func histograms(
+    _ tensor: UInt32,
+    _ reports: [StepReport]
+  ) -> [HistogramChunkCodec.Entry] {
+    var entries: [HistogramChunkCodec.Entry] = []
+    for row in 0..<3 where row != 1 || tensor == 0 {
+      guard let column = reports[row].histograms else { continue }
+      entries.append(.init(row: row, histogram: .exponential(column.histograms[Int(tensor)])))
+    }
+    let counts = (0..<3).map { 3 * UInt64(tensor) + $0 + 1 }
+    let explicit = ExplicitHistogram(bounds: [-1, 0.5], counts: counts)
+    return entries + [.init(row: 2, histogram: .explicit(explicit))]
+  }
+}

@@ -1,0 +1,220 @@
+import Foundation
+import RunStore
+import Telemetry
+import Testing
+
+/// Stored bytes that changed: what is damaged is named, and the rest is served.
+@Suite("SQLite: damage")
+struct SQLiteRunStoreDamageTests {
+  private let folder: TemporaryFolder
+  private let store: SQLiteRunStore
+  private let compat: RunStoreCompat
+  private let run = RunID(stored: "r1")
+  private let producer = ProducerID(stored: "p0")
+
+  /// Steps 0 to 511 are sealed, in segments 1 and 2; steps 512 to 599 are in the log.
+  init() throws {
+    let folder = try TemporaryFolder()
+    self.folder = folder
+    let store = try SQLiteRunStore(path: folder.file())
+    self.store = store
+    compat = RunStoreCompat { store }
+    _ = try store.register(Samples.registration(), at: Samples.time(1))
+    var changes = (1...600).map { sequence in
+      var report = Samples.plain(UInt64(sequence), step: UInt64(sequence - 1))
+      report.activations.mean = [1, 2, 3]
+      var column = ExponentialHistogramColumn()
+      column.append(ExponentialHistogram(zeroCount: UInt64(sequence)))
+      column.append(ExponentialHistogram(positive: .init(counts: [UInt64(sequence)])))
+      report.histograms = column
+      return compat.report(report)
+    }
+    changes.append(.snapshot(run: run, producer: producer, state: [1, 2]))
+    changes.append(.transitions([Samples.transition(Samples.alert())]))
+    _ = try store.commit(changes)
+    try compat.sealAll(store)
+  }
+
+  /// Flips a bit in the last byte of a blob.
+  private func damage(_ column: String, of table: String, where condition: String) throws {
+    let digits = try #require(
+      try store.queryOnWriter("SELECT hex(\(column)) FROM \(table) WHERE \(condition)").first
+    )
+    var bytes = Blob.bytes(digits.filter { $0 != "\"" })
+    bytes[bytes.count - 1] ^= 0x40
+    let hexadecimal = bytes.map { String(format: "%02X", $0) }.joined()
+    try store.executeOnWriter(
+      "UPDATE \(table) SET \(column) = x'\(hexadecimal)' WHERE \(condition)"
+    )
+  }
+
+  private func expectDamage(_ place: String, _ body: () throws -> Void) {
+    let error = #expect(throws: RunStoreError.self, performing: body)
+    guard case .damaged(let found, let detail) = error else {
+      Issue.record("expected damage, found \(String(describing: error))")
+      return
+    }
+    #expect(found == place)
+    #expect(detail.hasPrefix("checksum mismatch: expected "))
+  }
+
+  private func norms(
+    _ index: UInt32,
+    metric: Metric = .gradientNorm,
+    in steps: ClosedRange<UInt64>
+  ) throws -> Int {
+    var count = 0
+    try store.readSeries(
+      SeriesSelection(run: run, producer: producer, metric: metric, index: index, steps: steps)
+    ) { slice in
+      count += slice.steps.count
+      return true
+    }
+    return count
+  }
+
+  private func histograms(_ tensor: UInt32, in steps: ClosedRange<UInt64>) throws -> Int {
+    var count = 0
+    try store.readHistograms(of: run, producer: producer, tensor: tensor, steps: steps) { _, _ in
+      count += 1
+      return true
+    }
+    return count
+  }
+
+  private func scalars(in steps: ClosedRange<UInt64>) throws -> Int {
+    var count = 0
+    try store.readScalars(of: run, producer: producer, steps: steps) { _ in
+      count += 1
+      return true
+    }
+    return count
+  }
+
+  @Test("a damaged chunk is named by its tensor and steps; other tensors and steps are served")
+  func chunk() throws {
+    try damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
+    expectDamage("run r1, producer p0, tensor layer1.tensor1, steps 256...511") {
+      _ = try norms(1, in: 0...Step.maximum)
+    }
+    #expect(try norms(1, in: 0...255) == 256)
+    #expect(try norms(1, in: 512...599) == 88)
+    #expect(try norms(0, in: 0...599) == 600)
+    #expect(try histograms(1, in: 0...599) == 600)
+  }
+
+  @Test("a damaged chunk of a layer is named by the layer")
+  func layerChunk() throws {
+    try damage("body", of: "chunks", where: "key = 1 * 262144 + 131072 + 2")
+    expectDamage("run r1, producer p0, layer layer2, steps 0...255") {
+      _ = try norms(2, metric: .activationMean, in: 0...Step.maximum)
+    }
+    #expect(try norms(1, metric: .activationMean, in: 0...599) == 600)
+  }
+
+  @Test("damaged histograms are named; the tensor's statistics are served")
+  func histogramChunk() throws {
+    try damage("body", of: "histograms", where: "key = 1 * 262144 + 1")
+    expectDamage("run r1, producer p0, tensor layer1.tensor1, steps 0...255") {
+      _ = try histograms(1, in: 0...Step.maximum)
+    }
+    #expect(try histograms(1, in: 256...599) == 344)
+    #expect(try histograms(0, in: 0...599) == 600)
+    #expect(try norms(1, in: 0...599) == 600)
+  }
+
+  @Test("damaged scalars and axes are named by their steps")
+  func shared() throws {
+    try damage("body", of: "segment_scalars", where: "segment = 1")
+    expectDamage("run r1, producer p0, scalars of steps 0...255") {
+      _ = try scalars(in: 0...Step.maximum)
+    }
+    #expect(try scalars(in: 256...599) == 344)
+    #expect(try norms(1, in: 0...599) == 600)
+    try damage("axis", of: "segments", where: "id = 2")
+    expectDamage("run r1, producer p0, axis of steps 256...511") {
+      _ = try norms(1, in: 300...300)
+    }
+    #expect(try norms(1, in: 0...255) == 256)
+  }
+
+  @Test("a damaged log row is named; the others are served")
+  func logRow() throws {
+    try damage("body", of: "log", where: "sequence = 550")
+    expectDamage("run r1, producer p0, report 550") { _ = try compat.logged(store) }
+    #expect(try compat.logged(store, after: 550).count == 50)
+    expectDamage("run r1, producer p0, report of step 549") {
+      _ = try norms(1, in: 0...Step.maximum)
+    }
+    expectDamage("run r1, producer p0, report of step 549") { _ = try scalars(in: 549...549) }
+    #expect(try norms(1, in: 0...548) == 549)
+    #expect(try histograms(1, in: 0...599) == 600)
+    try damage("histograms", of: "log", where: "sequence = 560")
+    expectDamage("run r1, producer p0, report of step 559") {
+      _ = try histograms(1, in: 559...559)
+    }
+    #expect(try norms(1, in: 559...559) == 1)
+  }
+
+  @Test("a damaged snapshot, model, alert or transition is named")
+  func others() throws {
+    try damage("state", of: "snapshots", where: "1")
+    expectDamage("run r1, producer p0, detector snapshot") {
+      _ = try store.snapshot(of: run, producer: producer)
+    }
+    try damage("body", of: "alerts", where: "1")
+    let id = Samples.alert().id
+    expectDamage("alert \(id)") { _ = try store.alert(id) }
+    try damage("body", of: "alert_transitions", where: "1")
+    expectDamage("alert transition 1") { _ = try store.transitions(after: .start, limit: 5) }
+    try damage("body", of: "models", where: "1")
+    expectDamage("run r1, model") { _ = try store.model(of: run) }
+    expectDamage("run r1, model") {
+      _ = try store.register(Samples.registration(), at: Samples.time(1))
+    }
+    // Without the model, a tensor is named by its index.
+    try damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
+    expectDamage("run r1, producer p0, tensor 1, steps 256...511") {
+      _ = try norms(1, in: 0...Step.maximum)
+    }
+    try damage("labels", of: "runs", where: "1")
+    expectDamage("run r1, labels") { _ = try store.run(run) }
+  }
+
+  @Test("sealing passes over a damaged producer, and seals the others")
+  func sealing() throws {
+    _ = try store.register(Samples.registration(producer: "p1"), at: Samples.time(1))
+    _ = try store.commit(
+      (1...10).map { compat.report(Samples.plain($0, step: $0), producer: "p1", snapshot: [1]) } + [
+        .finish(run: run, status: .finished, reason: "", at: Samples.time(3))
+      ]
+    )
+    try damage("body", of: "log", where: "sequence = 550")
+    expectDamage("run r1, producer p0, report 550") { _ = try store.sealNext() }
+    #expect(try store.sealNext())
+    #expect(try store.sealNext() == false)
+    #expect(try compat.logged(store, producer: "p1").isEmpty)
+    #expect(try compat.steps(store, producer: "p1").count == 10)
+    #expect(try compat.logged(store, after: 550).count == 50)
+  }
+
+  @Test("a file with torn pages is damaged, not fatal")
+  func pages() throws {
+    try store.close()
+    let file = try #require(FileHandle(forUpdatingAtPath: folder.file()))
+    let size = try file.seekToEnd()
+    // All but the first page, which holds the schema and where the tables start.
+    try file.seek(toOffset: 16_384)
+    try file.write(contentsOf: Data(repeating: 0xA5, count: Int(size) - 16_384))
+    try file.close()
+    let error = #expect(throws: RunStoreError.self) {
+      let store = try SQLiteRunStore(path: folder.file())
+      _ = try store.run(run)
+    }
+    guard case .damaged(let place, _) = error else {
+      Issue.record("expected damage, found \(String(describing: error))")
+      return
+    }
+    #expect(place == "database \(folder.file())")
+  }
+}

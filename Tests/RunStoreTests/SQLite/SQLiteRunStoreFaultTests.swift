@@ -1,0 +1,189 @@
+import Dispatch
+import RunStore
+import Synchronization
+import Telemetry
+import Testing
+
+@Suite("SQLite: full disks and concurrent use")
+struct SQLiteRunStoreFaultTests: Sendable {
+  private let folder: TemporaryFolder
+  private let store: SQLiteRunStore
+  private let compat: RunStoreCompat
+  private let run = RunID(stored: "r1")
+
+  init() throws {
+    let folder = try TemporaryFolder()
+    self.folder = folder
+    let store = try SQLiteRunStore(path: folder.file())
+    self.store = store
+    compat = RunStoreCompat { store }
+    _ = try store.register(Samples.registration(), at: Samples.time(1))
+  }
+
+  /// Lets the file grow by some pages and no further.
+  private func limit(pages: Int) throws {
+    let count = try #require(try store.queryOnWriter("PRAGMA page_count").first.flatMap { Int($0) })
+    try store.executeOnWriter("PRAGMA max_page_count = \(count + pages)")
+  }
+
+  private func expectUnavailable(
+    _ operation: String,
+    _ expected: String,
+    _ body: () throws -> Void
+  ) {
+    let error = #expect(throws: RunStoreError.self, performing: body)
+    guard case .unavailable(let found, let detail) = error else {
+      Issue.record("expected unavailable, found \(String(describing: error))")
+      return
+    }
+    #expect(found == operation)
+    #expect(detail == expected)
+  }
+
+  /// Reports of about 80 KB each.
+  private func large(_ sequences: ClosedRange<UInt64>) -> [RunChange] {
+    sequences.map { sequence in
+      var report = Samples.plain(sequence, step: sequence)
+      report.gradients.norm = (0..<20_000).map { Float($0) + Float(sequence) }
+      return compat.report(report)
+    }
+  }
+
+  @Test("a commit for which the disk has no room is not made, and a later one is")
+  func commit() throws {
+    _ = try store.commit(large(1...2))
+    let before = try store.run(run)
+    try limit(pages: 8)
+    expectUnavailable("commit 6 changes", "database or disk is full (SQLite 13)") {
+      _ = try store.commit(
+        large(3...7) + [
+          .transitions([Samples.transition(Samples.alert())])
+        ]
+      )
+    }
+    #expect(try store.run(run) == before)
+    #expect(try compat.logged(store).count == 2)
+    #expect(try store.lastCursor() == .start)
+    _ = try store.commit([.refusal(run: run, producer: compat.producer, sequence: 3)])
+    try limit(pages: 1000)
+    _ = try store.commit(large(4...7))
+    #expect(try compat.steps(store) == [1, 2, 4, 5, 6, 7])
+    try store.close()
+  }
+
+  @Test("sealing that fails halfway leaves the log as it was, and is done later")
+  func sealing() throws {
+    try compat.commitPlain(1...300, step: 0, to: store)
+    let log = try compat.logged(store).map(exactly)
+    // The chunks come after the log's rows were removed and the segment was made.
+    try store.executeOnWriter(
+      "CREATE TRIGGER fault BEFORE INSERT ON chunks BEGIN SELECT RAISE(ABORT, 'fault'); END"
+    )
+    expectUnavailable("seal run r1, producer p0", "fault (SQLite 1811)") {
+      _ = try store.sealNext()
+    }
+    #expect(try compat.logged(store).map(exactly) == log)
+    try store.executeOnWriter("DROP TRIGGER fault")
+    #expect(try compat.sealAll(store) == 1)
+    #expect(try compat.steps(store) == Array(0..<300))
+    try store.close()
+  }
+
+  @Test("a segment is no longer than the bytes that sealing may take")
+  func segmentBytes() throws {
+    try store.close()
+    var options = SQLiteRunStore.Options()
+    options.maximumSegmentBytes = 1000
+    let store = try SQLiteRunStore(path: folder.file(), options: options)
+    var random = SeededGenerator(seed: 3)
+    var reference = Reference()
+    for sequence in UInt64(1)...256 {
+      let report = Samples.random(sequence, step: sequence, using: &random)
+      _ = try store.commit([compat.report(report, snapshot: [1])])
+      reference.accept(report, receivedAt: Samples.time(0), rewinds: false)
+    }
+    #expect(try store.sealNext())
+    let sealed = 256 - (try compat.logged(store).count)
+    #expect(sealed > 1 && sealed < 20)
+    try compat.expectSame(store, reference, "short segment")
+    _ = try store.commit([
+      .finish(run: run, status: .finished, reason: "", at: Samples.time(3))
+    ])
+    #expect(try compat.sealAll(store) > 10)
+    try compat.expectSame(store, reference, "short segments")
+    try store.close()
+  }
+
+  @Test("readers see every step once while commits and sealing go on")
+  func readers() throws {
+    let last: UInt64 = 1500
+    let isDone = Atomic(false)
+    let failures = Mutex<[String]>([])
+    @Sendable func note(_ body: () throws -> Void) {
+      do { try body() } catch { failures.withLock { $0.append("\(error)") } }
+    }
+    DispatchQueue.concurrentPerform(iterations: 3) { role in
+      switch role {
+      case 0:
+        note {
+          for first in stride(from: 1, through: last, by: 10) {
+            try compat.commitPlain(first...first + 9, step: first - 1, to: store)
+          }
+        }
+        isDone.store(true, ordering: .sequentiallyConsistent)
+      case 1:
+        note {
+          while !isDone.load(ordering: .sequentiallyConsistent) { _ = try store.sealNext() }
+        }
+      default:
+        note {
+          var seen = 0
+          while !isDone.load(ordering: .sequentiallyConsistent) {
+            let steps = try compat.steps(store)
+            if steps != Array(0..<UInt64(steps.count)) || steps.count < seen {
+              failures.withLock { $0.append("\(seen) steps, then \(steps)") }
+            }
+            seen = steps.count
+          }
+        }
+      }
+    }
+    #expect(failures.withLock { $0 } == [])
+    #expect(try compat.steps(store) == Array(0..<last))
+    try store.close()
+  }
+
+  @Test(
+    "a producer that goes back while its reports are sealed ends as if they were not sealed",
+    arguments: [0, 100, 255, 256, 299] as [UInt64]
+  )
+  func rewinds(to step: UInt64) throws {
+    let first = (0..<300).map { Samples.plain(1 + $0, step: $0) }
+    let second = (0..<10).map { Samples.plain(301 + $0, step: step + $0, loss: -1) }
+    var reference = Reference()
+    for (index, report) in (first + second).enumerated() {
+      reference.accept(report, receivedAt: Samples.time(0), rewinds: index == 300)
+    }
+    _ = try store.commit(
+      first.map { compat.report($0) } + [
+        .snapshot(run: run, producer: compat.producer, state: [1])
+      ]
+    )
+    let group = second.enumerated().map { compat.report($1, rewinds: $0 == 0) }
+    let commits = Atomic(0)
+    store.sealingProbe.withLock { probe in
+      probe = { [store] in
+        guard commits.add(1, ordering: .relaxed).oldValue == 0 else { return }
+        #expect(throws: Never.self) { try store.commit(group) }
+      }
+    }
+    #expect(try store.sealNext())
+    #expect(commits.load(ordering: .relaxed) == 1)
+    try compat.expectSame(store, reference, "after the rewind")
+    // Of what was read to be sealed, nothing was dropped, or all is still in the log.
+    #expect(try compat.logged(store).count == (step < 256 ? Int(step) + 10 : Int(step) + 10 - 256))
+    try compat.sealAll(store)
+    try compat.expectSame(store, reference, "after all")
+    try store.close()
+  }
+}
