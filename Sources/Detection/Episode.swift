@@ -280,10 +280,19 @@ struct Episode: Sendable {
     return transition(from: .firing, at: moment)
   }
 
-  /// Replaces the alert by the store's copy.
+  /// Takes from the store's copy what no replay tells: what a person said, and what a clock did.
+  ///
+  /// Of an alert that is open in both, or resolved in both, everything else is newer here: the store has
+  /// it as of the last transition, the replay as of the last report.
   mutating func adopt(_ stored: Alert) {
-    if stored.state != alert?.state { clean = 0 }
-    alert = stored
+    guard isOpen == stored.state.isOpen, alert != nil else {
+      alert = stored
+      clean = 0
+      return
+    }
+    alert?.state = stored.state
+    alert?.acknowledgedAt = stored.acknowledgedAt
+    alert?.acknowledgedBy = stored.acknowledgedBy
   }
 
   private func transition(from: AlertState?, at moment: Moment) -> AlertTransition? {
