@@ -153,30 +153,37 @@ let package = Package(
     // The tests, a target a room; Tests/EndToEnd is in Python.
     .target(
       name: "TelemetryTesting",
-      dependencies: [
-        "Telemetry", "TelemetryWire", "RunStore", "CollectorService", core, inProcess, sockets,
-        grpcProtobuf,
-        protobuf, logging,
-      ],
+      dependencies: ["Telemetry"],
       path: "Tests/TelemetryTesting"
     ),
-    tests("TelemetryTests", ["Telemetry"]),
-    tests("TelemetryWireTests", ["Telemetry", "TelemetryWire", protobuf]),
-    tests("IngestTests", ["Telemetry", "Ingest"]),
-    tests("DetectionTests", ["Telemetry", "Detection"]),
-    tests("RunStoreTests", ["Telemetry", "RunStore", grdb]),
-    tests("QueryTests", ["Telemetry", "RunStore", "Query"]),
+    .target(
+      name: "CollectorTesting",
+      dependencies: [
+        "Telemetry", "TelemetryWire", "RunStore", "CollectorService", "TelemetryTesting", core,
+        inProcess, sockets, grpcProtobuf, protobuf, logging,
+      ],
+      path: "Tests/CollectorTesting"
+    ),
+    tests("TelemetryTests", ["Telemetry", "TelemetryTesting"]),
+    tests("TelemetryWireTests", ["Telemetry", "TelemetryTesting", "TelemetryWire", protobuf]),
+    tests("IngestTests", ["Telemetry", "TelemetryTesting", "Ingest"]),
+    tests("DetectionTests", ["Telemetry", "TelemetryTesting", "Detection"]),
+    tests("RunStoreTests", ["Telemetry", "TelemetryTesting", "RunStore", grdb]),
+    tests("QueryTests", ["Telemetry", "TelemetryTesting", "RunStore", "Query"]),
     tests(
       "CollectorServiceTests",
       [
         "Telemetry", "TelemetryWire", "RunStore", "Query", "CollectorService", "TelemetryTesting",
-        core, inProcess, sockets, grpcProtobuf, protobuf,
+        "CollectorTesting", core, inProcess, sockets, grpcProtobuf, protobuf,
       ]
     ),
     tests("TrainingEngineTests", ["TrainingEngine"], exclude: ["Oracle/make_oracle.py"]),
     tests(
       "GradwatchClientTests",
-      ["Telemetry", "TelemetryWire", "GradwatchClient", core, inProcess, grpcProtobuf, protobuf]
+      [
+        "Telemetry", "TelemetryTesting", "TelemetryWire", "GradwatchClient", core, inProcess,
+        grpcProtobuf, protobuf,
+      ]
     ),
     tests("TerminalOutputTests", ["TerminalOutput"]),
   ]

@@ -1,4 +1,5 @@
 import CollectorService
+import CollectorTesting
 import GRPCCore
 import GRPCInProcessTransport
 import RunStore

@@ -1,4 +1,5 @@
 import CollectorService
+import CollectorTesting
 import Query
 import RunStore
 import Synchronization

@@ -1,5 +1,6 @@
 import GradwatchClient
 import Telemetry
+import TelemetryTesting
 import Testing
 
 /// A collector and a wire that lose whatever may be lost, against the client's pure part.

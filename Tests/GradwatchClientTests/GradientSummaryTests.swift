@@ -1,5 +1,6 @@
 import GradwatchClient
 import Telemetry
+import TelemetryTesting
 import Testing
 
 @Suite("The summary of a gradient")

@@ -1,5 +1,6 @@
 import Ingest
 import Telemetry
+import TelemetryTesting
 import Testing
 
 @Suite("Reports over a lossy way")

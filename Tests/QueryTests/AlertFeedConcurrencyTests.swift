@@ -1,5 +1,6 @@
 import Query
 import RunStore
+import TelemetryTesting
 import Testing
 
 // The time limit ends readers that wait for what a broken feed has lost; no test waits for time.

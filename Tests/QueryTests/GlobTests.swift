@@ -1,4 +1,5 @@
 import Query
+import TelemetryTesting
 import Testing
 
 @Suite("Globs")

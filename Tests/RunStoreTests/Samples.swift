@@ -1,5 +1,6 @@
 import RunStore
 import Telemetry
+import TelemetryTesting
 
 /// Values that tests store and expect back.
 enum Samples {

@@ -1,4 +1,5 @@
 import Telemetry
+import TelemetryTesting
 
 /// What an exponential histogram means, as a dictionary: the slow form that tests compare with.
 struct BucketModel: Equatable {

@@ -1,5 +1,6 @@
 import Foundation
 import Telemetry
+import TelemetryTesting
 import Testing
 
 @Suite("Bounds of exponential buckets")

@@ -1,4 +1,5 @@
 import Telemetry
+import TelemetryTesting
 import Testing
 
 @Suite("Columns of exponential histograms")

@@ -1,4 +1,5 @@
 import Telemetry
+import TelemetryTesting
 import Testing
 
 @Suite("Exponential histograms, at random")

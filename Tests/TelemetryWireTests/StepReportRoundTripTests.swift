@@ -1,5 +1,6 @@
 import SwiftProtobuf
 import Telemetry
+import TelemetryTesting
 import TelemetryWire
 import Testing
 

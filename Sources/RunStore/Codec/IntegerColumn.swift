@@ -11,6 +11,8 @@
 struct IntegerColumn {
   /// The number of values.
   let count: Int
+  /// Whether all values are 0.
+  var isZero: Bool { width == 0 }
   private let width: Int
   private let start: Int
 

@@ -44,6 +44,13 @@ extension Metric {
     isCount ? Double(bits) : Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
   }
 
+  /// Values from their bits.
+  func numbers(_ bits: [UInt64]) -> [Double] {
+    isCount
+      ? bits.map { Double($0) }
+      : bits.map { Double(Float(bitPattern: UInt32(truncatingIfNeeded: $0))) }
+  }
+
   /// The column of a metric that is no count.
   func floats(of report: StepReport) -> [Float] {
     switch self {

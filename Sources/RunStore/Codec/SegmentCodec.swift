@@ -60,14 +60,20 @@ package enum SegmentCodec {
   /// - Throws: ``CodecError`` for any bytes that ``write(_:to:)`` doesn't write.
   package static func readAxis(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> Axis {
     var reader = try BlobFrame.open(bytes)
-    let count = Int(try reader.read(UInt16.self))
-    guard count >= 1, count <= RowSet.maximumRows else {
-      throw .unexpected("rows", expected: "1 to \(RowSet.maximumRows)", found: "\(count)")
-    }
+    let count = try readRowCount(from: &reader)
     let steps = try readAscending(count, from: &reader)
     let axis = Axis(steps: steps, sequences: try readAscending(count, from: &reader))
     try reader.finish()
     return axis
+  }
+
+  /// Reads the steps of an axis, which is all of it that a timeline needs.
+  ///
+  /// - Throws: As ``readAxis(_:)``.
+  static func readSteps(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> [UInt64] {
+    var reader = try BlobFrame.open(bytes)
+    let count = try readRowCount(from: &reader)
+    return try readAscending(count, from: &reader)
   }
 
   /// Appends the rows' scalars.
@@ -126,18 +132,29 @@ package enum SegmentCodec {
     return profiles
   }
 
+  private static func readRowCount(from reader: inout ByteReader) throws(CodecError) -> Int {
+    let count = Int(try reader.read(UInt16.self))
+    guard count >= 1, count <= RowSet.maximumRows else {
+      throw .unexpected("rows", expected: "1 to \(RowSet.maximumRows)", found: "\(count)")
+    }
+    return count
+  }
+
   /// Reads numbers that ascend strictly: the first, and what is between each two.
   private static func readAscending(
     _ count: Int,
     from reader: inout ByteReader
   ) throws(CodecError) -> [UInt64] {
-    var numbers = [try reader.read(UInt64.self)]
-    numbers.reserveCapacity(count)
+    let first = try reader.read(UInt64.self)
     let gaps = try IntegerColumn(count - 1, from: &reader)
+    if gaps.isZero, first <= UInt64.max - UInt64(count) {
+      return Array(first..<first + UInt64(count))
+    }
+    var numbers = [first]
+    numbers.reserveCapacity(count)
     for index in 0..<count - 1 {
-      let (next, overflow) = numbers[index].addingReportingOverflow(
-        gaps.value(index, in: reader.bytes)
-      )
+      let gap = gaps.value(index, in: reader.bytes)
+      let (next, overflow) = numbers[index].addingReportingOverflow(gap)
       guard !overflow, next < UInt64.max else {
         throw .unexpected("row \(index + 1)", expected: "at most 2^64-1", found: "more")
       }

@@ -139,6 +139,13 @@ extension SeriesSlice {
     _ axis: ArraySlice<UInt64>,
     in range: ClosedRange<UInt64>
   ) {
+    let all = column.bits.count == axis.count && column.rows == RowSet(first: axis.count)
+    if all, let first = axis.first, let last = axis.last, range.contains(first),
+      range.contains(last)
+    {
+      self.init(steps: Array(axis), values: column.metric.numbers(column.bits))
+      return
+    }
     self.init()
     steps.reserveCapacity(column.bits.count)
     values.reserveCapacity(column.bits.count)

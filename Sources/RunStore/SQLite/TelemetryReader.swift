@@ -96,16 +96,16 @@ struct TelemetryReader {
 
   /// The steps of a segment's rows.
   func axis(of segment: Segment) throws(RunStoreError) -> [UInt64] {
-    let axis = try place("axis of \(text(segment.range))").decode { () throws(CodecError) in
-      try SegmentCodec.readAxis(segment.axis)
+    let steps = try place("axis of \(text(segment.range))").decode { () throws(CodecError) in
+      try SegmentCodec.readSteps(segment.axis)
     }
-    guard axis.steps.count == segment.rows else {
+    guard steps.count == segment.rows else {
       throw .damaged(
         place: "\(place("axis of \(text(segment.range))"))",
-        detail: "expected \(segment.rows) rows, found \(axis.steps.count)"
+        detail: "expected \(segment.rows) rows, found \(steps.count)"
       )
     }
-    return axis.steps
+    return steps
   }
 
   /// Decodes a tensor's or layer's blob of a segment, naming it if it is damaged.

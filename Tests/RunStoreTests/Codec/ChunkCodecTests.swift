@@ -1,5 +1,6 @@
 import RunStore
 import Telemetry
+import TelemetryTesting
 import Testing
 
 @Suite("Chunk codec")

@@ -1,4 +1,5 @@
 import RunStore
+import TelemetryTesting
 import Testing
 
 /// Decoders against bytes that no encoder wrote: an error, and never a trap.

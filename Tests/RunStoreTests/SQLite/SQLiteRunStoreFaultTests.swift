@@ -2,6 +2,7 @@ import Dispatch
 import RunStore
 import Synchronization
 import Telemetry
+import TelemetryTesting
 import Testing
 
 @Suite("SQLite: full disks and concurrent use")

@@ -5,6 +5,7 @@ public import GRPCNIOTransportHTTP2Posix
 import Logging
 public import RunStore
 import Telemetry
+public import TelemetryTesting
 public import TelemetryWire
 
 /// How a test reaches its collector.

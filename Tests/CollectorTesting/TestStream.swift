@@ -1,6 +1,7 @@
 public import GRPCCore
 import SwiftProtobuf
 public import Telemetry
+public import TelemetryTesting
 public import TelemetryWire
 
 /// An open telemetry stream, as a test's client holds it: send, and read what comes.
