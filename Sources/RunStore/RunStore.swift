@@ -63,7 +63,12 @@ public protocol RunStore: Sendable {
 
   /// Reads a producer's log rows with sequence numbers above `sequence`, in order.
   ///
-  /// - Parameter body: Called once a report, on the calling thread, inside one read transaction.
+  /// - Parameters:
+  ///   - run: The run.
+  ///   - producer: The producer.
+  ///   - sequence: The sequence number after which to begin.
+  ///   - body: Called once a report, on the calling thread, inside one read transaction.
+  /// - Throws: What `body` throws, or ``RunStoreError/damaged(place:detail:)`` naming the row.
   func readLog(
     of run: RunID,
     producer: ProducerID,
@@ -75,15 +80,23 @@ public protocol RunStore: Sendable {
 
   /// Reads one metric of one tensor or layer in step order, chunks and log as one.
   ///
-  /// - Parameter body: Called with slices whose steps ascend within and across slices; returns whether
-  ///   to go on. A step at which the metric was not measured is in no slice.
+  /// - Parameters:
+  ///   - selection: What to read.
+  ///   - body: Called with slices whose steps ascend within and across slices; returns whether to go
+  ///     on. A step at which the metric was not measured is in no slice.
   /// - Throws: ``RunStoreError/unknownRun(_:)``, or ``RunStoreError/damaged(place:detail:)`` naming the
   ///   chunk or row.
   func readSeries(_ selection: SeriesSelection, _ body: (SeriesSlice) -> Bool) throws(RunStoreError)
 
   /// Reads one tensor's histograms in step order, chunks and log as one.
   ///
-  /// - Parameter body: Called once a histogram; returns whether to go on.
+  /// - Parameters:
+  ///   - run: The run.
+  ///   - producer: The producer.
+  ///   - tensor: The index of the tensor in the model.
+  ///   - steps: The steps, both ends included.
+  ///   - body: Called once a histogram; returns whether to go on.
+  /// - Throws: As ``readSeries(_:_:)``.
   func readHistograms(
     of run: RunID,
     producer: ProducerID,
@@ -94,7 +107,12 @@ public protocol RunStore: Sendable {
 
   /// Reads what a producer said of its steps as a whole, in step order, segments and log as one.
   ///
-  /// - Parameter body: Called once a step; returns whether to go on.
+  /// - Parameters:
+  ///   - run: The run.
+  ///   - producer: The producer.
+  ///   - steps: The steps, both ends included.
+  ///   - body: Called once a step; returns whether to go on.
+  /// - Throws: As ``readSeries(_:_:)``.
   func readScalars(
     of run: RunID,
     producer: ProducerID,

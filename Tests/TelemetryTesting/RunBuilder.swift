@@ -12,6 +12,7 @@ public struct RunBuilder: Sendable {
   ///   - layers: The number of layers; weights have 16 elements, biases 4.
   ///   - project: The project.
   ///   - producer: The producer's identifier.
+  /// - Throws: ``Telemetry/TelemetryError`` for names that are none.
   public init(
     run: String,
     layers: Int = 3,
@@ -57,6 +58,7 @@ public struct RunBuilder: Sendable {
   ///   - scale: What the gradients are multiplied by.
   ///   - loss: The loss; about 1/step if absent.
   ///   - histograms: Whether to add exponential histograms.
+  /// - Returns: The report.
   public func report(
     _ sequence: UInt64,
     step: UInt64? = nil,

@@ -79,6 +79,7 @@ final class LiveProducer: Sendable {
   /// Opens a stream: it speaks for the producer until a newer one opens.
   ///
   /// - Parameter onSuperseded: Called once if a newer one opens; must not block.
+  /// - Returns: What to receive reports with, and to release when the stream ends.
   func claim(onSuperseded: @escaping @Sendable () -> Void) -> Claim {
     let (claim, older) = state.withLock { state in
       state.newestClaim += 1
@@ -130,6 +131,7 @@ final class LiveProducer: Sendable {
   ///   - claim: The claim of the stream that it came on; `nil` for a unary call.
   ///   - completion: Called when the report, or its refusal, is durable or was given up; not for others.
   /// - Returns: What became of it.
+  /// - Throws: ``Interruption`` if this stream may not speak any more; the report was not looked at.
   func receive(
     _ report: Result<StepReport, TelemetryError>,
     sequence: UInt64,

@@ -24,7 +24,9 @@ package final class Committer: Sendable {
     var completion: @Sendable (Result<Void, RunStoreError>) -> Void
 
     package init(
-      changes: [RunChange], project: String, bytes: Int,
+      changes: [RunChange],
+      project: String,
+      bytes: Int,
       completion: @escaping @Sendable (Result<Void, RunStoreError>) -> Void
     ) {
       self.changes = changes

@@ -13,7 +13,10 @@ package struct RowSet: Hashable, Sendable {
 
   /// The first `count` rows.
   package init(first count: Int) {
-    for row in 0..<count { insert(row) }
+    for word in 0..<4 {
+      let bits = Swift.min(Swift.max(count - 64 * word, 0), 64)
+      words[word] = bits == 64 ? ~0 : 1 &<< UInt64(bits) &- 1
+    }
   }
 
   /// The number of rows in it.
