@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// One target a room (Sources/README.md draws them); `scripts/check-imports` fails an import that
+// One target a room (README.md draws them); `scripts/check-imports` fails an import that
 // points up. Every target has the same settings, applied in the loop at the end.
 
 /// A room: a library target of this package.

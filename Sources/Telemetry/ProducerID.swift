@@ -18,6 +18,19 @@ public struct ProducerID: Hashable, Sendable, Comparable, CustomStringConvertibl
   /// The raw value.
   public var description: String { rawValue }
 
-  /// Orders by the raw value, for stable listings.
-  public static func < (lhs: ProducerID, rhs: ProducerID) -> Bool { lhs.rawValue < rhs.rawValue }
+  /// Compares byte by byte, as a store does: two spellings of one accented letter are two producers.
+  public static func == (lhs: ProducerID, rhs: ProducerID) -> Bool {
+    lhs.rawValue.utf8.elementsEqual(rhs.rawValue.utf8)
+  }
+
+  /// Hashes the bytes, to agree with `==`.
+  public func hash(into hasher: inout Hasher) {
+    var text = rawValue
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Orders by the bytes, for stable listings.
+  public static func < (lhs: ProducerID, rhs: ProducerID) -> Bool {
+    lhs.rawValue.utf8.lexicographicallyPrecedes(rhs.rawValue.utf8)
+  }
 }

@@ -78,4 +78,15 @@ struct NameTests {
     #expect(RuleID("dead_layer") < RuleID("exploding_gradient"))
     #expect("\(RuleID("dead_layer")) \(try ProducerID("p"))" == "dead_layer p")
   }
+
+  @Test("two spellings of one accented letter are two identifiers, as they are to a store")
+  func identifiersCompareByBytes() throws {
+    let composed = "caf\u{e9}"
+    let decomposed = "cafe\u{301}"
+    try #require(composed == decomposed)
+    #expect(try RunID(composed) != RunID(decomposed))
+    #expect(try Set([RunID(composed), RunID(decomposed)]).count == 2)
+    #expect(try ProducerID(composed) != ProducerID(decomposed))
+    #expect(try RunID(composed) == RunID(composed))
+  }
 }

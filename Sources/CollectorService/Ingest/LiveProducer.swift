@@ -151,7 +151,8 @@ final class LiveProducer: Sendable {
         transitions += state.detector.observe(report, receivedAt: now)
         state.reportsSinceSnapshot += 1
         var snapshot: [UInt8]?
-        if state.reportsSinceSnapshot >= snapshotInterval {
+        // What a rewind drops from the log can't be replayed, so the state is kept with it.
+        if rewinds || state.reportsSinceSnapshot >= snapshotInterval {
           state.reportsSinceSnapshot = 0
           snapshot = state.detector.snapshot()
         }
