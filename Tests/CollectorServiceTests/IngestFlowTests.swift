@@ -10,7 +10,7 @@ import TelemetryTesting
 import TelemetryWire
 import Testing
 
-@Suite("Reports on their way through a collector")
+@Suite("Reports on their way through a collector", .timeLimit(.minutes(1)))
 struct IngestFlowTests {
   @Test(
     "a stream acks what it was sent, and the next stream resumes there",

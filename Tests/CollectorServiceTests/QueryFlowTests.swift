@@ -9,7 +9,7 @@ import TelemetryTesting
 import TelemetryWire
 import Testing
 
-@Suite("Runs read back from a collector")
+@Suite("Runs read back from a collector", .timeLimit(.minutes(1)))
 struct QueryFlowTests {
   private typealias Harness = CollectorHarness<InProcessTransport.Client>
 
@@ -37,6 +37,57 @@ struct QueryFlowTests {
       let sent = reports.map { Float($0.gradients.norm[2]).bitPattern }
       #expect(points.last.map { Float($0).bitPattern } == sent)
       #expect(points.min.isEmpty)
+    }
+  }
+
+  @Test("a series longer than a message comes whole, in several")
+  func longSeries() async throws {
+    let run = try RunBuilder(run: "r", layers: 1)
+    let count: UInt64 = 16_500
+    try await withCollectorOnDisk { harness in
+      _ = try await harness.ingest.register(run)
+      for first in stride(from: 1 as UInt64, through: count, by: 5500) {
+        _ = try await harness.ingest.report(
+          (first..<first + 5500).map { run.report($0, loss: Double($0)) },
+          for: run
+        )
+      }
+      let series = try await timeline(
+        harness,
+        .with { ($0.runID, $0.selector.tensor) = ("r", "dense_0.weight") }
+      )
+      #expect(series["dense_0.weight"]?.steps == Array(0..<count))
+      #expect(series["dense_0.weight"]?.count.isEmpty == true)
+      let stored = try await losses(harness, run)
+      #expect(stored.count == Int(count))
+      #expect(stored[count - 1] == Double(count))
+    }
+  }
+
+  @Test(
+    "learning rate and global norm are series of their own",
+    arguments: [
+      (Gradwatch_V1_StepMetric.learningRate, "learning_rate", 0.01),
+      (.globalNorm, "global_norm", 3),
+    ]
+  )
+  func stepMetrics(_ metric: Gradwatch_V1_StepMetric, _ name: String, _ value: Double) async throws
+  {
+    let run = try RunBuilder(run: "r", layers: 1)
+    try await withCollectorOnDisk { harness in
+      _ = try await harness.ingest.register(run)
+      var report = run.report(1)
+      report.scalars.globalNorm = 3
+      _ = try await harness.ingest.report([report], for: run)
+      try await harness.query.getLossTimeline(
+        .with { ($0.runID, $0.metric) = ("r", metric) }
+      ) { response in
+        var messages = response.messages.makeAsyncIterator()
+        let first = try await messages.next()
+        #expect(first?.name == name)
+        #expect(first?.points.last == [value])
+        #expect(first?.points.min.isEmpty == true)
+      }
     }
   }
 

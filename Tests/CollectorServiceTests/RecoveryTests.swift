@@ -9,7 +9,7 @@ import TelemetryTesting
 import TelemetryWire
 import Testing
 
-@Suite("A collector that is stopped and started again")
+@Suite("A collector that is stopped and started again", .timeLimit(.minutes(1)))
 struct RecoveryTests {
   /// A run that explodes at step 60 and turns to NaN at 66.
   private func reports(_ run: RunBuilder) -> [StepReport] {

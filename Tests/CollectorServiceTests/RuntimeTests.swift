@@ -7,7 +7,7 @@ import Telemetry
 import TelemetryTesting
 import Testing
 
-@Suite("Signal and committer")
+@Suite("Signal and committer", .timeLimit(.minutes(1)))
 struct RuntimeTests {
   @Test("a signal raised before the wait is not lost, and many are one")
   func signalIsRemembered() async {

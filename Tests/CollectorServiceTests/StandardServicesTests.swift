@@ -6,7 +6,7 @@ import TelemetryTesting
 import TelemetryWire
 import Testing
 
-@Suite("Health and server information")
+@Suite("Health and server information", .timeLimit(.minutes(1)))
 struct StandardServicesTests {
   @Test(
     "every service is served",

@@ -11,7 +11,7 @@ import TelemetryTesting
 import TelemetryWire
 import Testing
 
-@Suite("Subscribers of alerts")
+@Suite("Subscribers of alerts", .timeLimit(.minutes(1)))
 struct SubscriptionTests {
   @Test("a subscriber first gets the open alerts, then is told that it is live, then transitions")
   func openAlertsFirst() async throws {
