@@ -83,6 +83,33 @@ struct SubscriptionTests {
     }
   }
 
+  @Test("filters hold for transitions as they do for open alerts")
+  func filteredTransitions() async throws {
+    let runs = try [
+      RunBuilder(run: "wanted", project: "lm"), RunBuilder(run: "other", project: "vision"),
+    ]
+    try await withCollectorOnDisk { harness in
+      for run in runs {
+        _ = try await harness.ingest.register(run)
+        _ = try await harness.ingest.report([run.report(1, loss: .nan)], for: run)
+      }
+      func changed(_ request: Gradwatch_V1_SubscribeAlertsRequest) async throws -> [String] {
+        try await harness.alerts.subscribeAlerts(request) { response in
+          var runs: [String] = []
+          for try await message in response.messages {
+            guard case .transition(let transition)? = message.event else { return runs }
+            runs.append(transition.alert.runID)
+          }
+          return runs
+        }
+      }
+      #expect(try await changed(.with { $0.cursor = 0 }) == ["wanted", "other"])
+      #expect(try await changed(.with { ($0.cursor, $0.projects) = (0, ["vision"]) }) == ["other"])
+      #expect(try await changed(.with { ($0.cursor, $0.runIds) = (0, ["wanted"]) }) == ["wanted"])
+      #expect(try await changed(.with { ($0.cursor, $0.rules) = (0, ["stalled_run"]) }) == [])
+    }
+  }
+
   @Test("a subscriber that falls behind what is held is cut off with the cursor to resume from")
   func slowSubscriber() async throws {
     var options = CollectorOptions()
