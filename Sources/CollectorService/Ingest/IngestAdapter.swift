@@ -53,16 +53,9 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
       var response = Gradwatch_V1_ReportStepsResponse()
       for wire in request.reports {
         await collector.committer.waitForRoom()
-        let sequence = wire.sequence
-        guard sequence > 0 else { throw Failure.sequenceZero.status }
-        let report = Result { () throws(TelemetryError) in try StepReport(wire: wire) }
-        let decision = try producer.receive(
-          report,
-          sequence: sequence,
-          bytes: (try? report.get().approximateBytes) ?? 0,
-          at: collector.now(),
-          claim: nil
-        ) { _ in }
+        let arriving = try ArrivingReport(wire: wire)
+        let sequence = arriving.sequence
+        let decision = try producer.receive(arriving, at: collector.now(), claim: nil) { _ in }
         if case .refuse(let error) = decision {
           response.ack.refusals.append(Gradwatch_V1_Refusal(sequence: sequence, error: error))
         }

@@ -124,18 +124,14 @@ final class LiveProducer: Sendable {
   /// Takes one report: sequence, detect, and queue for the disk.
   ///
   /// - Parameters:
-  ///   - report: The report, or what was wrong with it on the wire.
-  ///   - sequence: Its number.
-  ///   - bytes: About how much memory it holds.
+  ///   - arriving: The report, or what was wrong with it on the wire.
   ///   - now: The time of arrival.
   ///   - claim: The claim of the stream that it came on; `nil` for a unary call.
   ///   - completion: Called when the report, or its refusal, is durable or was given up; not for others.
   /// - Returns: What became of it.
   /// - Throws: ``Interruption`` if this stream may not speak any more; the report was not looked at.
   func receive(
-    _ report: Result<StepReport, TelemetryError>,
-    sequence: UInt64,
-    bytes: Int,
+    _ arriving: ArrivingReport,
     at now: WallTime,
     claim: Claim?,
     completion: @escaping @Sendable (Result<Void, RunStoreError>) -> Void
@@ -144,7 +140,8 @@ final class LiveProducer: Sendable {
       if let failure = state.failure { throw .storeFailed(failure) }
       if let claim, claim.number != state.newestClaim { throw .superseded }
       state.lastUsed = now
-      let decision = state.sequencer.receive(report, sequence: sequence)
+      let sequence = arriving.sequence
+      let decision = state.sequencer.receive(arriving.report, sequence: sequence)
       switch decision {
       case .accept(let report, let rewinds):
         var transitions = rewinds ? state.detector.rewind(to: report.step, at: now) : []
@@ -170,7 +167,7 @@ final class LiveProducer: Sendable {
               )
             )
           ],
-          bytes: bytes,
+          bytes: arriving.bytes,
           &state,
           completion
         )

@@ -120,18 +120,13 @@ final class TelemetryStream: Sendable {
     }
     await collector.committer.waitForRoom()
 
-    let sequence = wire.sequence
-    guard sequence > 0 else { throw Failure.sequenceZero.status }
-    let report = Result { () throws(TelemetryError) in try StepReport(wire: wire) }
+    let arriving = try ArrivingReport(wire: wire)
+    let sequence = arriving.sequence
     // The lock is held over acceptance, so that a completion can't overtake it.
     try state.withLock { state in
-      let decision = try producer.receive(
-        report,
-        sequence: sequence,
-        bytes: (try? report.get().approximateBytes) ?? 0,
-        at: collector.now(),
-        claim: claim
-      ) { [weak self] result in self?.completed(sequence, result) }
+      let decision = try producer.receive(arriving, at: collector.now(), claim: claim) {
+        [weak self] result in self?.completed(sequence, result)
+      }
       switch decision {
       case .accept: state.outbox?.accepted(sequence)
       case .refuse(let error): state.outbox?.refused(sequence, error)
