@@ -46,6 +46,14 @@ struct AlertMachine: Sendable {
   /// The alerts that are pending, firing or acknowledged.
   var openAlerts: [Alert] { episodes.compactMap { $0.isOpen ? $0.alert : nil } }
 
+  /// Whether a warning or worse is firing.
+  var hasWarning: Bool {
+    episodes.contains { episode in
+      guard let alert = episode.alert, alert.severity >= .warning else { return false }
+      return alert.state == .firing || alert.state == .acknowledged
+    }
+  }
+
   /// Takes one evaluation of the rule.
   mutating func evaluate(
     _ findings: [Finding],
@@ -134,6 +142,17 @@ struct AlertMachine: Sendable {
     episodes.removeAll { $0.alert == nil }
     for index in episodes.indices where episodes[index].start.step >= moment.step {
       if let change = episodes[index].rewind(at: moment) { transitions.append(change) }
+    }
+    limitResolved()
+  }
+
+  /// Resolves what is open and forgets suspicions: the rule was switched off.
+  mutating func resolveAll(at moment: Moment, into transitions: inout [AlertTransition]) {
+    episodes.removeAll { $0.alert == nil }
+    for index in episodes.indices where episodes[index].isOpen {
+      if let change = episodes[index].resolve(at: moment, because: "rule switched off") {
+        transitions.append(change)
+      }
     }
     limitResolved()
   }

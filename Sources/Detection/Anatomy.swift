@@ -19,6 +19,10 @@ struct Anatomy: Sendable {
   /// a parameter norm is the layer's gain, whatever its width and whichever axis comes first.
   let gains: [Float]
 
+  /// For each layer, the number of its block: layers whose names agree up to the last number that has
+  /// something behind it (`blocks.3.attn.q`, `blocks.3.mlp`) are one block, others stand alone.
+  let blocks: [Int]
+
   /// Works out what derives from `model`.
   init(_ model: Model) {
     self.model = model
@@ -36,7 +40,21 @@ struct Anatomy: Sendable {
     self.weights = weights
     self.weightLayers = layers
     self.slots = slots
+    self.blocks = Self.blocks(of: model)
     self.gains = weights.map { 1 / Float(Self.smallerSide(of: model.tensors[$0])).squareRoot() }
+  }
+
+  private static func blocks(of model: Model) -> [Int] {
+    var numbers: [String: Int] = [:]
+    return model.layers.map { layer in
+      let parts = layer.name.split(separator: ".")
+      // A number at the end is the layer's own, as in a sequence of plain layers.
+      let number = parts.dropLast().lastIndex { $0.allSatisfy(\.isNumber) }
+      let name = number.map { parts[...$0].joined(separator: ".") } ?? layer.name
+      if let number = numbers[name] { return number }
+      numbers[name] = numbers.count
+      return numbers.count - 1
+    }
   }
 
   /// Whether the tensor is one of those that layers are compared by.

@@ -1,13 +1,13 @@
 public import Telemetry
 
 // Snapshot: mark and version, 8 bytes · fingerprint of the rules, 8 · fingerprint of run, producer
-// and model, 8 · state: last step, history, then rule by rule its own state and its episodes ·
+// and model, 8 · the rule set · state: last step, history, then rule by rule its own state and its episodes ·
 // checksum of everything before it, 8 (FNV-1a). All numbers are little-endian.
 extension Detector {
   /// The version of the format.
   ///
   /// Raise it with every change of any `code(_:)`.
-  private static var version: UInt64 { 1 }
+  private static var version: UInt64 { 2 }
   /// "GWDT", in the upper half of the first word.
   private static var mark: UInt64 { 0x5444_5747 }
   /// Bytes of the three words before the state.
@@ -22,7 +22,9 @@ extension Detector {
     writer.append(Self.fingerprintOfRules())
     writer.append(fingerprintOfModel())
     var copy = self
+    var rules = rules
     // A writer has nothing to refuse.
+    try? writer.code(&rules)
     try? copy.code(&writer)
     writer.append(Fingerprint(of: writer.bytes).value)
     return writer.bytes
@@ -42,16 +44,17 @@ extension Detector {
     model: Model,
     restoring snapshot: [UInt8]
   ) throws(SnapshotError) {
+    // The header and the checksum hold for any rule set; the set itself comes first in the state.
     self.init(run: run, producer: producer, model: model)
     var header = StateReader(snapshot[...])
-    var (first, rules, ofModel): (UInt64, UInt64, UInt64) = (0, 0, 0)
+    var (first, ofRules, ofModel): (UInt64, UInt64, UInt64) = (0, 0, 0)
     try header.code(&first)
     guard first >> 32 == Self.mark else { throw .notASnapshot }
     guard first & 0xffff_ffff == Self.version else {
       throw .unknownVersion(expected: Self.version, found: first & 0xffff_ffff)
     }
-    try header.code(&rules)
-    guard rules == Self.fingerprintOfRules() else { throw .otherRules }
+    try header.code(&ofRules)
+    guard ofRules == Self.fingerprintOfRules() else { throw .otherRules }
     try header.code(&ofModel)
     guard ofModel == fingerprintOfModel() else { throw .otherModel }
     guard snapshot.count >= Self.headerBytes + 8 else { throw .truncated(offset: snapshot.count) }
@@ -62,6 +65,9 @@ extension Detector {
     let expected = Fingerprint(of: snapshot[..<end]).value
     guard expected == found else { throw .checksumMismatch(expected: expected, found: found) }
     var reader = StateReader(snapshot[Self.headerBytes..<end])
+    var rules = RuleSet()
+    try reader.code(&rules)
+    self.init(run: run, producer: producer, model: model, rules: rules)
     try code(&reader)
     guard reader.isAtEnd else { throw reader.malformed() }
   }

@@ -9,9 +9,11 @@ public struct Detector: Sendable {
   struct Slot: Sendable {
     var rule: any Rule
     var machine: AlertMachine
+    var tuning: Tuning
 
     /// Lets the rule look, and its alerts follow.
     mutating func observe(_ step: StepContext, into transitions: inout [AlertTransition]) {
+      guard tuning.isEnabled else { return }
       if step.isBreak { rule.arm() }
       take(rule.observe(step), of: step, at: step.time, into: &transitions)
     }
@@ -23,7 +25,10 @@ public struct Detector: Sendable {
       at time: WallTime,
       into transitions: inout [AlertTransition]
     ) {
-      guard let findings else { return }
+      guard tuning.isEnabled, var findings else { return }
+      if !findings.isEmpty {
+        findings = findings.compactMap { tuning.apply(to: $0) }
+      }
       let moment = Moment(step: step.number, time: time)
       machine.evaluate(findings, at: moment, into: &transitions) { [rule] finding, first in
         rule.diagnose(finding, since: first, at: step)
@@ -38,20 +43,31 @@ public struct Detector: Sendable {
   var slots: [Slot]
   /// The last report and the history up to it.
   var context: StepContext
+  /// What the user changed about the rules.
+  public internal(set) var rules: RuleSet
 
-  /// Makes a detector without any history, with ``standardRules``.
-  public init(run: RunID, producer: ProducerID, model: Model) {
+  /// Makes a detector without any history.
+  ///
+  /// - Parameters:
+  ///   - run: The run.
+  ///   - producer: The producer.
+  ///   - model: The model that the run is registered with.
+  ///   - rules: What the user changed, as ``check(_:)`` accepts it; other names change nothing.
+  public init(run: RunID, producer: ProducerID, model: Model, rules: RuleSet = RuleSet()) {
     self.run = run
     self.producer = producer
+    self.rules = rules
     let context = StepContext(model)
     self.context = context
     slots = Self.standardRules.map { kind in
-      Slot(
-        rule: kind.init(context.anatomy),
+      let tuning = Tuning(rules[kind.id], layers: model.layers, tensors: model.tensors)
+      return Slot(
+        rule: kind.init(context.anatomy, tuning),
         machine: AlertMachine(
           AlertMachine.Identity(run: run, producer: producer, rule: kind.id),
           policy: kind.policy
-        )
+        ),
+        tuning: tuning
       )
     }
   }
@@ -80,10 +96,19 @@ public struct Detector: Sendable {
     -> [AlertTransition]
   {
     var transitions: [AlertTransition] = []
-    context.begin(report, receivedAt: time)
+    context.begin(report, receivedAt: time, symptoms: symptoms)
     for index in slots.indices { slots[index].observe(context, into: &transitions) }
     context.end()
     return transitions
+  }
+
+  /// The rules that have a warning or worse firing.
+  private var symptoms: Symptoms {
+    var symptoms = Symptoms()
+    for index in slots.indices where slots[index].machine.hasWarning {
+      symptoms.insert(type(of: slots[index].rule).id)
+    }
+    return symptoms
   }
 
   /// Notes that the producer went back, as after a checkpoint restart: called before the report of

@@ -253,11 +253,16 @@ struct Episode: Sendable {
     return transition(from: from, at: moment)
   }
 
+  /// Resolves the alert for a reason that lies outside of what was measured.
+  mutating func resolve(at moment: Moment, because reason: String) -> AlertTransition? {
+    alert?.evidence.facts["resolution"] = reason
+    return resolve(at: moment)
+  }
+
   /// Resolves the alert because the producer went back before it began.
   mutating func rewind(at moment: Moment) -> AlertTransition? {
     isRewound = true
-    alert?.evidence.facts["resolution"] = "rewound"
-    return resolve(at: moment)
+    return resolve(at: moment, because: "rewound")
   }
 
   /// Goes on as `earlier`, which began at the same step before the producer went back to before it.

@@ -22,8 +22,12 @@ struct History: Sendable {
   private(set) var loss = LossHistory()
   /// The last learning rate.
   private(set) var learningRate: Double?
-  /// Whether the learning rate rose with the last report that told it.
+  /// Whether the learning rate has been rising ever since the run began.
   private(set) var isRateRising = false
+  /// Reports in a row in which it did not rise.
+  private var restingReports: UInt64 = 0
+  /// Whether the batch changed with the last report: its size, or what it reaches.
+  private(set) var isBatchBreak = false
   /// The last batch size.
   private(set) var batchSize: UInt64?
   /// The number of tensors that had a gradient in the last report.
@@ -42,6 +46,8 @@ struct History: Sendable {
   /// Weight of a new norm in ``fast`` and ``slow``, and of a tensor's norm in ``usualNorms``.
   private static let fastWeight = 0.2
   private static let slowWeight = 0.01
+  /// Reports at the same rate after which a warm-up is over; rates that rise once an epoch rest less.
+  private static let mostResting: UInt64 = 20
   private static let usualWeight: Float = 0.02
   /// A parameter norm that grows more than this in one report is a flipped bit or a bad checkpoint.
   private static let mostGrowth: Float = 100
@@ -62,25 +68,39 @@ struct History: Sendable {
   ///   gradients.
   mutating func adopt(_ scalars: StepScalars, presentCount present: UInt64?) -> Bool {
     var isBreak = false
+    isBatchBreak = false
     if let rate = scalars.learningRate {
       if let before = learningRate {
-        isRateRising = rate > before * (1 + 1e-6)
+        takeRise(rate > before * (1 + 1e-6), didFall: rate < before * (1 - 1e-6))
         // A tenth more than the factor, because a linear warm-up doubles exactly at first.
         if max(rate, before) > 2.1 * min(rate, before) { isBreak = true }
       }
       learningRate = rate
     }
     if let size = scalars.batchSize {
-      if let before = batchSize, Self.differs(size, before, by: 2) { isBreak = true }
+      if let before = batchSize, Self.differs(size, before, by: 2) { isBatchBreak = true }
       batchSize = size
     }
     if let present {
       // A quarter, because experts come and go from step to step, and unfreezing adds more.
-      if let before = presentCount, Self.differs(present, before, by: 1.25) { isBreak = true }
+      if let before = presentCount, Self.differs(present, before, by: 1.25) {
+        isBatchBreak = true
+      }
       presentCount = present
     }
+    isBreak = isBreak || isBatchBreak
     if isBreak { arm() }
     return isBreak
+  }
+
+  /// Follows the warm-up: it ends with the first fall, or when the rate has rested.
+  ///
+  /// A rate that rises later (a cycle, a schedule gone wrong) is judged as any other: losses and
+  /// norms then have a history to be held against.
+  private mutating func takeRise(_ isRise: Bool, didFall: Bool) {
+    guard restingReports < Self.mostResting else { return }
+    restingReports = didFall ? Self.mostResting : isRise ? 0 : restingReports &+ 1
+    isRateRising = isRise && restingReports < Self.mostResting
   }
 
   /// Whether the larger number is more than `factor` times the smaller one.
@@ -154,6 +174,7 @@ struct History: Sendable {
     try loss.code(&coder)
     try coder.code(&learningRate)
     try coder.code(&isRateRising)
+    try coder.code(&restingReports)
     try coder.code(&batchSize)
     try coder.code(&presentCount)
     try recentNorms.code(&coder)

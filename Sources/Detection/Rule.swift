@@ -12,9 +12,11 @@ protocol Rule: Sendable {
   static var summary: String { get }
   /// How long the condition must hold, and how long it must be gone.
   static var policy: AlertPolicy { get }
+  /// The numbers that a user may change.
+  static var thresholds: [Threshold] { get }
 
-  /// Starts without any history.
-  init(_ anatomy: Anatomy)
+  /// Starts without any history, with the user's thresholds.
+  init(_ anatomy: Anatomy, _ tuning: Tuning)
 
   /// Looks at the next step.
   ///
@@ -39,6 +41,7 @@ protocol Rule: Sendable {
 }
 
 extension Rule {
+  static var thresholds: [Threshold] { [] }
   mutating func arm() {}
   mutating func tick(at now: WallTime, after step: StepContext) -> [Finding]? { nil }
   mutating func finish() -> [Finding]? { nil }

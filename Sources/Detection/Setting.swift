@@ -39,7 +39,7 @@ struct Setting: Sendable {
     let activation = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? ""
     self.activation = activation
     isSaturating = ["sigmoid", "tanh", "softsign"].contains { activation.contains($0) }
-    isRectified = ["relu", "gelu", "silu", "swish", "elu"].contains { activation.contains($0) }
+    isRectified = Self.isRectifier(activation)
     isRecurrent = weights.contains { model.tensors[$0].role == .recurrent }
     isTransformer = model.layers.contains { layer in
       let text = layer.moduleType.lowercased() + " " + layer.name.lowercased()
@@ -57,6 +57,12 @@ struct Setting: Sendable {
     isResidual = residuals.contains(true) ? true : residuals.isEmpty ? nil : false
     depth = anatomy.weightLayers.count
     initialScale = Self.initialScale(of: weights, step, isRectified: isRectified)
+  }
+
+  /// Whether the activation passes about half of what comes, as ReLU does.
+  static func isRectifier(_ activation: String) -> Bool {
+    let name = activation.lowercased()
+    return ["relu", "gelu", "silu", "swish", "elu"].contains { name.contains($0) }
   }
 
   /// He's mean square for rectifiers is 2/fan-in (arXiv 1502.01852), LeCun's for the others

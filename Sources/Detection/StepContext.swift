@@ -32,6 +32,8 @@ struct StepContext: Sendable {
   /// squares differ by up to 2.2 for their widths alone. Without parameter norms the gain is taken
   /// for 1, as sound initialization makes it.
   private(set) var layerLogs: [Float]
+  /// For each tensor, how its gradient's magnitudes spread, by its histogram.
+  private(set) var magnitudes: [MagnitudeProfile]
   /// The tensors with a NaN or infinite gradient element, in the report's order.
   private(set) var nonFiniteTensors: [Int] = []
   /// The finite global norm, unscaled; from the tensors if the report does not tell it.
@@ -40,6 +42,8 @@ struct StepContext: Sendable {
   private(set) var isGlobalNormNonFinite = false
   /// Whether gradients are comparable with parameters: unscaled, or scaled by a known factor.
   private(set) var isScaleKnown = true
+  /// The rules that had a warning or worse firing before this step.
+  private(set) var symptoms = Symptoms()
   /// Whether baselines were armed anew before this step.
   private(set) var isBreak = false
 
@@ -51,6 +55,7 @@ struct StepContext: Sendable {
     norms = absent
     parameterNorms = absent
     updateNorms = absent
+    magnitudes = []
     layerLogs = Array(repeating: .nan, count: anatomy.weightLayers.count)
   }
 
@@ -58,14 +63,20 @@ struct StepContext: Sendable {
   var number: UInt64 { report.scalars.step }
   /// The loss that is minimized.
   var loss: Double? { report.scalars.primaryLoss }
+  /// Whether several losses are minimized, as by two nets in a game: one's fall is another's rise.
+  var hasSeveralLosses: Bool { report.scalars.losses.count > 1 }
   /// Whether the optimizer skipped the step.
   var isSkipped: Bool { report.scalars.optimizerSkipped }
   /// Whether the learning rate is still rising, when norms change for good reasons.
   var isWarmup: Bool { report.scalars.phase == .warmup || history.isRateRising }
 
+  /// Whether the batch changed, so that a loss before it means nothing.
+  var isBatchBreak: Bool { history.isBatchBreak }
+
   /// Takes the next report apart.
-  mutating func begin(_ report: StepReport, receivedAt time: WallTime) {
+  mutating func begin(_ report: StepReport, receivedAt time: WallTime, symptoms: Symptoms) {
     self.report = report
+    self.symptoms = symptoms
     self.time = time
     let scale = report.scalars.lossScale ?? .nan
     let isScaled = report.scalars.gradientsAreScaled
@@ -76,6 +87,14 @@ struct StepContext: Sendable {
     let parameters = report.parameters
     Self.spread(parameters.norm, over: parameters.tensorIDs, into: &parameterNorms)
     Self.spread(parameters.updateNorm, over: parameters.tensorIDs, into: &updateNorms)
+    if let histograms = report.histograms {
+      MagnitudeProfile.take(
+        histograms,
+        scale: isScaled && isScaleKnown ? scale : 1,
+        tensorCount: anatomy.model.tensors.count,
+        into: &magnitudes
+      )
+    }
     findNonFinite()
     takeGlobalNorm(times: Double(factor))
     isBreak = history.adopt(

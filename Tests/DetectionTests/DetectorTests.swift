@@ -49,11 +49,18 @@ struct DetectorTests {
     #expect(watch.log == [])
   }
 
-  @Test("every rule has an identifier of its own and a sentence")
-  func ruleSummaries() {
-    let summaries = Detector.ruleSummaries
-    #expect(Set(summaries.map(\.id)).count == summaries.count)
-    #expect(summaries.contains { $0.id == RuleID("vanishing_gradient") })
-    #expect(summaries.allSatisfy { !$0.summary.isEmpty })
+  @Test("every rule has an identifier of its own, a sentence, and thresholds within their range")
+  func catalogue() {
+    let rules = Detector.catalogue
+    #expect(Set(rules.map(\.id)).count == rules.count)
+    #expect(rules.count == 25)
+    for rule in rules {
+      #expect(!rule.summary.isEmpty)
+      #expect(Set(rule.thresholds.map(\.name)).count == rule.thresholds.count)
+      for threshold in rule.thresholds {
+        #expect(threshold.range.contains(threshold.standard), "\(rule.id) \(threshold.name)")
+        #expect(!threshold.meaning.isEmpty)
+      }
+    }
   }
 }

@@ -169,7 +169,7 @@ struct SnapshotTests {
       )
     }
     bytes[0] = 99
-    #expect(throws: SnapshotError.unknownVersion(expected: 1, found: 99)) {
+    #expect(throws: SnapshotError.unknownVersion(expected: 2, found: 99)) {
       try Self.restored(net, bytes)
     }
     #expect(throws: SnapshotError.notASnapshot) {

@@ -144,7 +144,7 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
     return .with {
       $0.version = CollectorOptions.version
       $0.serverTime = .init(collector.now())
-      $0.rules = Detector.ruleSummaries.map(\.id.rawValue)
+      $0.rules = Detector.catalogue.map(\.id.rawValue)
       $0.limits.maximumMessageBytes = UInt64(options.maximumMessageBytes)
       $0.limits.streamCredits = UInt32(options.streamCredits)
       $0.limits.maximumPageSize = UInt32(CollectorOptions.maximumPageSize)

@@ -57,7 +57,7 @@ struct ExplodingGradient: Rule {
   private var samples: UInt64 = 0
   private var gain = LayerGain()
 
-  init(_ anatomy: Anatomy) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
 
   mutating func arm() {
     jumpsNow = 0

@@ -48,7 +48,7 @@ struct GradientSpike: Rule {
   private var bound = 0.0
   private var size = 0.0
 
-  init(_ anatomy: Anatomy) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
 
   mutating func arm() {
     samples = 0

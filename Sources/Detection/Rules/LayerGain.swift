@@ -31,7 +31,7 @@ struct LayerGain: Sendable {
   mutating func take(_ step: StepContext) {
     log = 0
     // With several losses (a GAN's two nets, say) the layers do not share one backward pass.
-    guard step.report.scalars.losses.count <= 1, let last = step.layerLogs.last, last.isFinite,
+    guard !step.hasSeveralLosses, let last = step.layerLogs.last, last.isFinite,
       hasSizes(step)
     else { return }
     for (place, value) in step.layerLogs.enumerated() where value - last > log {

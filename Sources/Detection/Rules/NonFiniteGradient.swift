@@ -25,7 +25,7 @@ struct NonFiniteGradient: Rule {
   private var skipsNow: UInt64 = 0
   private var wasEverTaken = false
 
-  init(_ anatomy: Anatomy) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     let isBad = !step.nonFiniteTensors.isEmpty || step.isGlobalNormNonFinite

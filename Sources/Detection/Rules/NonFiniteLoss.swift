@@ -11,7 +11,7 @@ struct NonFiniteLoss: Rule {
 
   private var last = 0.0
 
-  init(_ anatomy: Anatomy) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     guard let loss = step.loss else { return nil }

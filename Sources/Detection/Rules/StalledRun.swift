@@ -31,7 +31,7 @@ struct StalledRun: Rule {
   private var firstTick: WallTime?
   private var silence = 0.0
 
-  init(_ anatomy: Anatomy) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
 
   private var bound: Double {
     max(

@@ -40,7 +40,7 @@ struct UniformlySmallGradient: Rule {
   private var largest: Float = 0
   private var areZero = false
 
-  init(_ anatomy: Anatomy) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     guard !step.isSkipped, step.isScaleKnown, step.nonFiniteTensors.isEmpty,

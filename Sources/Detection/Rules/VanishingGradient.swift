@@ -2,7 +2,9 @@ import Telemetry
 
 /// Gradients shrink from the last layers to the first ones: R1.
 ///
-/// Compared are the layers' signals (``StepContext/layerLogs``) in decades: the median of the last
+/// Within a block (a transformer's, a residual one) signals differ by decades, and all is well as
+/// long as one of its layers gets the gradient: queries and keys have a hundredth of it by design.
+/// So a block counts as its strongest layer; a plain layer is a block of its own. Compared are the layers' signals (``StepContext/layerLogs``) in decades: the median of the last
 /// quarter of the layers less that of the first one (the *drop*), and the regression's slope. 40
 /// healthy runs keep their drop below 0.8, but for a linear net that leaves a start near 0 (1.5)
 /// and the steps after a loss spike (1.7); a 4-layer sigmoid net that starts slowly has 0.6 to 1.6,
@@ -29,8 +31,9 @@ struct VanishingGradient: Rule {
   private static let lostNorm: Float = 1e-7
   /// Gradients cross fewer than three layers by so few factors that a profile means nothing.
   private static let leastLayers = 3
-  /// Up to so many layers a quarter is one layer, and the first one alone must not decide: its
-  /// gradient also scales with the inputs.
+  /// Up to so many layers a quarter is one layer, and the first one alone must not decide.
+  ///
+  /// Its gradient also scales with the inputs. A block's first layer does not decide for the block.
   private static let shallow = 8
   /// Smoothed loss / first losses, below which the net learns in spite of a drop.
   private static let learnedProgress = 0.5
@@ -38,7 +41,7 @@ struct VanishingGradient: Rule {
   /// branches, LoRA and slow starts do so by themselves.
   private static let recovery = 0.3
 
-  /// Averages of drop and slope over about 5 evaluations, and of the drop over about 50.
+  /// Averages of drop and slope over about 5 evaluations, and of the drop over about 12.
   private var fastDrop = 0.0
   private var fastSlope = 0.0
   /// As ``fastDrop``, of drops up to twice the mildest bound: so that it forgets a cliff at once.
@@ -50,12 +53,13 @@ struct VanishingGradient: Rule {
   private var spreadDrop: Float = 0
   private var slope: Float = 0
   private var recent = Recent()
-  /// Places of the layers with a gradient, and room to sort; not stored.
-  private var places: [Int] = []
+  /// For each block with a gradient, the places of its first and last layer in
+  /// ``Anatomy/weightLayers``, its log, and room to sort; not stored.
+  private var places: [ClosedRange<Int>] = []
   private var logs: [Float] = []
   private var scratch: [Float] = []
 
-  init(_ anatomy: Anatomy) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
 
   mutating func arm() { evaluations = 0 }
 
@@ -63,8 +67,11 @@ struct VanishingGradient: Rule {
     guard !step.isSkipped, step.nonFiniteTensors.isEmpty,
       step.anatomy.weightLayers.count >= Self.leastLayers
     else { return nil }
-    collect(step.layerLogs)
-    guard logs.count >= Self.leastLayers else { return nil }
+    collect(step, byBlock: true)
+    // A model that is all one block is wrapped in a numbered module; then its layers are compared.
+    if logs.count < 2 { collect(step, byBlock: false) }
+    let layerCount = step.layerLogs.count { $0.isFinite }
+    guard logs.count >= 2, layerCount >= Self.leastLayers else { return nil }
     measure()
     recent.append(step: step.number, Double(drop))
     guard max(drop, Float(mildDrop)) >= Self.clearShare * Self.infoDrop else { return [] }
@@ -75,12 +82,21 @@ struct VanishingGradient: Rule {
     ]
   }
 
-  private mutating func collect(_ layerLogs: [Float]) {
+  private mutating func collect(_ step: StepContext, byBlock: Bool) {
     places.removeAll(keepingCapacity: true)
     logs.removeAll(keepingCapacity: true)
-    for (place, log) in layerLogs.enumerated() where log.isFinite {
-      places.append(place)
-      logs.append(log)
+    let anatomy = step.anatomy
+    var block = -1
+    for (place, log) in step.layerLogs.enumerated() where log.isFinite {
+      let own = anatomy.blocks[Int(anatomy.weightLayers[place])]
+      if byBlock, own == block, let last = places.last {
+        places[places.count - 1] = last.lowerBound...place
+        logs[logs.count - 1] = max(logs[logs.count - 1], log)
+      } else {
+        places.append(place...place)
+        logs.append(log)
+      }
+      block = own
     }
   }
 
@@ -91,7 +107,8 @@ struct VanishingGradient: Rule {
     drop = last - median(0..<quarter)
     // The drop that is left without the first layer must be half of the whole at least.
     spreadDrop =
-      count < Self.shallow ? min(drop, 2 * max(0, last - median(1..<1 + quarter))) : drop
+      count < Self.shallow && places[0].count == 1
+      ? min(drop, 2 * max(0, last - median(1..<1 + quarter))) : drop
     let middle = Float(count - 1) / 2
     var (products, squares): (Float, Float) = (0, 0)
     for index in 0..<count {
@@ -104,7 +121,7 @@ struct VanishingGradient: Rule {
     fastDrop += (isFirst ? 1 : 0.2) * (Double(drop) - fastDrop)
     mildDrop += (isFirst ? 1 : 0.2) * (Double(min(drop, 2 * Self.infoDrop)) - mildDrop)
     fastSlope += (isFirst ? 1 : 0.2) * (Double(slope) - fastSlope)
-    slowDrop += (isFirst ? 1 : 0.02) * (Double(drop) - slowDrop)
+    slowDrop += (isFirst ? 1 : 0.08) * (Double(drop) - slowDrop)
   }
 
   /// The median of some of the logs.
@@ -121,7 +138,8 @@ struct VanishingGradient: Rule {
       // Smoothed, because a small net's drop swings by half a decade from batch to batch.
       return mildDrop >= Double(Self.infoDrop) && fastSlope >= Self.infoSlope ? .info : nil
     }
-    if fastDrop < slowDrop - Self.recovery { return .info }
+    // Two nets in a game are no chain: the gradient of one is not what is left of the other's.
+    if fastDrop < slowDrop - Self.recovery || step.hasSeveralLosses { return .info }
     if spreadDrop >= Self.criticalDrop || isFirstLost(step) { return .critical }
     let hasLearned = step.history.loss.progress.map { $0 < Self.learnedProgress } ?? false
     return hasLearned ? .info : .warning
@@ -130,7 +148,7 @@ struct VanishingGradient: Rule {
   /// Whether the first layer's gradient is too small to change float32 weights.
   private func isFirstLost(_ step: StepContext) -> Bool {
     let anatomy = step.anatomy
-    return anatomy.weights.indices.filter { anatomy.slots[$0] == places[0] }.allSatisfy {
+    return anatomy.weights.indices.filter { places[0].contains(anatomy.slots[$0]) }.allSatisfy {
       !(step.norms[anatomy.weights[$0]] >= Self.lostNorm)
     }
   }
@@ -153,11 +171,11 @@ struct VanishingGradient: Rule {
       if log < top - drop / 2 { end = index }
     }
     let layers = step.anatomy.weightLayers
-    return layers[places[0]]...layers[places[end]]
+    return layers[places[0].lowerBound]...layers[places[end].upperBound]
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
-    guard case .layers(let range) = finding.scope, let top = places.last else {
+    guard case .layers(let range) = finding.scope, let top = places.last?.upperBound else {
       return Diagnosis(
         summary: "",
         cause: "",

@@ -1,4 +1,4 @@
-import Query
+import Telemetry
 import TelemetryTesting
 import Testing
 

@@ -1,0 +1,255 @@
+public import Telemetry
+
+/// Holds the ranks of a data-parallel run against each other, step by step: R21.
+///
+/// Gradients before the all-reduce are of one size on all ranks, and after it they are equal. A rank
+/// that is far off, or alone not finite, has a fault of its own: bad memory, a bad shard, lost
+/// synchronization. It is judged when all ranks have told of a step, in whatever order they do; the
+/// alert is that rank's. Producers without a rank, and runs of fewer than three ranks, are not
+/// compared: of two nobody knows which one is right.
+public struct RankComparison: Sendable {
+  /// The rule's identifier.
+  public static let rule = RuleID("rank_divergence")
+  static let description = RuleDescription(
+    id: rule,
+    summary: "One rank's gradient is far from the others', or it alone is not finite",
+    thresholds: [deviations, ratio, drift]
+  )
+
+  private static let deviations = Threshold(
+    "warning_deviations",
+    8,
+    in: 1...1e6,
+    "distance from the median / median distance of all ranks, which is taken for 5 % at least"
+  )
+  private static let ratio = Threshold(
+    "warning_ratio",
+    3,
+    in: 1...1e6,
+    "norm / median norm, or its inverse; uneven last batches stay below"
+  )
+  private static let drift = Threshold(
+    "critical_drift",
+    0.001,
+    in: 0...1,
+    "relative distance from ranks that agree to 1e-6, as they do after the all-reduce"
+  )
+  private static let leastRanks = 3
+  private static let agreement = 1e-6
+  private static let leastDeviation = 0.05
+  /// Steps that wait for their last rank; older ones are given up.
+  private static let maximumWaiting = 64
+  /// Three of five for a warning; what is not finite on one rank alone is certain at once.
+  private static let policy = AlertPolicy(
+    info: .init(hits: 3, window: 5),
+    warning: .init(hits: 3, window: 5),
+    critical: .init(hits: 2, window: 5),
+    cleanEvaluations: 20
+  )
+
+  /// What one rank told of a step.
+  private struct Sample {
+    var norm: Double
+    var isSkipped: Bool
+  }
+
+  private let run: RunID
+  private var tuning: Tuning
+  private var machines: [ProducerID: AlertMachine] = [:]
+  private var ranks: [ProducerID: UInt32] = [:]
+  private var waiting: [UInt64: [ProducerID: Sample]] = [:]
+
+  /// Makes a comparison without any history.
+  ///
+  /// - Parameters:
+  ///   - run: The run.
+  ///   - rules: What the user changed.
+  public init(run: RunID, rules: RuleSet = RuleSet()) {
+    self.run = run
+    tuning = Self.tuning(rules)
+  }
+
+  /// Takes other settings from the next step on.
+  public mutating func apply(_ rules: RuleSet) { tuning = Self.tuning(rules) }
+
+  private static func tuning(_ rules: RuleSet) -> Tuning {
+    Tuning(rules[rule], layers: [], tensors: [])
+  }
+
+  /// Takes an accepted report of one rank.
+  ///
+  /// - Parameters:
+  ///   - report: The report.
+  ///   - producer: Whose it is; without a rank it is not compared.
+  ///   - time: When the collector received it.
+  /// - Returns: What changed, of any rank's alerts.
+  public mutating func observe(
+    _ report: StepReport,
+    from producer: Producer,
+    receivedAt time: WallTime
+  ) -> [AlertTransition] {
+    guard tuning.isEnabled, let rank = producer.rank else { return [] }
+    ranks[producer.id] = rank
+    let step = report.step
+    waiting[step, default: [:]][producer.id] = Sample(
+      norm: Self.norm(of: report),
+      isSkipped: report.scalars.optimizerSkipped
+    )
+    let expected = max(producer.worldSize.map(Int.init) ?? 0, ranks.count)
+    var transitions: [AlertTransition] = []
+    if let samples = waiting[step], samples.count >= expected {
+      waiting[step] = nil
+      if samples.count >= Self.leastRanks {
+        judge(samples, at: Moment(step: step, time: time), into: &transitions)
+      }
+    }
+    while waiting.count > Self.maximumWaiting, let oldest = waiting.keys.min() {
+      waiting[oldest] = nil
+    }
+    return transitions
+  }
+
+  /// Replaces the alerts by the store's, after a restart.
+  public mutating func adopt(_ stored: [Alert]) {
+    for producer in Set(stored.filter { $0.rule == Self.rule && $0.run == run }.map(\.producer)) {
+      machine(of: producer) { $0.adopt(stored) }
+    }
+  }
+
+  /// Notes that a person knows of an alert; `nil` if it is none of these, or not firing.
+  public mutating func acknowledge(
+    _ id: AlertID,
+    by person: String,
+    step: UInt64,
+    at time: WallTime
+  ) -> AlertTransition? {
+    for producer in machines.keys.sorted() {
+      if let change = machines[producer]?.acknowledge(
+        id,
+        by: person,
+        at: Moment(step: step, time: time)
+      ) {
+        return change
+      }
+    }
+    return nil
+  }
+
+  /// The gradient's norm as the rank sent it; NaN or infinite if an element is.
+  private static func norm(of report: StepReport) -> Double {
+    if let loss = report.scalars.primaryLoss, !loss.isFinite { return loss }
+    if let norm = report.scalars.globalNorm { return norm }
+    return report.gradients.norm.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+  }
+
+  private mutating func judge(
+    _ samples: [ProducerID: Sample],
+    at moment: Moment,
+    into transitions: inout [AlertTransition]
+  ) {
+    // A scaler that skips the step has found the same, and undone it.
+    guard !samples.values.contains(where: \.isSkipped) else { return }
+    let finite = samples.values.map(\.norm).filter(\.isFinite).sorted()
+    guard !finite.isEmpty else { return }
+    let median = finite[finite.count / 2]
+    let distances = finite.map { abs($0 - median) }.sorted()
+    let spread = max(distances[distances.count / 2], Self.leastDeviation * median)
+    let agreeing = finite.count { abs($0 - median) <= Self.agreement * median }
+    let isReduced = 3 * agreeing >= 2 * finite.count
+    for (producer, sample) in samples.sorted(by: { $0.key < $1.key }) {
+      let distance = abs(sample.norm - median)
+      var met: Severity?
+      if !sample.norm.isFinite {
+        met = .critical
+      } else if isReduced {
+        met = distance > tuning[Self.drift] * median ? .critical : nil
+      } else if distance > tuning[Self.deviations] * spread,
+        sample.norm > tuning[Self.ratio] * median || median > tuning[Self.ratio] * sample.norm
+      {
+        met = .warning
+      }
+      var findings: [Finding] = []
+      if let met {
+        let finding = Finding(
+          scope: .run,
+          met: met,
+          held: met,
+          isCertain: !sample.norm.isFinite
+        )
+        findings = tuning.apply(to: finding).map { [$0] } ?? []
+      }
+      let rank = ranks[producer] ?? 0
+      machine(of: producer) { machine in
+        machine.evaluate(findings, at: moment, into: &transitions) { finding, first in
+          Self.diagnosis(
+            rank: rank,
+            of: samples.count,
+            sample.norm,
+            median: median,
+            isReduced: isReduced,
+            since: first,
+            at: moment.step
+          )
+        }
+      }
+    }
+  }
+
+  private mutating func machine(of producer: ProducerID, _ body: (inout AlertMachine) -> Void) {
+    var machine =
+      machines.removeValue(forKey: producer)
+      ?? AlertMachine(
+        AlertMachine.Identity(run: run, producer: producer, rule: Self.rule),
+        policy: Self.policy
+      )
+    body(&machine)
+    machines[producer] = machine
+  }
+
+  private static func diagnosis(
+    rank: UInt32,
+    of count: Int,
+    _ norm: Double,
+    median: Double,
+    isReduced: Bool,
+    since first: UInt64,
+    at step: UInt64
+  ) -> Diagnosis {
+    let isBroken = !norm.isFinite
+    return Diagnosis(
+      summary:
+        "rank \(rank) of \(count) has a gradient norm of \(text(norm)) where the others have "
+        + "\(text(median)), since step \(first)",
+      cause: isBroken
+        ? "the value arose on this rank alone: its batch, its memory or its kernels"
+        : isReduced
+          ? "the ranks' gradients differ after the all-reduce: they have lost synchronization"
+          : "this rank's data or its arithmetic differs from the others'",
+      confidence: isBroken ? 1 : 0.85,
+      evidence: Evidence(
+        quantity: "gradient norm of the rank",
+        observed: norm,
+        baseline: median,
+        threshold: isBroken ? nil : median * Self.ratio.standard,
+        firstStep: step,
+        lastStep: step,
+        facts: ["rank": "\(rank)", "ranks": "\(count)"]
+      ),
+      remedies: [
+        Remedy(
+          action: "look at rank \(rank)'s batch of step \(first): sample ids, labels, lengths",
+          reason: "one shard with bad data gives one rank with bad gradients"
+        ),
+        Remedy(
+          action: "run the step again on another device, and test this one's memory",
+          reason: "if the value differs there, the device computes wrongly without an error"
+        ),
+        Remedy(
+          action:
+            "check that all ranks have the same weights, and restart from a checkpoint if not",
+          reason: "ranks that have parted average gradients of different models"
+        ),
+      ]
+    )
+  }
+}

@@ -1,0 +1,109 @@
+import Telemetry
+
+/// The loss swings up and down from step to step: L5.
+///
+/// A step past the edge of stability jumps over the minimum and back, so that each loss is like the
+/// one before the last and unlike the last. Noise of batches has no such order: there both distances
+/// are equal on average, with a deviation of 0.09 over 64 reports; a trend makes the first one
+/// larger.
+struct LossOscillation: Rule {
+  static let id = RuleID("loss_oscillation")
+  static let summary = "The loss swings up and down from step to step"
+  static let policy = AlertPolicy(.init(hits: 16, window: 20), cleanEvaluations: 40)
+
+  private static let order = Threshold(
+    "most_ratio",
+    0.6,
+    in: 0...1,
+    "distance of losses two reports apart / one report apart; 1 is noise, four deviations above this"
+  )
+  private static let swing = Threshold(
+    "least_swing",
+    0.1,
+    in: 0...1e6,
+    "distance of losses one report apart / mean; smaller swings cost nothing"
+  )
+  private static let level = Threshold(
+    "least_level",
+    0.02,
+    in: 0...1e6,
+    "smoothed loss / first losses below which the minimum is found"
+  )
+  static let thresholds = [order, swing, level]
+  private static let weight = 1.0 / 32
+  private static let leastSamples: UInt64 = 32
+
+  private let tuning: Tuning
+  private var samples: UInt64 = 0
+  private var mean = 0.0
+  private var last = 0.0
+  private var beforeLast = 0.0
+  /// The average distances of losses one and two reports apart.
+  private var near = 0.0
+  private var far = 0.0
+
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
+
+  mutating func arm() { samples = 0 }
+
+  private var ratio: Double { near > 0 ? far / near : 1 }
+  private var swing: Double { mean > 0 ? near / mean : 0 }
+
+  mutating func observe(_ step: StepContext) -> [Finding]? {
+    let history = step.history
+    guard !step.isSkipped, !step.hasSeveralLosses, let loss = step.loss,
+      loss.isFinite, history.loss.hasLogScale
+    else { return nil }
+    take(loss)
+    guard samples >= Self.leastSamples, let progress = history.loss.progress else { return nil }
+    guard progress >= tuning[Self.level], swing >= tuning[Self.swing] / 2 else { return [] }
+    if ratio <= tuning[Self.order], swing >= tuning[Self.swing] {
+      return [Finding(scope: .run, met: step.isWarmup ? .info : .warning, held: .warning)]
+    }
+    let isHeld = ratio <= (1 + tuning[Self.order]) / 2
+    return isHeld ? [Finding(scope: .run, met: nil, held: .warning)] : []
+  }
+
+  private mutating func take(_ loss: Double) {
+    samples &+= 1
+    if samples <= 2 { (near, far, mean) = (0, 0, loss) }
+    let weight = max(Self.weight, 1 / Double(samples))
+    mean += weight * (loss - mean)
+    if samples > 2 {
+      // Capped, so that one spike is no swing.
+      let most = samples > 8 ? 4 * near + 0.01 * abs(mean) : .infinity
+      near += weight * (min(abs(loss - last), most) - near)
+      far += weight * (min(abs(loss - beforeLast), most) - far)
+    }
+    (beforeLast, last) = (last, loss)
+  }
+
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
+    Diagnosis(
+      summary: "the loss swings by \(text(100 * swing)) % around \(text(mean)) from step to "
+        + "step, since step \(first)",
+      cause: "each update jumps over the minimum: the learning rate is at the edge of stability",
+      confidence: (1.2 - ratio).clamped(to: 0.6...0.95),
+      evidence: Evidence(
+        quantity: "distance of losses two reports apart / one report apart",
+        observed: ratio,
+        baseline: 1,
+        threshold: tuning[Self.order],
+        firstStep: step.number,
+        lastStep: step.number,
+        recent: step.history.recentLosses.points,
+        facts: ["swing": text(swing)]
+      ),
+      remedies: Setting(step).oscillationRemedies
+    )
+  }
+
+  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
+    try coder.code(&samples)
+    try coder.code(&mean)
+    try coder.code(&last)
+    try coder.code(&beforeLast)
+    try coder.code(&near)
+    try coder.code(&far)
+  }
+}

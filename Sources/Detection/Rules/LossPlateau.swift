@@ -1,0 +1,141 @@
+import Telemetry
+
+/// The loss stays where it began: L4.
+///
+/// The loss alone does not tell a plateau from a slow start (seed article 002), so if nothing else
+/// is wrong the rule waits for 160 reports without a hundredth of progress; where another rule has
+/// found why nothing is learned, 48 are enough. A loss that has fallen to four fifths has learned
+/// something; where it stands then is the data's business.
+struct LossPlateau: Rule {
+  static let id = RuleID("loss_plateau")
+  static let summary = "The loss does not fall, and is close to where it began"
+  static let policy = AlertPolicy(.none, cleanEvaluations: 30)
+
+  private static let level = Threshold(
+    "least_level",
+    0.8,
+    in: 0...1e6,
+    "smoothed loss / first losses above which next to nothing was learned"
+  )
+  private static let improvement = Threshold(
+    "most_improvement",
+    0.01,
+    in: 0...1,
+    "fall of the mean from one half of the window to the other, / first losses"
+  )
+  private static let patience = Threshold(
+    "warning_reports",
+    160,
+    in: 16...256,
+    "reports to look at if nothing else is wrong; slow starters take up to 150"
+  )
+  private static let explained = Threshold(
+    "explained_reports",
+    48,
+    in: 16...256,
+    "reports to look at if another rule says why nothing is learned"
+  )
+  static let thresholds = [level, improvement, patience, explained]
+
+  /// What keeps a net from learning, as other rules name it.
+  private static let causes = [
+    VanishingGradient.id, UniformlySmallGradient.id, DeadReLU.id, SaturatedActivation.id,
+    RNNVanishingThroughTime.id, UpdateRatioTooLow.id,
+  ]
+  /// A rise of the mean, / first losses, from which on the loss does not stay but rises.
+  private static let mostRise = 0.1
+  /// Reports that make one mean, and means that are kept.
+  private static let blockLength: UInt64 = 8
+  private static let blockCount = 32
+
+  private let tuning: Tuning
+  /// The means of the last blocks, the newest at `(blocks - 1) % blockCount`.
+  private var means: [Float] = Array(repeating: 0, count: blockCount)
+  private var blocks: UInt64 = 0
+  private var sum = 0.0
+  private var samples: UInt64 = 0
+  private var fall = 0.0
+
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
+
+  mutating func arm() { (blocks, sum, samples) = (0, 0, 0) }
+
+  mutating func observe(_ step: StepContext) -> [Finding]? {
+    let history = step.history
+    guard !step.isSkipped, !step.hasSeveralLosses, let loss = step.loss,
+      loss.isFinite, history.loss.hasLogScale
+    else { return nil }
+    // Before the rate is there, nothing can be learned.
+    if step.isWarmup || history.learningRate == 0 { arm() }
+    sum += loss
+    samples &+= 1
+    if samples % Self.blockLength == 0 {
+      means[Int(blocks % UInt64(Self.blockCount))] = Float(sum / Double(Self.blockLength))
+      blocks &+= 1
+      sum = 0
+    }
+    guard let progress = history.loss.progress else { return nil }
+    guard progress >= tuning[Self.level] else { return [] }
+    let isExplained = step.symptoms.containsAny(of: Self.causes)
+    if isFlat(over: tuning[Self.patience], history.loss.initial)
+      || isExplained && isFlat(over: tuning[Self.explained], history.loss.initial)
+    {
+      return [Finding(scope: .run, met: .warning, held: .warning)]
+    }
+    return [Finding(scope: .run, met: nil, held: .warning)]
+  }
+
+  /// Whether the newer half of the last `reports` has no lower mean than the older one.
+  private mutating func isFlat(over reports: Double, _ initial: Double) -> Bool {
+    let half = max(1, Int(reports) / Int(2 * Self.blockLength))
+    guard blocks >= UInt64(2 * half) else { return false }
+    fall = (mean(from: half, count: half) - mean(from: 0, count: half)) / max(initial, 1e-300)
+    // A loss that rises is another matter.
+    return fall < tuning[Self.improvement] && fall > -Self.mostRise
+  }
+
+  /// The mean of `count` blocks, `back` blocks before the newest.
+  private func mean(from back: Int, count: Int) -> Double {
+    var total = 0.0
+    for offset in back..<back + count {
+      total += Double(
+        means[
+          (Int(blocks % UInt64(Self.blockCount)) + 2 * Self.blockCount - 1 - offset)
+            % Self.blockCount
+        ]
+      )
+    }
+    return total / Double(count)
+  }
+
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
+    let loss = step.history.loss
+    let isExplained = step.symptoms.containsAny(of: Self.causes)
+    return Diagnosis(
+      summary: "the loss stays at \(text(loss.fast)), where it began at \(text(loss.initial))",
+      cause: isExplained
+        ? "another alert says why: the layers do not receive a useful gradient, or do not move"
+        : "gradients look healthy: look at the labels, the loss function and the data's order first",
+      confidence: isExplained ? 0.9 : 0.7,
+      evidence: Evidence(
+        quantity: "smoothed loss / first losses",
+        observed: loss.progress ?? .nan,
+        baseline: 1,
+        threshold: tuning[Self.level],
+        firstStep: step.number,
+        lastStep: step.number,
+        recent: step.history.recentLosses.points,
+        facts: ["fall": text(fall)]
+      ),
+      remedies: Setting(step).plateauRemedies(isExplained: isExplained)
+    )
+  }
+
+  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
+    try coder.code(&means)
+    try coder.code(&blocks)
+    try coder.code(&sum)
+    try coder.code(&samples)
+    try coder.code(&fall)
+  }
+}

@@ -1,0 +1,234 @@
+import Telemetry
+
+/// The first weights make the signal grow or shrink by orders of magnitude: R9.
+///
+/// A layer multiplies the mean square of its inputs by fan-in times the weights' mean square (half
+/// of it behind a ReLU: He, arXiv 1502.01852), and a plain net by the product over its layers. It
+/// is the mean square that counts, not the variance: U(4,5) has a small variance and multiplies by
+/// 152 times what it should. Normalization undoes any scale, so a net with it is not judged. A small
+/// product alone is no fault, for the usual defaults shrink every layer a little (PyTorch's ReLU
+/// nets: 1/6 each); the gradients of the first report must show it: they vanish with depth, or the
+/// head's weights get next to nothing beside its bias, because its inputs hardly depend on the data.
+/// Units that all get the same gradient are copies of each other, and stay so.
+struct PoorInitialization: Rule {
+  static let id = RuleID("poor_initialization")
+  static let summary = "The first weights make the signal grow or shrink by orders of magnitude"
+  static let policy = AlertPolicy(.none, cleanEvaluations: 100)
+
+  private static let warning = Threshold(
+    "warning_decades",
+    3,
+    in: 0...300,
+    "log10 of the product over the layers of mean square / recommended mean square"
+  )
+  private static let critical = Threshold(
+    "critical_decades",
+    6,
+    in: 0...300,
+    "as above; each further decade is one of the loss"
+  )
+  private static let layer = Threshold(
+    "layer_factor",
+    16,
+    in: 1...1e9,
+    "mean square / recommended in the median layer: four times the recommended deviation"
+  )
+  static let thresholds = [warning, critical, layer]
+  /// Steps at which weights are still those of the initialization.
+  private static let firstSteps: UInt64 = 10
+  /// Decades between the signals of the first and the last layers that show a small product.
+  private static let leastDrop: Float = 2
+  /// A head whose inputs are a hundredth of the usual ones knows its bias only.
+  private static let leastHeadShare = 0.01
+  /// Fewer units may agree by chance; more agree only if they are copies (float32 has 1e-7).
+  private static let leastUnits: UInt64 = 4
+  private static let equalSpread: Float = 1e-4
+
+  private let tuning: Tuning
+  private var isJudged = false
+  private var severity: Severity?
+  private var fault = Fault.large
+  private var decades = 0.0
+  private var middle = 1.0
+  private var judgedStep: UInt64 = 0
+
+  /// What is wrong with the first weights.
+  private enum Fault: UInt8 {
+    case large = 1
+    case small = 2
+    case dead = 3
+    case equal = 4
+  }
+
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
+
+  mutating func observe(_ step: StepContext) -> [Finding]? {
+    if !isJudged { judge(step) }
+    guard let severity, step.number <= judgedStep + 2 * Self.firstSteps else { return [] }
+    return [Finding(scope: .run, met: severity, held: severity)]
+  }
+
+  private mutating func judge(_ step: StepContext) {
+    guard step.number <= Self.firstSteps else {
+      isJudged = true
+      return
+    }
+    guard step.nonFiniteTensors.isEmpty, !step.hasSeveralLosses, !step.report.gradients.norm.isEmpty
+    else { return }
+    let factors = self.factors(step)
+    guard !factors.isEmpty || hasZeroWeight(step) else { return }
+    isJudged = true
+    judgedStep = step.number
+    decades = factors.reduce(0, +)
+    middle = factors.isEmpty ? 0 : power(10, factors.sorted()[factors.count / 2])
+    if decades >= tuning[Self.warning] || middle >= tuning[Self.layer] {
+      fault = .large
+    } else if hasZeroWeight(step), isHiddenSilent(step) {
+      fault = .dead
+    } else if areUnitsEqual(step) {
+      fault = .equal
+    } else if decades <= -tuning[Self.warning],
+      drop(step) >= Self.leastDrop || headShare(step) < Self.leastHeadShare
+    {
+      fault = .small
+    } else {
+      return
+    }
+    severity = abs(decades) >= tuning[Self.critical] || fault == .dead ? .critical : .warning
+  }
+
+  /// Whether a hidden weight is exactly 0.
+  private func hasZeroWeight(_ step: StepContext) -> Bool {
+    hidden(step).contains { step.parameterNorms[$0] == 0 }
+  }
+
+  /// Whether no hidden weight gets a gradient while the head does.
+  private func isHiddenSilent(_ step: StepContext) -> Bool {
+    hidden(step).allSatisfy { step.norms[$0] == 0 } && (step.globalNorm ?? 0) > 0
+  }
+
+  /// The weights of all layers but the last, as far as they are watched.
+  private func hidden(_ step: StepContext) -> [Int] {
+    let anatomy = step.anatomy
+    return anatomy.weights.indices
+      .filter { anatomy.slots[$0] + 1 < anatomy.weightLayers.count }
+      .map { anatomy.weights[$0] }
+      .filter(tuning.watches(tensor:))
+  }
+
+  /// Whether the units of half of the hidden layers all have the same gradient at their bias.
+  private func areUnitsEqual(_ step: StepContext) -> Bool {
+    let columns = step.report.gradients
+    let ids = columns.tensorIDs
+    guard columns.std.count == columns.norm.count, columns.mean.count == columns.norm.count
+    else { return false }
+    let model = step.anatomy.model
+    let layers = Set(hidden(step).map { model.tensors[$0].layer })
+    var (known, equal) = (0, 0)
+    for position in columns.norm.indices {
+      let tensor = ids.isEmpty ? position : Int(ids[position])
+      guard tensor < model.tensors.count, model.tensors[tensor].role == .bias,
+        model.tensors[tensor].elementCount >= Self.leastUnits,
+        layers.contains(model.tensors[tensor].layer), columns.norm[position] > 0
+      else { continue }
+      known += 1
+      if columns.std[position] < Self.equalSpread * abs(columns.mean[position]) { equal += 1 }
+    }
+    return equal > 0 && 2 * equal >= known
+  }
+
+  /// What the head's weights get beside its bias, both as shares of its output; 1 if not known.
+  private func headShare(_ step: StepContext) -> Double {
+    let model = step.anatomy.model
+    guard let head = step.anatomy.weightLayers.last,
+      let bias = model.tensors.firstIndex(where: { $0.layer == head && $0.role == .bias }),
+      step.norms[bias] > 0, let signal = step.layerLogs.last, signal.isFinite
+    else { return 1 }
+    return power(10, Double(signal)) / Double(step.norms[bias])
+  }
+
+  /// For each hidden weight, log10 of its mean square divided by the recommended one.
+  ///
+  /// The last layer is left out: its scale is a matter of the loss, and often 0 on purpose.
+  private func factors(_ step: StepContext) -> [Double] {
+    let anatomy = step.anatomy
+    let setting = Setting(step)
+    guard setting.isNormalized != true, setting.isResidual != true else { return [] }
+    return anatomy.weights.indices.compactMap { position in
+      let tensor = anatomy.weights[position]
+      let norm = Double(step.parameterNorms[tensor])
+      guard anatomy.slots[position] + 1 < anatomy.weightLayers.count,
+        anatomy.model.tensors[tensor].role != .recurrent, tuning.watches(tensor: tensor),
+        norm > 0, norm.isFinite, let fanIn = anatomy.fanIn(ofTensor: tensor)
+      else { return nil }
+      let elements = Double(anatomy.model.tensors[tensor].elementCount)
+      let activation = anatomy.model.layers[Int(anatomy.model.tensors[tensor].layer)].activation
+      let recommended = (Setting.isRectifier(activation) ? 2 : 1) / fanIn
+      return decimalLog(norm * norm / elements / recommended)
+    }
+  }
+
+  /// Decades between the median signals of the last and the first quarter of the layers.
+  private func drop(_ step: StepContext) -> Float {
+    let known = step.layerLogs.filter(\.isFinite)
+    // All gradients are exactly 0.
+    guard !known.isEmpty else { return step.globalNorm == 0 ? .infinity : 0 }
+    let quarter = max(1, known.count / 4)
+    return known.suffix(quarter).sorted()[quarter / 2] - known.prefix(quarter).sorted()[quarter / 2]
+  }
+
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
+    let product =
+      "by \(text(abs(decades))) decades through the layers (mean square \(text(middle)) times the "
+      + "recommended one in the median layer)"
+    let (summary, cause): (String, String) =
+      switch fault {
+      case .large:
+        (
+          "the first weights make the signal grow " + product,
+          "weights are too large for their inputs"
+        )
+      case .small:
+        (
+          "the first weights make the signal shrink " + product,
+          "weights are too small for their inputs"
+        )
+      case .dead:
+        (
+          "no hidden layer gets a gradient: weights are exactly 0",
+          "a layer of zeros passes nothing on, in either direction"
+        )
+      case .equal:
+        (
+          "all units of a layer get the same gradient: they are copies of each other",
+          "weights were initialized to one constant, so that units can never differ"
+        )
+      }
+    return Diagnosis(
+      summary: summary,
+      cause: cause,
+      confidence: abs(decades) >= tuning[Self.critical] || fault == .dead ? 0.95 : 0.8,
+      evidence: Evidence(
+        quantity: "log10 of the product over layers of mean square / recommended mean square",
+        observed: decades,
+        baseline: 0,
+        threshold: fault == .large ? tuning[Self.warning] : -tuning[Self.warning],
+        firstStep: step.number,
+        lastStep: step.number,
+        layers: step.anatomy.names(ofLayers: step.anatomy.weightLayers.dropLast())
+      ),
+      remedies: Setting(step).initializationRemedies
+    )
+  }
+
+  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
+    try coder.code(&isJudged)
+    try coder.code(&severity, placeholder: .info) { (coder, value) throws(SnapshotError) in
+      try coder.code(&value)
+    }
+    try coder.code(&fault)
+    try coder.code(&decades)
+    try coder.code(&middle)
+    try coder.code(&judgedStep)
+  }
+}

@@ -1,0 +1,131 @@
+import Telemetry
+
+/// Weights do not move although they have a gradient: R16.
+///
+/// The layer is missing from the optimizer, its update is lost, or the schedule ended too soon.
+/// Frozen and unused parameters have no gradient, and a gradient far below all others gives an
+/// update that float32 rounds away: these are no fault of the optimizer's.
+/// SageMaker Debugger's bound of three steps alarms at the start of every warm-up.
+struct UnchangedWeights: Rule {
+  static let id = RuleID("unchanged_weights")
+  static let summary = "Weights have a gradient and do not move"
+  static let policy = AlertPolicy(.none, cleanEvaluations: 2)
+
+  private static let reports = Threshold(
+    "warning_reports",
+    20,
+    in: 1...1e6,
+    "reports in a row with a gradient and without a change; rounding and skipped steps leave some"
+  )
+  private static let unused = Threshold(
+    "unused_reports",
+    50,
+    in: 1...1e6,
+    "reports in a row with a gradient of exactly 0 at which an info tells so"
+  )
+  static let thresholds = [reports, unused]
+  /// Gradients below this share of the largest one may be lost to rounding.
+  private static let leastShare: Float = 1e-4
+  /// norm of update / norm of weight in the layer that moves most, below which rounding takes the
+  /// rest: ten times float32's precision.
+  private static let roundedRatio: Float = 1e-6
+
+  private let tuning: Tuning
+  /// For each tensor, reports in a row in which it had a gradient and stayed.
+  private var still: [Float]
+  /// For each tensor, reports in a row in which its gradient was exactly 0.
+  private var silent: [Float]
+
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {
+    self.tuning = tuning
+    still = Array(repeating: 0, count: anatomy.model.tensors.count)
+    silent = still
+  }
+
+  mutating func observe(_ step: StepContext) -> [Finding]? {
+    guard !step.isSkipped, step.nonFiniteTensors.isEmpty,
+      !step.report.parameters.updateNorm.isEmpty
+    else { return nil }
+    let largest = step.norms.reduce(Float(0)) { $1 > $0 ? $1 : $0 }
+    let model = step.anatomy.model
+    var (moved, mostMoved) = (0, Float(0))
+    for (tensor, norm) in step.norms.enumerated() {
+      let update = step.updateNorms[tensor]
+      guard !update.isNaN, !norm.isNaN else {
+        (still[tensor], silent[tensor]) = (0, 0)
+        continue
+      }
+      if update > 0 { moved += 1 }
+      let ratio = update / step.parameterNorms[tensor]
+      if ratio > mostMoved { mostMoved = ratio }
+      still[tensor] = update == 0 && norm > Self.leastShare * largest ? still[tensor] + 1 : 0
+      silent[tensor] = norm == 0 ? silent[tensor] + 1 : 0
+    }
+    // A net that has converged moves by less than float32 can hold.
+    if moved > 0, mostMoved < Self.roundedRatio { return [] }
+    let (patience, quiet) = (Float(tuning[Self.reports]), Float(tuning[Self.unused]))
+    let stuck = still.indices.filter { still[$0] >= patience && isJudged($0, model) }
+    if !stuck.isEmpty, moved == 0 { return [Finding(scope: .run, met: .warning, held: .warning)] }
+    let found = scopes(of: stuck, step).map { Finding(scope: $0, met: .warning, held: .warning) }
+    guard found.isEmpty else { return found }
+    let unused = silent.indices.filter { silent[$0] >= quiet && isJudged($0, model) }
+    return scopes(of: unused, step).map { Finding(scope: $0, met: .info, held: .info) }
+  }
+
+  private func isJudged(_ tensor: Int, _ model: Model) -> Bool {
+    model.tensors[tensor].isTrainable && model.tensors[tensor].tiedTo == nil
+      && tuning.watches(tensor: tensor)
+  }
+
+  /// A tensor alone is itself; with others of its layer it is the layer.
+  private func scopes(of tensors: [Int], _ step: StepContext) -> [AlertScope] {
+    guard !tensors.isEmpty else { return [] }
+    let model = step.anatomy.model
+    if tensors.count == 1 { return [.tensor(UInt32(tensors[0]))] }
+    let layers = Set(tensors.map { model.tensors[$0].layer }).sorted()
+    let all = Set(model.tensors.map(\.layer)).sorted()
+    return Grouping.scopes(of: layers, among: all, step.anatomy)
+  }
+
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
+    let model = step.anatomy.model
+    let isUnused = finding.met == .info
+    let counts = isUnused ? silent : still
+    let bound = tuning[isUnused ? Self.unused : Self.reports]
+    let tensors = counts.indices.filter { tensor in
+      Double(counts[tensor]) >= bound && isJudged(tensor, model)
+        && (finding.scope == .tensor(UInt32(tensor))
+          || finding.scope.contains(layer: model.tensors[tensor].layer))
+    }
+    let names = tensors.prefix(Evidence.maximumNames).map { model.tensors[$0].name }
+    let longest = Double(tensors.map { counts[$0] }.max() ?? 0)
+    let rest = names.count > 1 ? " and \(tensors.count - 1) more" : ""
+    return Diagnosis(
+      summary: (names.first ?? "a weight") + rest
+        + (isUnused
+          ? " had a gradient of exactly 0 in the last \(text(longest)) reports"
+          : " had a gradient and did not change in the last \(text(longest)) reports"),
+      cause: isUnused
+        ? "the parameters are not used in the forward pass, or all that they feed is dead"
+        : step.history.learningRate == 0
+          ? "the learning rate is 0"
+          : "the parameters are missing from the optimizer, or their step is multiplied by 0",
+      confidence: isUnused ? 0.6 : 0.9,
+      evidence: Evidence(
+        quantity: "reports in a row without a change",
+        observed: longest,
+        threshold: bound,
+        firstStep: step.number,
+        lastStep: step.number,
+        layers: step.anatomy.names(ofLayers: Set(tensors.map { model.tensors[$0].layer }).sorted()),
+        tensors: names
+      ),
+      remedies: isUnused ? Setting.unusedRemedies : Setting.unchangedRemedies
+    )
+  }
+
+  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
+    try coder.code(&still)
+    try coder.code(&silent)
+  }
+}

@@ -1,0 +1,157 @@
+import Telemetry
+
+/// A parameter's norm changes by far more than its own updates explain: a flipped bit, a bad
+/// checkpoint, a write from elsewhere.
+///
+/// A norm can't change by more than the norm of the update. Between two reports there may be steps
+/// that were not reported; each may have moved the weight as far as the larger of the two known.
+struct WeightJump: Rule {
+  static let id = RuleID("weight_jump")
+  static let summary = "A parameter's norm jumps, and its updates do not explain it"
+  static let policy = AlertPolicy(.none, cleanEvaluations: 50)
+
+  private static let factor = Threshold(
+    "critical_factor",
+    4,
+    in: 1...1e30,
+    "norm / what the updates can explain, or its inverse; updates explain all of a healthy change"
+  )
+  static let thresholds = [factor]
+  /// Without update norms nothing is explained: only what no optimizer does in one step counts.
+  private static let blindFactor: Float = 1000
+  /// Norms below this share of the largest are noise of what began at 0.
+  private static let leastShare: Float = 1e-3
+
+  private let tuning: Tuning
+  /// For each tensor, the parameter norm and the update of the last report; NaN if not known.
+  private var norms: [Float]
+  private var updates: [Float]
+  private var lastStep: UInt64?
+  private var jumped: [(tensor: Int, before: Float, after: Float)] = []
+
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {
+    self.tuning = tuning
+    norms = Array(repeating: .nan, count: anatomy.model.tensors.count)
+    updates = norms
+  }
+
+  mutating func arm() {
+    for index in norms.indices { (norms[index], updates[index]) = (.nan, .nan) }
+    lastStep = nil
+  }
+
+  mutating func observe(_ step: StepContext) -> [Finding]? {
+    guard !step.report.parameters.norm.isEmpty else { return nil }
+    jumped.removeAll(keepingCapacity: true)
+    let steps = Float(max(1, step.number &- (lastStep ?? step.number)))
+    // A lost model: NaN gradients explain NaN weights.
+    let wasClean = !step.symptoms.containsAny(of: [NonFiniteGradient.id])
+    if lastStep != nil, wasClean {
+      let factor = Float(tuning[Self.factor])
+      let largest = step.history.sizes.reduce(Float(0)) { $1 > $0 ? $1 : $0 }
+      for (tensor, norm) in step.parameterNorms.enumerated() where tuning.watches(tensor: tensor) {
+        let before = norms[tensor]
+        guard before.isFinite, !isAbsent(tensor, step) else { continue }
+        if isJump(from: before, to: norm, tensor, step, steps: steps, factor: factor, largest) {
+          jumped.append((tensor, before, norm))
+        }
+      }
+    }
+    for index in norms.indices {
+      norms[index] = step.parameterNorms[index]
+      updates[index] = step.updateNorms[index]
+    }
+    lastStep = step.number
+    return scopes(step).map { Finding(scope: $0, met: .critical, held: .critical) }
+  }
+
+  /// Whether the report does not tell the tensor's norm, as opposed to telling that it is NaN.
+  private func isAbsent(_ tensor: Int, _ step: StepContext) -> Bool {
+    guard step.parameterNorms[tensor].isNaN else { return false }
+    let ids = step.report.parameters.tensorIDs
+    return !ids.isEmpty && !ids.contains(UInt32(tensor))
+  }
+
+  private func isJump(
+    from before: Float,
+    to norm: Float,
+    _ tensor: Int,
+    _ step: StepContext,
+    steps: Float,
+    factor: Float,
+    _ largest: Float
+  ) -> Bool {
+    let last = updates[tensor]
+    guard last.isFinite else {
+      // An update that is not finite explains anything; an unknown one explains a lot.
+      guard last.isNaN, step.updateNorms[tensor].isNaN, norm.isFinite, before > 0 else {
+        return false
+      }
+      return norm > Self.blindFactor * before
+    }
+    guard norm.isFinite else { return true }
+    // With steps in between, the later update tells of them too.
+    let now = steps > 1 && step.updateNorms[tensor].isFinite ? step.updateNorms[tensor] : 0
+    let explained = (steps > 1 ? 4 * steps : 1.001) * max(last, now)
+    let floor = Self.leastShare * largest
+    return norm > factor * (before + explained) + floor
+      || (before > factor * (norm + explained) + floor && norm >= 0)
+  }
+
+  private func scopes(_ step: StepContext) -> [AlertScope] {
+    guard !jumped.isEmpty else { return [] }
+    if jumped.count == 1 { return [.tensor(UInt32(jumped[0].tensor))] }
+    let model = step.anatomy.model
+    let layers = Set(jumped.map { model.tensors[$0.tensor].layer }).sorted()
+    return Grouping.scopes(
+      of: layers,
+      among: Set(model.tensors.map(\.layer)).sorted(),
+      step.anatomy
+    )
+  }
+
+  func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
+    let model = step.anatomy.model
+    let here = jumped.filter { jump in
+      finding.scope == .tensor(UInt32(jump.tensor))
+        || finding.scope.contains(layer: model.tensors[jump.tensor].layer)
+    }
+    let largest = here.max { abs(log2($0)) < abs(log2($1)) }
+    let name = largest.map { model.tensors[$0.tensor].name } ?? ""
+    let (before, after) = (Double(largest?.before ?? .nan), Double(largest?.after ?? .nan))
+    return Diagnosis(
+      summary: "the norm of \(name) went from \(text(before)) to \(text(after)) at step "
+        + "\(step.number)" + (here.count > 1 ? ", with \(here.count - 1) more" : ""),
+      cause: here.count > 1
+        ? "several parameters changed outside of the optimizer: a checkpoint of another run or "
+          + "layout was loaded, or they were reset"
+        : "one parameter changed outside of the optimizer: a flipped bit in memory, or a write "
+          + "from elsewhere",
+      confidence: 0.9,
+      evidence: Evidence(
+        quantity: "parameter norm",
+        observed: after,
+        baseline: before,
+        threshold: before * tuning[Self.factor],
+        firstStep: step.number,
+        lastStep: step.number,
+        layers: step.anatomy.names(
+          ofLayers: Set(here.map { model.tensors[$0.tensor].layer }).sorted()
+        ),
+        tensors: here.prefix(Evidence.maximumNames).map { model.tensors[$0.tensor].name }
+      ),
+      remedies: Setting.jumpRemedies
+    )
+  }
+
+  private func log2(_ jump: (tensor: Int, before: Float, after: Float)) -> Double {
+    guard jump.after.isFinite, jump.after > 0, jump.before > 0 else { return .infinity }
+    return naturalLog(Double(jump.after) / Double(jump.before))
+  }
+
+  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
+    try coder.code(&norms)
+    try coder.code(&updates)
+    try coder.code(&lastStep)
+  }
+}

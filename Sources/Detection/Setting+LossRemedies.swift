@@ -1,0 +1,77 @@
+import Telemetry
+
+/// What to try if it is the loss that goes wrong.
+extension Setting {
+  private var lowerRate: Remedy {
+    Remedy(
+      action: "lower the learning rate by 3 to 10 times",
+      reason: "steps past the edge of stability jump over the minimum"
+    )
+  }
+
+  /// The loss rises and stays.
+  var divergenceRemedies: [Remedy] {
+    [
+      lowerRate,
+      Remedy(
+        action: "go back to the checkpoint before the rise",
+        reason: "what was learned is not in these weights any more"
+      ),
+      Remedy(
+        action: "clip the global norm at 1.0 (usual: 0.5 to 5.0)",
+        reason: "it bounds every update; it is a safety net, not the cure"
+      ),
+      Remedy(
+        action: "look whether the data changed at this step",
+        reason: "a new shard with other labels or scales looks the same"
+      ),
+    ]
+  }
+
+  /// The loss swings.
+  var oscillationRemedies: [Remedy] {
+    [
+      lowerRate,
+      Remedy(
+        action: "decay the learning rate, or lower the momentum",
+        reason: "both shorten the step along the steepest direction"
+      ),
+      Remedy(
+        action: "use a larger batch",
+        reason: "it helps if the swings come from the batches and not from the step"
+      ),
+    ]
+  }
+
+  /// The loss does not fall.
+  func plateauRemedies(isExplained: Bool) -> [Remedy] {
+    let others = Remedy(
+      action: "follow the alert on the layers first",
+      reason: "a loss stands still because gradients do not arrive, not the other way round"
+    )
+    let data = Remedy(
+      action: "overfit one small batch",
+      reason: "if that fails, labels, loss function or data order are wrong, not the optimizer"
+    )
+    let rate = Remedy(
+      action: "raise the learning rate by 3 to 10 times",
+      reason: "after the data was found to be right: steps may be too small to leave the plateau"
+    )
+    return isExplained ? [others, data] : [data, rate]
+  }
+
+  /// The gradient norm varies.
+  var noiseRemedies: [Remedy] {
+    [
+      Remedy(
+        action: "accumulate gradients to an effective batch of 64 (images) or 128 (sequences)",
+        reason: "the noise falls with the square root of the batch"
+      ),
+      Remedy(
+        action: "use group or layer normalization instead of batch normalization",
+        reason: "statistics of fewer than 16 samples are noise themselves"
+      ),
+      lowerRate,
+    ]
+  }
+}
