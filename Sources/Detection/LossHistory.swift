@@ -4,7 +4,9 @@ import Telemetry
 struct LossHistory: Sendable {
   /// The first finite losses, until there are ``initialCount`` of them.
   private var first: [Evidence.Point] = []
-  /// Their median; one wild first step does not move it.
+  /// Their median, or the first one if that is lower.
+  ///
+  /// One wild first step does not move it, nor do first steps that make things worse.
   private(set) var initial = 0.0
   /// The exponential moving average.
   private(set) var fast = 0.0
@@ -38,7 +40,7 @@ struct LossHistory: Sendable {
     if loss < 0 { hasLogScale = false }
     if first.count < Self.initialCount {
       first.append(Evidence.Point(step: 0, value: loss))
-      initial = first.map(\.value).sorted()[first.count / 2]
+      initial = min(first[0].value, first.map(\.value).sorted()[first.count / 2])
     }
     // Capped at ten times the average, so that one wild batch is no trend.
     let capped = hasLogScale && fast > 0 && count > 1 ? min(loss, 10 * fast) : loss

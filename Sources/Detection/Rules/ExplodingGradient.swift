@@ -12,17 +12,32 @@ struct ExplodingGradient: Rule {
   /// 5 of 8; what is past doubt says so itself.
   static let policy = AlertPolicy(.init(hits: 5, window: 8), cleanEvaluations: 50)
 
-  /// Two tenfold jumps in a row, each past all before: none in 21 healthy runs, of which 17 have
-  /// one.
-  private static let jump = 10.0
+  private static let jump = Threshold(
+    "critical_jump",
+    10,
+    in: 1...1e9,
+    "growth of the norm in one report past all before, twice in a row; none in 21 healthy runs"
+  )
+  private static let replacingUpdate = Threshold(
+    "critical_update",
+    10,
+    in: 0...1e9,
+    "norm of update / norm of weight that replaces a weight (SageMaker Debugger's WeightUpdateRatio)"
+  )
+  private static let warningGrowth = Threshold(
+    "warning_growth",
+    10,
+    in: 1...1e9,
+    "norm of the last 5 reports / of the last 100; healthy runs reach 4"
+  )
+  private static let criticalGrowth = Threshold(
+    "critical_growth",
+    100,
+    in: 1...1e9,
+    "as above, past what a lower rate alone mends"
+  )
+  static let thresholds = [jump, replacingUpdate, warningGrowth, criticalGrowth]
   private static let jumps: UInt64 = 2
-  /// An update of ten times its weight replaces it (SageMaker Debugger's WeightUpdateRatio).
-  private static let replacingUpdate: Float = 10
-  /// ln 10 and ln 100: how far the last 5 norms are above the last 100.
-  ///
-  /// Healthy runs reach ln 4.
-  private static let warningTrend = 2.303
-  private static let criticalTrend = 4.605
   /// ln 3.
   private static let clearTrend = 1.099
   /// Without a loss, ln 30.
@@ -45,6 +60,7 @@ struct ExplodingGradient: Rule {
     case gain = 5
   }
 
+  private let tuning: Tuning
   /// What the last finding was.
   private var mode = Mode.trend
   /// Tenfold jumps in a row, and the norm before the first of them.
@@ -57,7 +73,7 @@ struct ExplodingGradient: Rule {
   private var samples: UInt64 = 0
   private var gain = LayerGain()
 
-  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
 
   mutating func arm() {
     jumpsNow = 0
@@ -95,12 +111,15 @@ struct ExplodingGradient: Rule {
 
   // MARK: From step to step
 
+  private var warningTrend: Double { naturalLog(tuning[Self.warningGrowth]) }
+  private var criticalTrend: Double { naturalLog(tuning[Self.criticalGrowth]) }
+
   private mutating func takeJump(_ norm: Double, _ step: StepContext) {
     guard step.isScaleKnown, let last = step.history.lastNorm else { return }
     var isLossFalling = false
     if let loss = step.loss, let before = step.history.lastLoss { isLossFalling = loss < before }
     let isJump =
-      last > 0 && norm >= Self.jump * max(last, step.history.highestNorm) && !isLossFalling
+      last > 0 && norm >= tuning[Self.jump] * max(last, step.history.highestNorm) && !isLossFalling
     if isJump, jumpsNow == 0 { beforeJump = last }
     jumpsNow = isJump ? jumpsNow &+ 1 : 0
   }
@@ -117,7 +136,7 @@ struct ExplodingGradient: Rule {
       let update = step.updateNorms[tensor]
       guard !update.isNaN else { continue }
       known += 1
-      if update > Self.replacingUpdate * size { replaced += 1 }
+      if update > Float(tuning[Self.replacingUpdate]) * size { replaced += 1 }
     }
     return replaced > 0 && replaced >= min(2, known) && 2 * replaced >= known
   }
@@ -137,10 +156,10 @@ struct ExplodingGradient: Rule {
     let trend = history.fast - history.slow
     guard let isBad = isLossBad(step, rise: Self.leastRise) else {
       guard history.fast >= history.highestSlow, trend >= Self.blindTrend else { return nil }
-      return capped(trend >= Self.criticalTrend ? .critical : .warning, step)
+      return capped(trend >= criticalTrend ? .critical : .warning, step)
     }
-    guard isBad, trend >= Self.warningTrend else { return nil }
-    return capped(trend >= Self.criticalTrend ? .critical : .warning, step)
+    guard isBad, trend >= warningTrend else { return nil }
+    return capped(trend >= criticalTrend ? .critical : .warning, step)
   }
 
   private mutating func takeDrift(_ norm: Double, _ step: StepContext) {
@@ -162,8 +181,8 @@ struct ExplodingGradient: Rule {
     let rate = step.history.learningRate ?? 0
     let expected = rate > 0 && driftRate > rate ? 0.5 * naturalLog(driftRate / rate) : 0
     let rise = drift - driftFloor - expected
-    guard rise >= Self.warningTrend else { return nil }
-    return capped(rise >= Self.criticalTrend ? .critical : .warning, step)
+    guard rise >= warningTrend else { return nil }
+    return capped(rise >= criticalTrend ? .critical : .warning, step)
   }
 
   /// While the learning rate rises, norms grow for good reasons.
@@ -187,7 +206,7 @@ struct ExplodingGradient: Rule {
       evidence = self.evidence(
         "largest ratio of update norm to parameter norm",
         largestUpdate(step),
-        bound: Double(Self.replacingUpdate),
+        bound: tuning[Self.replacingUpdate],
         step
       )
     case .jumped:

@@ -15,12 +15,32 @@ struct GradientSpike: Rule {
   /// The alert stays for 20 steps, so that a burst is one alert.
   static let policy = AlertPolicy(.none, cleanEvaluations: 20)
 
-  private static let leastDeviations = 8.0
-  private static let leastRatio = 5.0
-  /// How far above the largest of the window.
-  private static let leastOverLargest = 4.0
-  /// A hundredfold step, or three within fifty, is more than a bad batch costs.
-  private static let criticalRatio = 100.0
+  private static let leastDeviations = Threshold(
+    "warning_deviations",
+    8,
+    in: 1...1e6,
+    "deviations above the winsorized mean; 0.2 false hits in 1000 healthy steps with the ratio"
+  )
+  private static let leastRatio = Threshold(
+    "warning_ratio",
+    5,
+    in: 1...1e6,
+    "norm / mean"
+  )
+  private static let leastOverLargest = Threshold(
+    "over_largest",
+    4,
+    in: 1...1e6,
+    "norm / largest of the last 256; late in a run 20 times the mean is usual, this is not"
+  )
+  private static let criticalRatio = Threshold(
+    "critical_ratio",
+    100,
+    in: 1...1e9,
+    "norm / mean that is more than a bad batch costs"
+  )
+  static let thresholds = [leastDeviations, leastRatio, leastOverLargest, criticalRatio]
+  /// Three within fifty are more than a bad batch costs, too.
   private static let criticalCount = 3
   private static let countWindow = 50
   /// Fewer tell neither a deviation nor what the largest one is.
@@ -36,6 +56,7 @@ struct GradientSpike: Rule {
   /// Reports after a spike in which a doubled loss is taken for its effect.
   private static let aftermath: UInt64 = 10
 
+  private let tuning: Tuning
   private var samples: UInt64 = 0
   private var mean = 0.0
   private var variance = 0.0
@@ -48,7 +69,7 @@ struct GradientSpike: Rule {
   private var bound = 0.0
   private var size = 0.0
 
-  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
 
   mutating func arm() {
     samples = 0
@@ -64,9 +85,9 @@ struct GradientSpike: Rule {
     let deviation = max(variance.squareRoot(), Self.leastDeviation * mean)
     let largest = Double(window.max() ?? 0)
     let threshold = max(
-      mean + Self.leastDeviations * deviation,
-      Self.leastRatio * mean,
-      Self.leastOverLargest * largest
+      mean + tuning[Self.leastDeviations] * deviation,
+      tuning[Self.leastRatio] * mean,
+      tuning[Self.leastOverLargest] * largest
     )
     let isSpike = samples >= Self.leastSamples && mean > 0 && norm >= threshold
     spikes.record(isSpike)
@@ -84,7 +105,7 @@ struct GradientSpike: Rule {
     if isSpike {
       if step.isWarmup { return .info }
       let isCritical =
-        size >= Self.criticalRatio * usual
+        size >= tuning[Self.criticalRatio] * usual
         || spikes.count(inLast: Self.countWindow) >= Self.criticalCount
       return isCritical ? .critical : .warning
     }

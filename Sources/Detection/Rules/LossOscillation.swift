@@ -19,9 +19,9 @@ struct LossOscillation: Rule {
   )
   private static let swing = Threshold(
     "least_swing",
-    0.1,
+    0.05,
     in: 0...1e6,
-    "distance of losses one report apart / mean; smaller swings cost nothing"
+    "distance of losses one report apart / their mean; smaller swings cost nothing"
   )
   private static let level = Threshold(
     "least_level",
@@ -38,7 +38,7 @@ struct LossOscillation: Rule {
   private var mean = 0.0
   private var last = 0.0
   private var beforeLast = 0.0
-  /// The average distances of losses one and two reports apart.
+  /// The average distances of losses one and two reports apart, as shares of the losses.
   private var near = 0.0
   private var far = 0.0
 
@@ -47,7 +47,6 @@ struct LossOscillation: Rule {
   mutating func arm() { samples = 0 }
 
   private var ratio: Double { near > 0 ? far / near : 1 }
-  private var swing: Double { mean > 0 ? near / mean : 0 }
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     let history = step.history
@@ -56,8 +55,8 @@ struct LossOscillation: Rule {
     else { return nil }
     take(loss)
     guard samples >= Self.leastSamples, let progress = history.loss.progress else { return nil }
-    guard progress >= tuning[Self.level], swing >= tuning[Self.swing] / 2 else { return [] }
-    if ratio <= tuning[Self.order], swing >= tuning[Self.swing] {
+    guard progress >= tuning[Self.level], near >= tuning[Self.swing] / 2 else { return [] }
+    if ratio <= tuning[Self.order], near >= tuning[Self.swing] {
       return [Finding(scope: .run, met: step.isWarmup ? .info : .warning, held: .warning)]
     }
     let isHeld = ratio <= (1 + tuning[Self.order]) / 2
@@ -66,21 +65,23 @@ struct LossOscillation: Rule {
 
   private mutating func take(_ loss: Double) {
     samples &+= 1
-    if samples <= 2 { (near, far, mean) = (0, 0, loss) }
+    if samples == 1 { (near, far, mean) = (0, 0, loss) }
     let weight = max(Self.weight, 1 / Double(samples))
     mean += weight * (loss - mean)
-    if samples > 2 {
-      // Capped, so that one spike is no swing.
-      let most = samples > 8 ? 4 * near + 0.01 * abs(mean) : .infinity
-      near += weight * (min(abs(loss - last), most) - near)
-      far += weight * (min(abs(loss - beforeLast), most) - far)
-    }
+    if samples > 1 { near += weight * (distance(loss, last) - near) }
+    if samples > 2 { far += weight * (distance(loss, beforeLast) - far) }
     (beforeLast, last) = (last, loss)
+  }
+
+  /// The distance as a share of both, so that losses of another size are soon forgotten.
+  private func distance(_ one: Double, _ other: Double) -> Double {
+    let size = (abs(one) + abs(other)) / 2
+    return size > 0 ? abs(one - other) / size : 0
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     Diagnosis(
-      summary: "the loss swings by \(text(100 * swing)) % around \(text(mean)) from step to "
+      summary: "the loss swings by \(text(100 * near)) % around \(text(mean)) from step to "
         + "step, since step \(first)",
       cause: "each update jumps over the minimum: the learning rate is at the edge of stability",
       confidence: (1.2 - ratio).clamped(to: 0.6...0.95),
@@ -92,7 +93,7 @@ struct LossOscillation: Rule {
         firstStep: step.number,
         lastStep: step.number,
         recent: step.history.recentLosses.points,
-        facts: ["swing": text(swing)]
+        facts: ["swing": text(near)]
       ),
       remedies: Setting(step).oscillationRemedies
     )

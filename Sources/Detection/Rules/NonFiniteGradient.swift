@@ -12,20 +12,26 @@ struct NonFiniteGradient: Rule {
   /// No debounce: one occurrence on a step that counted has already reached the weights.
   static let policy = AlertPolicy(.none, cleanEvaluations: 50)
 
-  /// Skips in a row at which a scaler that once worked does not find its scale again.
-  private static let skipsInRow: UInt64 = 3
+  private static let skipsInRow = Threshold(
+    "skips_in_row",
+    3,
+    in: 1...1000,
+    "skips in a row at which a loss scaler that once worked does not find its scale again"
+  )
+  static let thresholds = [skipsInRow]
   /// Skips in a row at which even a scaler that starts too high should have found it: it halves its
   /// scale with every skip, and 2^24 is a high start.
   private static let skipsAtStart: UInt64 = 24
   /// 5 % of 200; scalers probe once in 2000 steps, so this is a hundred times too often.
   private static let skipsInWindow = 10
 
+  private let tuning: Tuning
   /// Skipped steps, the last 200 as four windows.
   private var skips = [HitWindow(), HitWindow(), HitWindow(), HitWindow()]
   private var skipsNow: UInt64 = 0
   private var wasEverTaken = false
 
-  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     let isBad = !step.nonFiniteTensors.isEmpty || step.isGlobalNormNonFinite
@@ -54,7 +60,7 @@ struct NonFiniteGradient: Rule {
 
   private var severityOfSkip: Severity {
     let inWindow = skips.reduce(0) { $0 + $1.count(inLast: 50) }
-    let limit = wasEverTaken ? Self.skipsInRow : Self.skipsAtStart
+    let limit = wasEverTaken ? UInt64(tuning[Self.skipsInRow]) : Self.skipsAtStart
     return skipsNow >= limit || (wasEverTaken && inWindow > Self.skipsInWindow) ? .warning : .info
   }
 

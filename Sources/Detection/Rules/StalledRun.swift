@@ -11,8 +11,19 @@ struct StalledRun: Rule {
   static let summary = "No report came for 60 s and for ten times the usual interval"
   static let policy = AlertPolicy(.none, cleanEvaluations: 1)
 
-  private static let leastSeconds = 60.0
-  private static let intervals = 10.0
+  private static let leastSeconds = Threshold(
+    "least_seconds",
+    60,
+    in: 1...1e7,
+    "seconds without a report; a checkpoint or an evaluation takes that long"
+  )
+  private static let intervals = Threshold(
+    "intervals",
+    10,
+    in: 1...1e6,
+    "times the usual interval between reports"
+  )
+  static let thresholds = [leastSeconds, intervals]
   private static let mostLearnedSeconds = 1800.0
   /// A learned pause may last half as long again.
   private static let pauseSlack = 1.5
@@ -20,6 +31,7 @@ struct StalledRun: Rule {
   private static let weight = 0.1
   private static let largestInterval = 3.0
 
+  private let tuning: Tuning
   private var reports: UInt64 = 0
   private var lastReceived = WallTime(clamping: 0)
   /// An average of the seconds between reports.
@@ -31,12 +43,12 @@ struct StalledRun: Rule {
   private var firstTick: WallTime?
   private var silence = 0.0
 
-  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
 
   private var bound: Double {
     max(
-      Self.leastSeconds,
-      Self.intervals * usual,
+      tuning[Self.leastSeconds],
+      tuning[Self.intervals] * usual,
       min(Self.pauseSlack * longestPause, Self.mostLearnedSeconds)
     )
   }

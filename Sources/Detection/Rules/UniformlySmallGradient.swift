@@ -16,12 +16,26 @@ struct UniformlySmallGradient: Rule {
     cleanEvaluations: 20
   )
 
-  /// Norm of gradient / norm of weight.
-  ///
-  /// Healthy runs have 1e-5 and more before they converge; 1e-7
-  /// of a float32 weight is where an update of the same size is rounded away.
-  private static let smallRatio: Float = 1e-7
-  private static let lostRatio: Float = 1e-10
+  private static let smallRatio = Threshold(
+    "warning_ratio",
+    1e-7,
+    in: 0...1,
+    "norm of gradient / norm of weight; healthy runs have 1e-5 and more before they converge, and "
+      + "float32 rounds an update of 1e-7 away"
+  )
+  private static let lostRatio = Threshold(
+    "critical_ratio",
+    1e-10,
+    in: 0...1,
+    "ratio at which no optimizer brings the gradient back"
+  )
+  private static let leastProgress = Threshold(
+    "least_progress",
+    0.5,
+    in: 0...1,
+    "smoothed loss / first losses above which nothing was learned yet"
+  )
+  static let thresholds = [smallRatio, lostRatio, leastProgress]
   /// Without parameter norms: the root mean square, for weights of about 0.1.
   private static let usualWeight: Float = 0.1
   /// Without a loss nobody knows whether the run has converged, so the bound is a hundredth.
@@ -30,17 +44,16 @@ struct UniformlySmallGradient: Rule {
   /// not uniform.
   private static let share = 0.9
   private static let mostOverBound: Float = 10
-  /// Smoothed loss / first losses, above which nothing was learned yet.
-  private static let leastProgress = 0.5
   /// An update of 1e-5 of its weight moves training, whatever the gradient's size.
   private static let effectiveUpdate: Float = 1e-5
   /// Clears at three times the bound.
   private static let clearFactor: Float = 3
 
+  private let tuning: Tuning
   private var largest: Float = 0
   private var areZero = false
 
-  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     guard !step.isSkipped, step.isScaleKnown, step.nonFiniteTensors.isEmpty,
@@ -49,7 +62,7 @@ struct UniformlySmallGradient: Rule {
     guard let counts = count(step) else { return nil }
     areZero = Double(counts.zero) >= Self.share * Double(counts.present)
     let isUseful = Double(counts.effective) > 0.5 * Double(counts.present)
-    let isUniform = largest <= Self.mostOverBound * Self.smallRatio
+    let isUniform = largest <= Self.mostOverBound * Float(tuning[Self.smallRatio])
     guard isUniform, !isUseful, !hasLearned(step), !(areZero && hasDeadLayer(step)) else {
       return []
     }
@@ -84,16 +97,16 @@ struct UniformlySmallGradient: Rule {
       let ratio = norm / parameter
       largest = max(largest, ratio)
       if norm == 0 { counts.zero += 1 }
-      if ratio < Self.lostRatio * factor { counts.lost += 1 }
-      if ratio < Self.smallRatio * factor { counts.small += 1 }
-      if ratio < Self.smallRatio * factor * Self.clearFactor { counts.held += 1 }
+      if ratio < Float(tuning[Self.lostRatio]) * factor { counts.lost += 1 }
+      if ratio < Float(tuning[Self.smallRatio]) * factor { counts.small += 1 }
+      if ratio < Float(tuning[Self.smallRatio]) * factor * Self.clearFactor { counts.held += 1 }
       if step.updateNorms[tensor] / parameter >= Self.effectiveUpdate { counts.effective += 1 }
     }
     return counts.present >= 2 ? counts : nil
   }
 
   private func hasLearned(_ step: StepContext) -> Bool {
-    step.history.loss.progress.map { $0 < Self.leastProgress } ?? false
+    step.history.loss.progress.map { $0 < tuning[Self.leastProgress] } ?? false
   }
 
   /// Whether a layer is known to put out nothing but zeros: then that is the fault, and other rules
@@ -130,7 +143,9 @@ struct UniformlySmallGradient: Rule {
       evidence: Evidence(
         quantity: "largest ratio of gradient norm to parameter norm",
         observed: Double(largest),
-        threshold: Double(finding.met == .critical ? Self.lostRatio : Self.smallRatio),
+        threshold: Double(
+          finding.met == .critical ? Float(tuning[Self.lostRatio]) : Float(tuning[Self.smallRatio])
+        ),
         firstStep: step.number,
         lastStep: step.number,
         recent: step.history.recentNorms.points,

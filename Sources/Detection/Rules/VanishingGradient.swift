@@ -16,13 +16,31 @@ struct VanishingGradient: Rule {
   static let summary = "Gradients shrink by two decades and more from the last layers to the first"
   static let policy = AlertPolicy(.init(hits: 8, window: 10), cleanEvaluations: 20)
 
-  /// Drops in decades.
-  ///
-  /// 0.6 is what a 4-layer sigmoid net shows that learns all the same; at two the
-  /// first layers move a hundred times slower; at four they stand still beside the last ones.
-  private static let infoDrop: Float = 0.6
-  private static let warningDrop: Float = 2
-  private static let criticalDrop: Float = 4
+  private static let infoDrop = Threshold(
+    "info_drop",
+    0.6,
+    in: 0...45,
+    "decades; what a 4-layer sigmoid net shows that learns all the same"
+  )
+  private static let warningDrop = Threshold(
+    "warning_drop",
+    2,
+    in: 0...45,
+    "decades; the first layers move a hundred times slower than the last"
+  )
+  private static let criticalDrop = Threshold(
+    "critical_drop",
+    4,
+    in: 0...45,
+    "decades; the first layers stand still beside the last"
+  )
+  private static let learnedProgress = Threshold(
+    "learned_progress",
+    0.5,
+    in: 0...1,
+    "smoothed loss / first losses below which the net learns in spite of a drop"
+  )
+  static let thresholds = [infoDrop, warningDrop, criticalDrop, learnedProgress]
   /// Decades a layer; the sigmoid's bound of 0.25 is 0.6 decades.
   private static let infoSlope = 0.2
   /// Clears at this share of the bound.
@@ -35,12 +53,11 @@ struct VanishingGradient: Rule {
   ///
   /// Its gradient also scales with the inputs. A block's first layer does not decide for the block.
   private static let shallow = 8
-  /// Smoothed loss / first losses, below which the net learns in spite of a drop.
-  private static let learnedProgress = 0.5
   /// Decades by which the drop must have shrunk lately to count as recovering: zero-initialized
   /// branches, LoRA and slow starts do so by themselves.
   private static let recovery = 0.3
 
+  private let tuning: Tuning
   /// Averages of drop and slope over about 5 evaluations, and of the drop over about 12.
   private var fastDrop = 0.0
   private var fastSlope = 0.0
@@ -59,7 +76,7 @@ struct VanishingGradient: Rule {
   private var logs: [Float] = []
   private var scratch: [Float] = []
 
-  init(_ anatomy: Anatomy, _ tuning: Tuning) {}
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
 
   mutating func arm() { evaluations = 0 }
 
@@ -74,7 +91,7 @@ struct VanishingGradient: Rule {
     guard logs.count >= 2, layerCount >= Self.leastLayers else { return nil }
     measure()
     recent.append(step: step.number, Double(drop))
-    guard max(drop, Float(mildDrop)) >= Self.clearShare * Self.infoDrop else { return [] }
+    guard max(drop, Float(mildDrop)) >= Self.clearShare * bound(Self.infoDrop) else { return [] }
     let met = severity(step)
     guard let held = met ?? heldSeverity else { return [] }
     return [
@@ -119,7 +136,7 @@ struct VanishingGradient: Rule {
     evaluations &+= 1
     let isFirst = evaluations == 1
     fastDrop += (isFirst ? 1 : 0.2) * (Double(drop) - fastDrop)
-    mildDrop += (isFirst ? 1 : 0.2) * (Double(min(drop, 2 * Self.infoDrop)) - mildDrop)
+    mildDrop += (isFirst ? 1 : 0.2) * (Double(min(drop, 2 * bound(Self.infoDrop))) - mildDrop)
     fastSlope += (isFirst ? 1 : 0.2) * (Double(slope) - fastSlope)
     slowDrop += (isFirst ? 1 : 0.08) * (Double(drop) - slowDrop)
   }
@@ -134,16 +151,23 @@ struct VanishingGradient: Rule {
   }
 
   private func severity(_ step: StepContext) -> Severity? {
-    if spreadDrop < Self.warningDrop {
+    if spreadDrop < bound(Self.warningDrop) {
       // Smoothed, because a small net's drop swings by half a decade from batch to batch.
-      return mildDrop >= Double(Self.infoDrop) && fastSlope >= Self.infoSlope ? .info : nil
+      return mildDrop >= tuning[Self.infoDrop] && fastSlope >= Self.infoSlope ? .info : nil
     }
-    // Two nets in a game are no chain: the gradient of one is not what is left of the other's.
-    if fastDrop < slowDrop - Self.recovery || step.hasSeveralLosses { return .info }
-    if spreadDrop >= Self.criticalDrop || isFirstLost(step) { return .critical }
-    let hasLearned = step.history.loss.progress.map { $0 < Self.learnedProgress } ?? false
+    // Two nets in a game are no chain: the gradient of one is not what is left of the other's. And
+    // weights that an explosion left behind pass nothing on; the explosion is the fault.
+    if fastDrop < slowDrop - Self.recovery || step.hasSeveralLosses
+      || step.symptoms.containsAny(of: [ExplodingGradient.id])
+    {
+      return .info
+    }
+    if spreadDrop >= bound(Self.criticalDrop) || isFirstLost(step) { return .critical }
+    let hasLearned = step.history.loss.progress.map { $0 < tuning[Self.learnedProgress] } ?? false
     return hasLearned ? .info : .warning
   }
+
+  private func bound(_ threshold: Threshold) -> Float { Float(tuning[threshold]) }
 
   /// Whether the first layer's gradient is too small to change float32 weights.
   private func isFirstLost(_ step: StepContext) -> Bool {
@@ -155,9 +179,9 @@ struct VanishingGradient: Rule {
 
   /// The highest severity whose bound is still passed by ``clearShare``.
   private var heldSeverity: Severity? {
-    if spreadDrop >= Self.clearShare * Self.criticalDrop { return .critical }
-    if spreadDrop >= Self.clearShare * Self.warningDrop { return .warning }
-    return mildDrop >= Double(Self.clearShare * Self.infoDrop) ? .info : nil
+    if spreadDrop >= Self.clearShare * bound(Self.criticalDrop) { return .critical }
+    if spreadDrop >= Self.clearShare * bound(Self.warningDrop) { return .warning }
+    return mildDrop >= Double(Self.clearShare * bound(Self.infoDrop)) ? .info : nil
   }
 
   /// From the first layer as far as more layers than not are half of the drop below the last ones.
@@ -187,7 +211,7 @@ struct VanishingGradient: Rule {
     let setting = Setting(step, layers: range)
     let factor = power(10, -fastSlope)
     let layers = step.anatomy.weightLayers
-    let isCertain = spreadDrop >= Self.criticalDrop
+    let isCertain = spreadDrop >= bound(Self.criticalDrop)
     return Diagnosis(
       summary: "gradients shrink by \(text(factor)) a layer from "
         + "\(step.anatomy.name(ofLayer: layers[top])) to "
@@ -201,7 +225,8 @@ struct VanishingGradient: Rule {
         observed: Double(drop),
         threshold: Double(
           finding.met == .critical
-            ? Self.criticalDrop : finding.met == .info ? Self.infoDrop : Self.warningDrop
+            ? bound(Self.criticalDrop)
+            : finding.met == .info ? bound(Self.infoDrop) : bound(Self.warningDrop)
         ),
         firstStep: step.number,
         lastStep: step.number,
