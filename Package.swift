@@ -58,6 +58,7 @@ let arguments: Target.Dependency = .product(
   name: "ArgumentParser",
   package: "swift-argument-parser"
 )
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let configuration: Target.Dependency = .product(
   name: "Configuration",
   package: "swift-configuration"
@@ -83,6 +84,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     // For the system's own words about an address that is taken.
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
     // For FilePath, in which swift-configuration takes its file.
@@ -101,6 +103,8 @@ let package = Package(
     // The collector, in the order in which a report passes through it.
     room("Ingest", ["Telemetry"]),
     room("Detection", ["Telemetry"]),
+    // Users' rule files.
+    room("RuleFile", ["Telemetry", "Detection", yams]),
     room("RunStore", ["Telemetry", grdb, sqlite], exclude: ["Format.md"]),
     room("Query", ["Telemetry", "RunStore"]),
     room(
@@ -114,6 +118,9 @@ let package = Package(
     // The training side.
     room("TrainingEngine"),
     room("GradwatchClient", ["Telemetry", "TelemetryWire", core, grpcProtobuf]),
+    // Recorded runs, for judging rules on them.
+    .systemLibrary(name: "CZlib"),
+    room("TraceFile", ["Telemetry", "CZlib"]),
 
     // What people see on a terminal: tables, plots, colours. Imports nothing.
     room("TerminalOutput"),
@@ -129,8 +136,8 @@ let package = Package(
     .executableTarget(
       name: "collector-cli",
       dependencies: [
-        "Telemetry", "TelemetryWire", "TerminalOutput", core, grpcProtobuf, protobuf, sockets,
-        arguments,
+        "Telemetry", "TelemetryWire", "TraceFile", "RuleFile", "GradwatchClient",
+        "TerminalOutput", core, grpcProtobuf, protobuf, sockets, arguments,
       ]
     ),
     .executableTarget(
@@ -148,6 +155,11 @@ let package = Package(
         "Telemetry", "TelemetryWire", core, grpcProtobuf, protobuf, sockets, arguments,
       ],
       path: "Tests/Benchmarks/IngestBenchmark"
+    ),
+    .executableTarget(
+      name: "DetectionBenchmark",
+      dependencies: ["Telemetry", "Detection", arguments],
+      path: "Tests/Benchmarks/DetectionBenchmark"
     ),
 
     // The tests, a target a room; Tests/EndToEnd is in Python.
@@ -168,6 +180,7 @@ let package = Package(
     tests("TelemetryWireTests", ["Telemetry", "TelemetryTesting", "TelemetryWire", protobuf]),
     tests("IngestTests", ["Telemetry", "TelemetryTesting", "Ingest"]),
     tests("DetectionTests", ["Telemetry", "TelemetryTesting", "Detection"]),
+    tests("RuleFileTests", ["Telemetry", "TelemetryTesting", "Detection", "RuleFile"]),
     tests("RunStoreTests", ["Telemetry", "TelemetryTesting", "RunStore", grdb]),
     tests("QueryTests", ["Telemetry", "TelemetryTesting", "RunStore", "Query"]),
     tests(
@@ -185,11 +198,13 @@ let package = Package(
         grpcProtobuf, protobuf,
       ]
     ),
+    tests("TraceFileTests", ["Telemetry", "TraceFile", "Ingest"]),
     tests("TerminalOutputTests", ["TerminalOutput"]),
   ]
 )
 
-for target in package.targets {
+// A system library has no Swift of ours.
+for target in package.targets where target.type != .system {
   target.swiftSettings = [
     .swiftLanguageMode(.v6),
     // SE-0335: an existential is written `any`.

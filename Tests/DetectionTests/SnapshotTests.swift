@@ -123,6 +123,7 @@ struct SnapshotTests {
     let seed: UInt64 = 2024
     var noise = Noise(seed: seed)
     var accepted = 0
+    let rest = Self.script(net).suffix(30)
     for turn in 0..<3000 {
       let length = Int(noise.next() % 200)
       let random = (0..<length).map { _ in UInt8(truncatingIfNeeded: noise.next()) }
@@ -137,7 +138,7 @@ struct SnapshotTests {
       }
       guard var copy = try? Self.restored(net, body + Self.checksum(body)) else { continue }
       accepted += 1
-      _ = Self.texts(&copy, Self.script(net).suffix(30))
+      _ = Self.texts(&copy, rest)
       _ = copy.tick(at: WallTime(clamping: 1e9))
       _ = copy.rewind(to: 3, at: WallTime(clamping: 1e9))
       _ = copy.snapshot()

@@ -55,10 +55,10 @@ struct VanishingGradient: Rule {
   private static let shallow = 8
   /// Decades by which the drop must have shrunk lately to count as recovering: zero-initialized
   /// branches, LoRA and slow starts do so by themselves.
-  private static let recovery = 0.3
+  private static let recovery = 0.2
 
   private let tuning: Tuning
-  /// Averages of drop and slope over about 5 evaluations, and of the drop over about 12.
+  /// Averages of drop and slope over about 5 evaluations, and of the drop over about 16.
   private var fastDrop = 0.0
   private var fastSlope = 0.0
   /// As ``fastDrop``, of drops up to twice the mildest bound: so that it forgets a cliff at once.
@@ -138,7 +138,7 @@ struct VanishingGradient: Rule {
     fastDrop += (isFirst ? 1 : 0.2) * (Double(drop) - fastDrop)
     mildDrop += (isFirst ? 1 : 0.2) * (Double(min(drop, 2 * bound(Self.infoDrop))) - mildDrop)
     fastSlope += (isFirst ? 1 : 0.2) * (Double(slope) - fastSlope)
-    slowDrop += (isFirst ? 1 : 0.08) * (Double(drop) - slowDrop)
+    slowDrop += (isFirst ? 1 : 0.06) * (Double(drop) - slowDrop)
   }
 
   /// The median of some of the logs.

@@ -15,6 +15,9 @@ final class Courier: Sendable {
     var wake: AsyncStream<Void>.Continuation?
     /// The largest message that may be sent.
     var maximumMessageBytes: Int
+    /// Wake those that wait for room in the buffer.
+    var waiting: [UInt64: AsyncStream<Void>.Continuation] = [:]
+    var lastWaiting: UInt64 = 0
   }
 
   private let registration: RunRegistration
@@ -65,12 +68,33 @@ final class Courier: Sendable {
     wake?.yield()
   }
 
+  /// Takes a report once there is room for it, or there never will be, or the task is cancelled.
+  func reportWhenRoom(_ report: PendingReport) async {
+    // Only "there may be room" is told through it, so one place is enough.
+    let (changes, wake) = AsyncStream.makeStream(
+      of: Void.self,
+      bufferingPolicy: .bufferingNewest(1)
+    )
+    let place: UInt64? = state.withLock { state in
+      guard !state.machine.isDecided(report) else { return nil }
+      state.lastWaiting += 1
+      state.waiting[state.lastWaiting] = wake
+      return state.lastWaiting
+    }
+    if let place {
+      for await _ in changes where state.withLock({ $0.machine.isDecided(report) }) { break }
+      state.withLock { _ = $0.waiting.removeValue(forKey: place) }
+    }
+    self.report(report)
+  }
+
   func close(_ ending: RunEnding) {
-    let wake = state.withLock { state in
+    let (wake, waiting) = state.withLock { state in
       state.machine.close(ending)
-      return state.wake
+      return (state.wake, state.waiting)
     }
     wake?.yield()
+    for place in waiting.values { place.yield() }
     closing.continuation.finish()
   }
 
@@ -305,7 +329,10 @@ final class Courier: Sendable {
   private func change<Failure: Error>(
     _ body: (inout DeliveryMachine) throws(Failure) -> [ReportQueue.Entry]
   ) throws(Failure) {
-    let released = try state.withLock { state throws(Failure) in try body(&state.machine) }
+    let (released, waiting) = try state.withLock { state throws(Failure) in
+      (try body(&state.machine), state.waiting)
+    }
+    for place in waiting.values { place.yield() }
     withExtendedLifetime(released) {}
   }
 }

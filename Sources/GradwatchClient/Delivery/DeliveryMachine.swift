@@ -81,6 +81,11 @@ package struct DeliveryMachine: Sendable {
     }
   }
 
+  /// Whether waiting makes no difference to what becomes of a report: it fits, or never will.
+  package func isDecided(_ pending: PendingReport) -> Bool {
+    isOver || ending != nil || queue.count == 0 || queue.hasRoom(for: pending.bytes)
+  }
+
   /// Says that no report will follow; the first ending counts.
   package mutating func close(_ ending: RunEnding) {
     guard self.ending == nil else { return }

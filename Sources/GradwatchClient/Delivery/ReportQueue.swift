@@ -49,9 +49,14 @@ package struct ReportQueue: Sendable {
   /// The reports in it, first to last.
   package var reports: [PendingReport] { entries[head...].compactMap { $0?.pending } }
 
+  /// Whether a report of so many bytes fits.
+  package func hasRoom(for bytes: Int) -> Bool {
+    count < maximumCount && self.bytes + bytes <= maximumBytes
+  }
+
   /// Takes a report at the end; returns `false` if it was dropped.
   package mutating func append(_ pending: PendingReport) -> Bool {
-    guard count < maximumCount, bytes + pending.bytes <= maximumBytes else {
+    guard hasRoom(for: pending.bytes) else {
       droppedSinceLast += 1
       return false
     }

@@ -65,6 +65,17 @@ public final class LiveRun: Sendable {
   ///   what it sends. Steps may rewind, as after a checkpoint restart.
   public func report(_ report: consuming StepReport) { courier.report(PendingReport(report)) }
 
+  /// Hands a report over once there is room for it in the buffer.
+  ///
+  /// For a replay, which can wait as a training loop can't. Returns after handing over; waits no
+  /// longer if the run has ended or failed, or if the task is cancelled, so that the report may be
+  /// dropped and counted all the same. Reports that wait side by side come in any order.
+  ///
+  /// - Parameter report: The report, as in ``report(_:)``.
+  public func reportWhenRoom(_ report: consuming StepReport) async {
+    await courier.reportWhenRoom(PendingReport(report))
+  }
+
   /// What became of the reports so far.
   public var status: DeliveryStatus { courier.status }
 

@@ -1,0 +1,2 @@
+// The system's zlib: gzip files, read piece by piece.
+#include <zlib.h>

@@ -1,0 +1,97 @@
+import Detection
+import Telemetry
+import Testing
+
+@Suite("loss_plateau")
+struct LossPlateauTests {
+  private static let rule = "loss_plateau"
+
+  private func watch(
+    _ net: Net,
+    steps: Int,
+    change: (Int, inout StepReport) -> Void = { _, _ in },
+    loss: (Int) -> Double
+  ) throws -> Watch {
+    var watch = try Watch(net.model)
+    for step in 0..<steps {
+      var report = net.report(UInt64(step), loss: loss(step))
+      change(step, &report)
+      watch.feed(report)
+    }
+    return watch
+  }
+
+  @Test("a loss that stays warns when patience ends, and resolves once it has fallen by a fifth")
+  func stays() throws {
+    let watch = try watch(try Net(depth: 2), steps: 240) { $0 < 200 ? 1 : 0.1 }
+    let patience = Int(try #require(Detector.standard(Self.rule, "warning_reports")))
+    // The average is below 0.8 with the third low report, and judged at the next.
+    #expect(
+      watch.life(Self.rule) == ["firing warning @\(patience - 1)", "resolved warning @232"]
+    )
+    let alert = try #require(watch.alerts(Self.rule).first)
+    #expect(alert.scope == .run)
+    #expect(alert.remedies.first?.action == "overfit one small batch")
+    #expect(alert.cause.hasPrefix("gradients look healthy"))
+  }
+
+  @Test("where gradients vanish fewer are enough, and that alert is to be followed first")
+  func explained() throws {
+    let net = try Net(depth: 12, activation: "sigmoid")
+    let watch = try watch(
+      net,
+      steps: 60,
+      change: { step, report in
+        let loss = report.scalars.losses
+        report = net.report(UInt64(step)) { power(0.24, 11 - $0) }
+        report.scalars.losses = loss
+      },
+      loss: { _ in 1 }
+    )
+    let patience = Int(try #require(Detector.standard(Self.rule, "explained_reports")))
+    #expect(patience < 60)
+    #expect(watch.life(Self.rule) == ["firing warning @\(patience - 1)"])
+    #expect(
+      watch.open(Self.rule)?.remedies.first?.action == "follow the alert on the layers first"
+    )
+  }
+
+  @Test(
+    "traps stay silent",
+    arguments: [
+      "slow start", "slow fall", "warm-up", "rate 0", "negative", "two losses", "rises",
+      "three quarters", "NaN", "new batch size", "new rate",
+    ]
+  )
+  func traps(_ trap: String) throws {
+    let patience = try #require(Detector.standard(Self.rule, "warning_reports"))
+    let watch = try watch(
+      try Net(depth: 2),
+      steps: 400,
+      change: { step, report in
+        switch trap {
+        case "warm-up": report.scalars.phase = step < 250 ? .warmup : .main
+        case "rate 0": report.scalars.learningRate = 0
+        case "two losses": report.scalars.losses.append(NamedLoss(name: "other", value: 1))
+        case "new batch size": report.scalars.batchSize = step / 90 % 2 == 0 ? 8 : 64
+        case "new rate": report.scalars.learningRate = step / 90 % 2 == 0 ? 0.1 : 0.01
+        default: break
+        }
+      },
+      loss: { step in
+        let time = Double(step)
+        switch trap {
+        case "slow start": return min(1, 0.87 * patience / time)
+        case "slow fall": return 1 - 0.0005 * time
+        case "warm-up": return step < 250 ? 1 : 250 / time
+        case "negative": return -1
+        case "rises": return 1 + 0.003 * time
+        case "three quarters": return step < 20 ? 1 - 0.0125 * time : 0.75
+        case "NaN": return .nan
+        default: return 1
+        }
+      }
+    )
+    #expect(watch.life(Self.rule) == [])
+  }
+}

@@ -1,0 +1,151 @@
+import Detection
+import Telemetry
+import Testing
+
+@Suite("poor_initialization")
+struct PoorInitializationTests {
+  private static let rule = "poor_initialization"
+
+  @Test("U(4,5) over 15 inputs (seed 004) warns at step 0, and is told of for 20 steps")
+  func largeStart() throws {
+    let model = try Model(
+      layers: [
+        Layer(name: "hidden", activation: "relu", fanIn: 15), Layer(name: "head", fanIn: 35),
+      ],
+      tensors: [
+        Tensor(
+          name: "hidden.weight",
+          layer: 0,
+          role: .weight,
+          shape: [35, 15],
+          elementCount: 525
+        ),
+        Tensor(name: "head.weight", layer: 1, role: .head, shape: [1, 35], elementCount: 35),
+      ]
+    )
+    var watch = try Watch(model)
+    for step in 0..<140 {
+      var report = StepReport(step: UInt64(step))
+      report.gradients.norm = [0.1, 0.1]
+      // A mean square of 4.5^2 + 1/12, 152 times He's 2/15.
+      report.parameters.norm = [(Float(20.25 + 1.0 / 12) * 525).squareRoot(), 26.7]
+      watch.feed(report)
+    }
+    #expect(watch.life(Self.rule) == ["firing warning @0", "resolved warning @120"])
+    let alert = try #require(watch.alerts(Self.rule).first)
+    #expect(alert.scope == .run)
+    #expect(alert.evidence.layers == ["hidden"])
+    #expect(alert.summary.contains("mean square 153 times the recommended one"))
+    #expect(alert.remedies.first?.action == "initialize weights with Kaiming (He)")
+  }
+
+  @Test("the same in three hidden layers compounds to more than six decades, and is critical")
+  func compounded() throws {
+    let net = try Net(depth: 4)
+    var watch = try Watch(net.model)
+    watch.feed(net.report(0, weightNorm: 8 * Float(152).squareRoot()))
+    #expect(watch.life(Self.rule) == ["firing critical @0"])
+  }
+
+  @Test("Xavier's weights in 50 ReLU layers, whose gradients vanish, are critical")
+  func xavier() throws {
+    let net = try Net(depth: 50)
+    var watch = try Watch(net.model)
+    watch.feed(net.report(0, weightNorm: 8 / Float(2).squareRoot()) { power(0.85, 49 - $0) })
+    #expect(watch.life(Self.rule) == ["firing critical @0"])
+    #expect(watch.open(Self.rule)?.summary.contains("shrink by 14.8 decades") == true)
+  }
+
+  @Test("small weights whose head knows nothing but its bias are found at step 0")
+  func deafHead() throws {
+    let net = try Net(depth: 12)
+    var watch = try Watch(net.model)
+    var report = net.report(0, weightNorm: 8 / Float(6).squareRoot())
+    report.gradients.norm[22] = 1e-5
+    watch.feed(report)
+    #expect(watch.life(Self.rule) == ["firing critical @0"])
+  }
+
+  @Test("weights of exactly 0, through which nothing passes, are critical")
+  func zeroWeights() throws {
+    let net = try Net(depth: 4)
+    var watch = try Watch(net.model)
+    var report = net.report(0) { $0 == 3 ? 0.1 : 0 }
+    report.parameters.norm = net.column(weights: { _ in 0 }, biases: 0)
+    watch.feed(report)
+    #expect(watch.life(Self.rule) == ["firing critical @0"])
+    #expect(watch.open(Self.rule)?.summary.hasPrefix("no hidden layer gets a gradient") == true)
+  }
+
+  @Test("units that are copies of each other warn", arguments: [true, false])
+  func equalUnits(_ areEqual: Bool) throws {
+    let net = try Net(depth: 3)
+    var watch = try Watch(net.model)
+    var report = net.report(0)
+    report.gradients.mean = net.column(weights: { _ in 0.01 }, biases: 0.01)
+    report.gradients.std = net.column(weights: { _ in 0.01 }, biases: areEqual ? 1e-9 : 0.005)
+    watch.feed(report)
+    #expect(watch.life(Self.rule) == (areEqual ? ["firing warning @0"] : []))
+  }
+
+  @Test("a first report with NaN gradients is not judged, the next one is")
+  func waits() throws {
+    let net = try Net(depth: 4)
+    var watch = try Watch(net.model)
+    for step in 0..<2 {
+      watch.feed(net.report(UInt64(step), weightNorm: 100) { _ in step == 0 ? .nan : 0.1 })
+    }
+    #expect(watch.life(Self.rule) == ["firing critical @1"])
+  }
+
+  @Test(
+    "traps stay silent",
+    arguments: [
+      "He", "PyTorch's defaults", "normalization", "residual", "resumed", "no norms", "large head",
+      "zero-initialized branch", "large biases", "embedding",
+    ]
+  )
+  func traps(_ trap: String) throws {
+    let depth = 12
+    let isNormal = trap == "normalization"
+    let net = try Net(depth: depth)
+    let model = try Model(
+      layers: net.model.layers.map { layer in
+        var layer = layer
+        if isNormal { layer.normalization = "batch" }
+        if trap == "residual" { layer.isResidual = true }
+        return layer
+      },
+      tensors: net.model.tensors.map { tensor in
+        var tensor = tensor
+        if trap == "embedding", tensor.layer == 0, tensor.role == .weight {
+          tensor.role = .embedding
+        }
+        return tensor
+      }
+    )
+    var watch = try Watch(model)
+    for step in 0..<15 {
+      var report = net.report(UInt64(step) + (trap == "resumed" ? 5000 : 0))
+      let isLarge = ["normalization", "residual", "resumed"].contains(trap)
+      switch trap {
+      case "PyTorch's defaults":
+        report.parameters.norm = net.column(weights: { _ in 3.266 }, biases: 0.577)
+      case "no norms": report.parameters = ParameterColumns()
+      case "large head":
+        report.parameters.norm = net.column(weights: { $0 == 11 ? 800 : 8 }, biases: 1)
+      case "zero-initialized branch":
+        // The last layer of a branch is 0, so that the one before it has no gradient.
+        report.parameters.norm = net.column(weights: { $0 == 5 ? 0 : 8 }, biases: 0)
+        report.gradients.norm = net.column(weights: { $0 == 4 ? 0 : 0.1 }, biases: 0.1)
+      case "large biases": report.parameters.norm = net.column(weights: { _ in 8 }, biases: 500)
+      case "embedding":
+        report.parameters.norm = net.column(weights: { $0 == 0 ? 800 : 8 }, biases: 1)
+      default:
+        if isLarge { report.parameters.norm = net.column(weights: { _ in 100 }, biases: 1) }
+      }
+      watch.feed(report)
+    }
+    #expect(watch.life(Self.rule) == [])
+  }
+}

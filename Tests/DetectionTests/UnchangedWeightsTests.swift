@@ -1,0 +1,114 @@
+import Detection
+import Telemetry
+import Testing
+
+@Suite("unchanged_weights")
+struct UnchangedWeightsTests {
+  private static let rule = "unchanged_weights"
+
+  /// Feeds reports in which the tensors `still` get gradients and no update until step `end`.
+  private func watch(
+    _ still: Set<Int>,
+    steps: Int = 40,
+    end: Int = .max,
+    gradient: Float = 0.1
+  ) throws -> Watch {
+    let net = try Net(depth: 6)
+    var watch = try Watch(net.model)
+    for step in 0..<steps {
+      var report = net.report(UInt64(step))
+      for tensor in still {
+        report.gradients.norm[tensor] = gradient
+        if step < end { report.parameters.updateNorm[tensor] = 0 }
+      }
+      watch.feed(report)
+    }
+    return watch
+  }
+
+  @Test("a weight that stays for 20 reports warns, and resolves with two that move it")
+  func oneTensor() throws {
+    let watch = try watch([4], end: 30)
+    #expect(watch.life(Self.rule) == ["firing warning @19", "resolved warning @31"])
+    let alert = try #require(watch.alerts(Self.rule).first)
+    #expect(alert.scope == .tensor(4))
+    #expect(alert.evidence.tensors == ["dense_2.weight"])
+    #expect(alert.evidence.layers == ["dense_2"])
+    #expect(alert.remedies.first?.action == "pass the layer's parameters to the optimizer")
+  }
+
+  @Test(
+    "several weights are one alert at the coarsest place",
+    arguments: [
+      (Set([4, 5]), AlertScope.layers(2...2)), (Set([4, 6]), .layers(2...3)),
+      (Set([0, 4, 8]), .run), (Set(0..<12), .run),
+    ]
+  )
+  func scopes(_ still: Set<Int>, _ scope: AlertScope) throws {
+    let watch = try watch(still)
+    #expect(watch.alerts(Self.rule).map(\.scope) == [scope])
+    #expect(watch.alerts(Self.rule).map(\.severity) == [.warning])
+  }
+
+  @Test("a gradient of exactly 0 for 50 reports is info")
+  func unused() throws {
+    let watch = try watch([4, 5], steps: 60, gradient: 0)
+    #expect(watch.life(Self.rule) == ["firing info @49"])
+    #expect(watch.open(Self.rule)?.cause.hasPrefix("the parameters are not used") == true)
+    #expect(
+      watch.open(Self.rule)?.remedies.first?.action
+        == "if they are meant to be frozen, set requires_grad to false"
+    )
+  }
+
+  @Test("a learning rate of 0 is named as the cause")
+  func rateZero() throws {
+    let net = try Net(depth: 2)
+    var watch = try Watch(net.model)
+    for step in 0..<20 {
+      var report = net.report(UInt64(step), update: 0)
+      report.scalars.learningRate = 0
+      watch.feed(report)
+    }
+    #expect(watch.open(Self.rule)?.scope == .run)
+    #expect(watch.open(Self.rule)?.cause == "the learning rate is 0")
+  }
+
+  @Test(
+    "traps stay silent",
+    arguments: [
+      "frozen", "absent", "tied", "lost to rounding", "moves now and then", "skipped", "no updates",
+      "warm-up from 0", "expert",
+    ]
+  )
+  func traps(_ trap: String) throws {
+    let net = try Net(depth: 6)
+    var tensors = net.model.tensors
+    if trap == "frozen" { tensors[4].isTrainable = false }
+    if trap == "tied" { tensors[4].tiedTo = 0 }
+    var watch = try Watch(try Model(layers: net.model.layers, tensors: tensors))
+    for step in 0..<80 {
+      var report = net.report(UInt64(step))
+      report.parameters.updateNorm[4] = 0
+      switch trap {
+      case "frozen": report.gradients.norm[4] = 0
+      case "absent":
+        // No gradient at all, as of a parameter that a step does not use.
+        report.gradients.norm.remove(at: 4)
+        report.gradients.tensorIDs = (0..<12).filter { $0 != 4 }
+      case "lost to rounding": report.gradients.norm[4] = 1e-6
+      case "moves now and then": if step % 15 == 0 { report.parameters.updateNorm[4] = 1e-7 }
+      case "skipped": report.scalars.optimizerSkipped = true
+      case "no updates": report.parameters.updateNorm = []
+      case "warm-up from 0": if step >= 15 { report.parameters.updateNorm[4] = 0.001 }
+      case "expert":
+        // No tokens in two steps of three, and no update then.
+        report.gradients.norm[4] = step % 3 == 0 ? 0.1 : 0
+        report.parameters.updateNorm[4] = step % 3 == 0 ? 0.001 : 0
+      default: break
+      }
+      watch.feed(report)
+    }
+    #expect(watch.life(Self.rule) == [])
+  }
+}

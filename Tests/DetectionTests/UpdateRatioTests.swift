@@ -1,0 +1,154 @@
+import Detection
+import Telemetry
+import Testing
+
+@Suite("update_ratio_too_high and update_ratio_too_low")
+struct UpdateRatioTests {
+  private static let high = "update_ratio_too_high"
+  private static let low = "update_ratio_too_low"
+
+  /// Feeds reports whose weights have the norm 8 and move by 8 times `ratio`.
+  private func watch(
+    steps: Int,
+    loss: (Int) -> Double? = { _ in 1 },
+    change: (Int, inout StepReport) -> Void = { _, _ in },
+    ratio: (Int) -> Float
+  ) throws -> Watch {
+    let net = try Net(depth: 4)
+    var watch = try Watch(net.model)
+    for step in 0..<steps {
+      var report = net.report(UInt64(step), loss: loss(step), update: 8 * ratio(step))
+      change(step, &report)
+      watch.feed(report)
+    }
+    return watch
+  }
+
+  @Test("15 % a step warns once ten reports after the first ten show it, and resolves")
+  func high() throws {
+    let watch = try watch(steps: 60) { $0 < 30 ? 0.15 : 0.01 }
+    #expect(
+      watch.life(Self.high) == [
+        "pending warning @14", "firing warning @19", "resolved warning @49",
+      ]
+    )
+    let alert = try #require(watch.alerts(Self.high).first)
+    #expect(alert.scope == .run)
+    #expect(alert.evidence.layers == ["dense_0", "dense_1", "dense_2", "dense_3"])
+    #expect(alert.remedies.first?.action == "lower the learning rate about 50 times")
+  }
+
+  @Test("updates of twice the weights are critical when they have gone the whole way")
+  func replacing() throws {
+    let path = try #require(Detector.standard(Self.high, "warning_path"))
+    let reports = Int((path / 2).rounded(.up))
+    let watch = try watch(steps: reports) { _ in 2.001 }
+    #expect(watch.life(Self.high) == ["firing critical @\(reports - 1)"])
+  }
+
+  @Test(
+    "a few first steps of 0.9 that add up to the whole way warn, and resolve once they are over"
+  )
+  func path() throws {
+    let path = try #require(Detector.standard(Self.high, "warning_path"))
+    let first = Int((path / 0.9).rounded(.up))
+    let watch = try watch(steps: 60) { $0 < first ? 0.9 : 0.01 }
+    // The sum over twelve reports falls below the bound when the first of them leaves it.
+    #expect(watch.life(Self.high) == ["firing warning @\(first - 1)", "resolved warning @31"])
+  }
+
+  @Test("during warm-up it is info")
+  func warmup() throws {
+    let watch = try watch(steps: 25, change: { $1.scalars.phase = .warmup }) { _ in 0.15 }
+    #expect(watch.life(Self.high) == ["pending info @14", "firing info @19"])
+  }
+
+  @Test(
+    "traps of large ratios stay silent",
+    arguments: [
+      "4 %", "zero-initialized", "biases", "Adam's first steps", "skipped", "one layer of four",
+      "NaN updates",
+    ]
+  )
+  func highTraps(_ trap: String) throws {
+    let watch = try watch(
+      steps: 60,
+      change: { step, report in
+        switch trap {
+        case "zero-initialized":
+          // All weights began near 0, as LoRA's do, and are still small.
+          report.parameters.norm = [Float](repeating: 0.01 * Float(step), count: 8)
+        case "biases": for index in [1, 3, 5, 7] { report.parameters.updateNorm[index] = 5 }
+        case "skipped": report.scalars.optimizerSkipped = true
+        case "one layer of four": report.parameters.updateNorm[0] = 4
+        case "NaN updates": report.parameters.updateNorm = [Float](repeating: .nan, count: 8)
+        default: break
+        }
+      },
+      ratio: { step in
+        switch trap {
+        case "4 %": 0.04
+        case "Adam's first steps": step < 10 ? 0.15 : 0.01
+        case "zero-initialized", "skipped": 0.3
+        default: 0.01
+        }
+      }
+    )
+    #expect(watch.life(Self.high) == [])
+  }
+
+  @Test("1e-5 a step while the loss stays warns after 16 judged reports, and resolves")
+  func low() throws {
+    let watch = try watch(steps: 60) { $0 < 30 ? 1e-5 : 1e-3 }
+    // A loss is judged from the sixth report on.
+    #expect(
+      watch.life(Self.low) == ["pending warning @12", "firing warning @20", "resolved warning @49"]
+    )
+    let alert = try #require(watch.alerts(Self.low).first)
+    #expect(alert.scope == .run)
+    #expect(alert.remedies.first?.action.hasPrefix("raise the learning rate until") == true)
+  }
+
+  @Test("if clipping takes the gradient away, the clipper comes first")
+  func lowByClipping() throws {
+    let watch = try watch(steps: 25, change: { $1.clip(at: 1e-4, norm: 1) }) { _ in 1e-5 }
+    #expect(
+      watch.open(Self.low)?.remedies.first?.action.hasPrefix("raise the clipping threshold") == true
+    )
+  }
+
+  @Test(
+    "traps of small ratios stay silent",
+    arguments: [
+      "has learned", "warm-up", "rate 0", "one layer moves", "frozen backbone", "no loss",
+      "end of schedule", "negative losses",
+    ]
+  )
+  func lowTraps(_ trap: String) throws {
+    let watch = try watch(
+      steps: 120,
+      loss: { step in
+        switch trap {
+        case "has learned": step < 5 ? 1 : 0.3
+        case "end of schedule": 1 / (1 + 0.05 * Double(step))
+        case "no loss": nil
+        case "negative losses": -1
+        default: 1
+        }
+      },
+      change: { step, report in
+        switch trap {
+        case "warm-up": report.scalars.phase = .warmup
+        case "rate 0": report.scalars.learningRate = 0
+        case "one layer moves": report.parameters.updateNorm[6] = 0.008
+        case "frozen backbone":
+          report.gradients.norm = [0, 0, 0, 0, 0, 0, 0.1, 0.1]
+          report.parameters.updateNorm = [0, 0, 0, 0, 0, 0, 0.008, 0.008]
+        default: break
+        }
+      },
+      ratio: { step in trap == "end of schedule" && step < 60 ? 1e-3 : 1e-5 }
+    )
+    #expect(watch.life(Self.low) == [])
+  }
+}

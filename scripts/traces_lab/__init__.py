@@ -1,0 +1,1 @@
+"""Trains small PyTorch models and records labelled traces of them."""

@@ -1,0 +1,15 @@
+"""Imports every file of cases, so that the registry is whole."""
+
+from . import (  # noqa: F401
+    cases_faults_depth,
+    cases_faults_events,
+    cases_faults_practice,
+    cases_healthy_plain,
+    cases_healthy_practice,
+    cases_healthy_slow,
+    cases_healthy_vision,
+    cases_sequence,
+)
+from .registry import CASES
+
+__all__ = ["CASES"]
