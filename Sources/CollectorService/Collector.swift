@@ -20,6 +20,8 @@ public final class Collector: Service {
   package let feed: AlertFeed
   let committer: Committer
   package let producers: LiveProducers
+  let silences: SilenceBook
+  let ruleTests = RuleTestSlots()
   let blocking: BlockingExecutor
   let health = HealthState()
 
@@ -45,6 +47,7 @@ public final class Collector: Service {
     self.logger = logger
     self.now = now
     blocking = BlockingExecutor(label: "gradwatch.store", width: 4)
+    silences = try SilenceBook(store: store)
     feed = AlertFeed(after: try store.lastCursor(), capacity: options.alertFeedCapacity)
     committer = Committer(
       store: store,

@@ -1,3 +1,4 @@
+import Detection
 import GRPCCore
 package import GRPCProtobuf
 import Query
@@ -25,6 +26,14 @@ package enum Failure {
   case unknownAlert(AlertID)
   /// An alert that does not fire can't be acknowledged.
   case notFiring(AlertID, AlertState)
+  /// A silence that does not exist, or has ended.
+  case unknownSilence(String)
+  /// No more silences can be held.
+  case tooManySilences(limit: Int)
+  /// No more rule tests can be under way.
+  case tooManyTests(limit: Int)
+  /// Rules under test that raise more than can be answered.
+  case tooManyAlerts(limit: Int)
   /// A selector that nothing of the model matches.
   case nothingMatches(RunID)
 
@@ -81,6 +90,27 @@ package enum Failure {
         "NOT_FIRING",
         "alert \(id): expected to be firing, found \(state)"
       )
+    case .unknownSilence(let id):
+      Self.make(.notFound, "UNKNOWN_SILENCE", "silence \(id.prefix(64)): not there, or ended")
+    case .tooManySilences(let limit):
+      Self.make(
+        .resourceExhausted,
+        "TOO_MANY_SILENCES",
+        "silences: expected at most \(limit), found as many: remove one first"
+      )
+    case .tooManyTests(let limit):
+      Self.make(
+        .resourceExhausted,
+        "TOO_MANY_TESTS",
+        "rule tests: expected at most \(limit) at once, found as many under way",
+        retryAfter: .seconds(10)
+      )
+    case .tooManyAlerts(let limit):
+      Self.make(
+        .resourceExhausted,
+        "TOO_MANY_ALERTS",
+        "rule test: expected at most \(limit) alerts, found more: test stricter rules"
+      )
     case .nothingMatches(let run):
       Self.make(.notFound, "NOTHING_MATCHES", "run \(run): no tensor or layer matches the selector")
     }
@@ -100,6 +130,13 @@ package enum Failure {
         "INVALID_FIELD",
         error.description,
         field: (error.field, error.description)
+      )
+    case let error as RuleSetError:
+      make(
+        .invalidArgument,
+        "INVALID_RULES",
+        "rules.\(error.description)",
+        field: ("rules.\(error.place)", error.description)
       )
     case let error as RunStoreError: status(ofQuery: error)
     case QueryError.store(let error): status(ofQuery: error)
@@ -158,5 +195,16 @@ package enum Failure {
     }
     if let retryAfter { details.append(.retryInfo(delay: retryAfter)) }
     return GoogleRPCStatus(code: code, message: message, details: details)
+  }
+}
+
+extension RuleSetError {
+  /// The setting at fault.
+  fileprivate var place: String {
+    switch self {
+    case .unknownRule(let rule): "\(rule)"
+    case .unknownThreshold(let rule, let name, _): "\(rule).thresholds.\(name)"
+    case .outOfRange(let rule, let threshold, _, _): "\(rule).thresholds.\(threshold)"
+    }
   }
 }

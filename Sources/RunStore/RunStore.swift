@@ -120,6 +120,50 @@ public protocol RunStore: Sendable {
     _ body: (StepScalars) -> Bool
   ) throws(RunStoreError)
 
+  /// Reads whole reports in step order, segments and log as one, for a replay.
+  ///
+  /// The columns of a report come back value for value, with tensors and layers in the order of their
+  /// index. Reports that a rewind dropped are gone.
+  ///
+  /// - Parameters:
+  ///   - run: The run.
+  ///   - producer: The producer.
+  ///   - step: The step at which to begin.
+  /// - Returns: At least one and at most 256 reports; none if there are none at `step` or above. The next
+  ///   ones begin after the last of these.
+  /// - Throws: As ``readSeries(_:_:)``.
+  func reports(
+    of run: RunID,
+    producer: ProducerID,
+    from step: UInt64
+  ) throws(RunStoreError) -> [LoggedReport]
+
+  // MARK: Rules and silences
+
+  /// Stores what users change about the rules, in place of the earlier set of this project or run.
+  ///
+  /// - Returns: The set's revision, above that of every set stored before.
+  /// - Throws: ``RunStoreError/unknownRun(_:)`` for a run; a project need not have any runs yet.
+  func setRules(_ rules: RuleSet, of target: RuleTarget) throws(RunStoreError) -> Int64
+
+  /// The rule set that was set last for a project or run; `nil` if none ever was.
+  func rules(of target: RuleTarget) throws(RunStoreError) -> StoredRules?
+
+  /// What is in force for a run: its project's set with its own above it, as of one moment.
+  ///
+  /// - Returns: The set, and the higher of the two revisions: it says which sets these are.
+  /// - Throws: ``RunStoreError/unknownRun(_:)``.
+  func rulesInForce(for run: RunID) throws(RunStoreError) -> StoredRules
+
+  /// Stores a silence, or replaces the one of the same identifier, and forgets those that ended before.
+  func addSilence(_ silence: Silence, at now: WallTime) throws(RunStoreError)
+
+  /// Forgets a silence; returns whether there was one.
+  func removeSilence(_ id: String) throws(RunStoreError) -> Bool
+
+  /// All silences, the one that ends first before the others; some may have ended.
+  func silences() throws(RunStoreError) -> [Silence]
+
   // MARK: Alerts
 
   /// A page of alerts, the newest first.

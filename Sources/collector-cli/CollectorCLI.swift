@@ -11,16 +11,19 @@ struct CollectorCLI: AsyncParsableCommand {
       infinities are the strings "NaN", "Infinity" and "-Infinity" in JSON, as in protobuf's JSON \
       mapping; times are RFC 3339 in UTC.
 
-      Exit status: 0 done; 2 usage, or not possible in this state; 3 not found (run, layer, \
-      alert); 4 collector unreachable, or deadline passed; 5 not authenticated or not permitted; \
-      70 internal error.
+      Exit status: 0 done; 1 what 'diagnose --fail-on' names was found, a rule file has problems, \
+      or its expectations are not met; 2 usage, or not possible in this state; 3 not found (run, \
+      layer, alert, rule, silence); 4 collector unreachable, or deadline passed; 5 not \
+      authenticated or not permitted; 70 internal error.
 
       Environment: GRADWATCH_ADDRESS is the default of --server; NO_COLOR, CLICOLOR_FORCE and TERM \
       decide about colours, LC_ALL, LC_CTYPE and LANG about Unicode.
       """,
     version: "0.1.0",
     subcommands: [
-      QueryCommand.self, WatchCommand.self, AcknowledgeCommand.self, ServerCommand.self,
+      QueryCommand.self, DiagnoseCommand.self, WatchCommand.self, AcknowledgeCommand.self,
+      ImportCommand.self, RulesCommand.self, SilenceCommand.self,
+      ServerCommand.self,
     ]
   )
 }

@@ -1,5 +1,7 @@
 /// How the process ends; the numbers are part of the interface.
 enum ExitStatus: Int32 {
+  /// The run has what the caller asked to fail on, or a rule file is wrong.
+  case faultFound = 1
   /// The command, or what it asks for in this state, makes no sense.
   case usage = 2
   /// There is no such run, layer or alert.

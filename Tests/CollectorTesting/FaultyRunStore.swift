@@ -109,6 +109,44 @@ public final class FaultyRunStore: RunStore {
   }
 
   /// Passes on.
+  public func reports(
+    of run: RunID,
+    producer: ProducerID,
+    from step: UInt64
+  ) throws(RunStoreError) -> [LoggedReport] {
+    try store.reports(of: run, producer: producer, from: step)
+  }
+
+  /// Passes on.
+  public func setRules(
+    _ rules: RuleSet,
+    of target: RuleTarget
+  ) throws(RunStoreError) -> Int64 { try store.setRules(rules, of: target) }
+
+  /// Passes on.
+  public func rules(of target: RuleTarget) throws(RunStoreError) -> StoredRules? {
+    try store.rules(of: target)
+  }
+
+  /// Passes on.
+  public func rulesInForce(for run: RunID) throws(RunStoreError) -> StoredRules {
+    try store.rulesInForce(for: run)
+  }
+
+  /// Passes on.
+  public func addSilence(_ silence: Silence, at now: WallTime) throws(RunStoreError) {
+    try store.addSilence(silence, at: now)
+  }
+
+  /// Passes on.
+  public func removeSilence(_ id: String) throws(RunStoreError) -> Bool {
+    try store.removeSilence(id)
+  }
+
+  /// Passes on.
+  public func silences() throws(RunStoreError) -> [Silence] { try store.silences() }
+
+  /// Passes on.
   public func lastCursor() throws(RunStoreError) -> AlertCursor { try store.lastCursor() }
 
   /// Passes on.

@@ -5,8 +5,12 @@ import Telemetry
 struct FakeRunStore: RunStore {
   var record: RunRecord?
   var runModel: Model?
-  /// Slices of one series, which is given for every metric and index.
+  /// Slices of one series, which is given for every metric of ``metrics`` and every index.
   var slices: [SeriesSlice] = []
+  /// The metrics that were measured.
+  var metrics = Set(Metric.allCases)
+  /// The alerts, the newest first.
+  var storedAlerts: [Alert] = []
   var histograms: [(step: UInt64, histogram: GradientHistogram)] = []
   var scalars: [StepScalars] = []
   /// What every read of telemetry throws, if anything.
@@ -57,6 +61,7 @@ struct FakeRunStore: RunStore {
     _ body: (SeriesSlice) -> Bool
   ) throws(RunStoreError) {
     if let failure { throw failure }
+    guard metrics.contains(selection.metric) else { return }
     for slice in slices {
       var inside = SeriesSlice()
       for (step, value) in zip(slice.steps, slice.values) where selection.steps.contains(step) {
@@ -92,6 +97,15 @@ struct FakeRunStore: RunStore {
     }
   }
 
+  func alerts(_ filter: AlertFilter, page: PageRequest) throws(RunStoreError) -> Page<Alert> {
+    if let failure { throw failure }
+    let first = Int(page.after ?? 0)
+    let matching = storedAlerts.filter { filter.states.isEmpty || filter.states.contains($0.state) }
+    let items = Array(matching.dropFirst(first).prefix(page.size))
+    let next = first + items.count
+    return Page(items: items, next: next < matching.count ? Int64(next) : nil)
+  }
+
   // MARK: What a reader does not ask
 
   private static let notAsked = RunStoreError.unavailable(operation: "fake", detail: "not asked")
@@ -123,16 +137,34 @@ struct FakeRunStore: RunStore {
     _ body: (LoggedReport) throws(RunStoreError) -> Void
   ) throws(RunStoreError) { throw Self.notAsked }
 
-  func alerts(_ filter: AlertFilter, page: PageRequest) throws(RunStoreError) -> Page<Alert> {
-    throw Self.notAsked
-  }
-
   func alert(_ id: AlertID) throws(RunStoreError) -> Alert? { throw Self.notAsked }
 
   func transitions(
     after cursor: AlertCursor,
     limit: Int
   ) throws(RunStoreError) -> [StoredTransition] { throw Self.notAsked }
+
+  func reports(
+    of run: RunID,
+    producer: ProducerID,
+    from step: UInt64
+  ) throws(RunStoreError) -> [LoggedReport] { throw Self.notAsked }
+
+  func setRules(_ rules: RuleSet, of target: RuleTarget) throws(RunStoreError) -> Int64 {
+    throw Self.notAsked
+  }
+
+  func rules(of target: RuleTarget) throws(RunStoreError) -> StoredRules? { throw Self.notAsked }
+
+  func rulesInForce(for run: RunID) throws(RunStoreError) -> StoredRules { throw Self.notAsked }
+
+  func addSilence(_ silence: Silence, at now: WallTime) throws(RunStoreError) {
+    throw Self.notAsked
+  }
+
+  func removeSilence(_ id: String) throws(RunStoreError) -> Bool { throw Self.notAsked }
+
+  func silences() throws(RunStoreError) -> [Silence] { throw Self.notAsked }
 
   func lastCursor() throws(RunStoreError) -> AlertCursor { throw Self.notAsked }
 

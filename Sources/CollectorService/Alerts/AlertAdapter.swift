@@ -1,3 +1,4 @@
+import Foundation
 import GRPCCore
 import Query
 import RunStore
@@ -43,6 +44,71 @@ struct AlertAdapter: Gradwatch_V1_AlertService.SimpleServiceProtocol {
       await collector.committer.flush()
       try producer.checkIsStored()
       return .with { $0.alert = .init(alert) }
+    }
+  }
+
+  func listRules(
+    request: Gradwatch_V1_ListRulesRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_ListRulesResponse {
+    try await Failure.mapped { try await RulesAnswer(collector: collector).list(request) }
+  }
+
+  func setRules(
+    request: Gradwatch_V1_SetRulesRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_SetRulesResponse {
+    try await Failure.mapped { try await RulesAnswer(collector: collector).set(request) }
+  }
+
+  func testRules(
+    request: Gradwatch_V1_TestRulesRequest,
+    response: RPCWriter<Gradwatch_V1_TestRulesResponse>,
+    context: ServerContext
+  ) async throws {
+    try await Failure.mapped {
+      try await RuleTest(collector: collector, request: request).write(to: response)
+    }
+  }
+
+  func silenceAlerts(
+    request: Gradwatch_V1_SilenceAlertsRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_SilenceAlertsResponse {
+    try await Failure.mapped {
+      let now = collector.now()
+      let silence = try Silence(
+        wire: request.silence,
+        id: UUID().uuidString.lowercased(),
+        at: now
+      )
+      try await collector.blocking.run { [silences = collector.silences] in
+        try silences.add(silence, at: now)
+      }
+      return .with { $0.silence = .init(silence) }
+    }
+  }
+
+  func listSilences(
+    request: Gradwatch_V1_ListSilencesRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_ListSilencesResponse {
+    let silences = collector.silences.all(at: collector.now())
+    return .with { $0.silences = silences.map(Gradwatch_V1_Silence.init) }
+  }
+
+  func removeSilence(
+    request: Gradwatch_V1_RemoveSilenceRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_RemoveSilenceResponse {
+    try await Failure.mapped {
+      try Name.check(request.silenceID, field: "silence_id")
+      let now = collector.now()
+      let isRemoved = try await collector.blocking.run { [silences = collector.silences] in
+        try silences.remove(request.silenceID, at: now)
+      }
+      guard isRemoved else { throw Failure.unknownSilence(request.silenceID).status }
+      return .init()
     }
   }
 }

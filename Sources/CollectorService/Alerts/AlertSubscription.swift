@@ -96,8 +96,9 @@ final class AlertSubscription: Sendable {
         let alerts = try await collector.blocking.run { [store = collector.store] in
           try store.alerts(filter, page: wanted)
         }
-        for alert in alerts.items where runs.isEmpty || runs.contains(alert.run.rawValue) {
-          try await writer.write(.with { $0.openAlert = .init(alert) })
+        for alert in try await collector.marked(alerts.items)
+        where (runs.isEmpty || runs.contains(alert.runID)) && isHeard(alert) {
+          try await writer.write(.with { $0.openAlert = alert })
         }
         guard let next = alerts.next else { break }
         page.after = next
@@ -109,11 +110,26 @@ final class AlertSubscription: Sendable {
     _ transitions: [StoredTransition],
     to writer: RPCWriter<Gradwatch_V1_SubscribeAlertsResponse>
   ) async throws {
+    let now = collector.now()
     for stored in transitions where wants(stored) {
-      try await writer.write(
-        .with { $0.transition = .init(stored.transition, cursor: stored.cursor.rawValue) }
+      let alert = stored.transition.alert
+      var transition = Gradwatch_V1_AlertTransition(
+        stored.transition,
+        cursor: stored.cursor.rawValue
       )
+      transition.alert.silencedBy = collector.silences.covering(
+        alert,
+        of: stored.project,
+        at: now
+      )
+      guard isHeard(transition.alert) else { continue }
+      try await writer.write(.with { $0.transition = transition })
     }
+  }
+
+  /// Whether no silence keeps an alert from this subscriber.
+  private func isHeard(_ alert: Gradwatch_V1_Alert) -> Bool {
+    alert.silencedBy.isEmpty || request.includeSilenced
   }
 
   private func wants(_ stored: StoredTransition) -> Bool {

@@ -25,6 +25,8 @@ final class LiveProducer: Sendable {
   private struct State {
     var sequencer: ProducerSequencer
     var detector: Detector
+    /// What the detector is to use; it has its own set, which snapshots carry, until it takes this one.
+    var rules: StoredRules
     var newestClaim: UInt64 = 0
     /// Tells the stream that holds the newest claim that it lost it; `nil` if no stream is open.
     var onSuperseded: (@Sendable () -> Void)?
@@ -55,6 +57,7 @@ final class LiveProducer: Sendable {
     isFinished: Bool,
     sequencer: ProducerSequencer,
     detector: Detector,
+    rules: StoredRules,
     reportsSinceSnapshot: Int,
     committer: Committer,
     snapshotInterval: Int,
@@ -69,6 +72,7 @@ final class LiveProducer: Sendable {
       State(
         sequencer: sequencer,
         detector: detector,
+        rules: rules,
         reportsSinceSnapshot: reportsSinceSnapshot,
         isFinished: isFinished,
         lastUsed: now
@@ -144,12 +148,15 @@ final class LiveProducer: Sendable {
       let decision = state.sequencer.receive(arriving.report, sequence: sequence)
       switch decision {
       case .accept(let report, let rewinds):
-        var transitions = rewinds ? state.detector.rewind(to: report.step, at: now) : []
+        let changes = takeRules(&state, at: now)
+        var transitions = changes ?? []
+        if rewinds { transitions += state.detector.rewind(to: report.step, at: now) }
         transitions += state.detector.observe(report, receivedAt: now)
         state.reportsSinceSnapshot += 1
         var snapshot: [UInt8]?
-        // What a rewind drops from the log can't be replayed, so the state is kept with it.
-        if rewinds || state.reportsSinceSnapshot >= snapshotInterval {
+        // What a rewind drops from the log can't be replayed, so the state is kept with it; and what
+        // comes after other rules is replayed with these.
+        if rewinds || changes != nil || state.reportsSinceSnapshot >= snapshotInterval {
           state.reportsSinceSnapshot = 0
           snapshot = state.detector.snapshot()
         }
@@ -188,6 +195,7 @@ final class LiveProducer: Sendable {
   func tick(at now: WallTime) {
     state.withLock { state in
       guard state.failure == nil, !state.isFinished else { return }
+      settleRules(&state, at: now)
       let transitions = state.detector.tick(at: now)
       guard !transitions.isEmpty else { return }
       submit([.transitions(transitions)], bytes: 0, &state) { _ in }
@@ -229,6 +237,40 @@ final class LiveProducer: Sendable {
       submit([.transitions([transition])], bytes: 0, &state) { _ in }
       return transition.alert
     }
+  }
+
+  /// Takes other rules, now if the run is in progress, else with its next report.
+  ///
+  /// - Parameters:
+  ///   - rules: What is in force; older than what this producer knows already: ignored.
+  ///   - now: The time.
+  func use(_ rules: StoredRules, at now: WallTime) {
+    state.withLock { state in
+      guard rules.revision > state.rules.revision else { return }
+      state.rules = rules
+      guard state.failure == nil, !state.isFinished else { return }
+      settleRules(&state, at: now)
+    }
+  }
+
+  /// Gives the detector the rules that are in force; returns what that changed, `nil` if it has them.
+  private func takeRules(_ state: inout State, at now: WallTime) -> [AlertTransition]? {
+    guard state.detector.rules != state.rules.rules else { return nil }
+    return state.detector.apply(state.rules.rules, at: now)
+  }
+
+  /// The same without a report: the snapshot says that what follows is replayed with other rules.
+  private func settleRules(_ state: inout State, at now: WallTime) {
+    guard let transitions = takeRules(&state, at: now) else { return }
+    state.reportsSinceSnapshot = 0
+    submit(
+      [
+        .transitions(transitions),
+        .snapshot(run: run, producer: producer, state: state.detector.snapshot()),
+      ],
+      bytes: 0,
+      &state
+    ) { _ in }
   }
 
   private func submit(

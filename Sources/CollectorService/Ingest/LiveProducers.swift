@@ -20,6 +20,8 @@ package actor LiveProducers {
   }
 
   private var producers: [Key: LiveProducer] = [:]
+  /// Counts how often rules were set: a producer that is loaded meanwhile may have read the old ones.
+  private var rulesChanges: UInt64 = 0
   private let store: any RunStore
   private let committer: Committer
   private let blocking: BlockingExecutor
@@ -48,12 +50,32 @@ package actor LiveProducers {
     if let producer = producers[key], !producer.isBroken { return producer }
     // What a broken producer had queued must be settled before the store is asked where it ends.
     await committer.flush()
+    let changes = rulesChanges
     let loaded = try await blocking.run { [self] in try load(key) }
     // Another call may have been quicker while we waited; its object may have moved on since.
     if let producer = producers[key], !producer.isBroken { return producer }
     try makeRoom()
     producers[key] = loaded
+    if rulesChanges != changes { try await refreshRules(of: loaded) }
     return loaded
+  }
+
+  /// Has the producers in memory take rules that were set.
+  func rulesChanged(of target: RuleTarget) async throws {
+    rulesChanges += 1
+    for producer in producers.values {
+      switch target {
+      case .project(let project) where project == producer.project: break
+      case .run(let run) where run == producer.run: break
+      default: continue
+      }
+      try await refreshRules(of: producer)
+    }
+  }
+
+  private func refreshRules(of producer: LiveProducer) async throws {
+    let rules = try await blocking.run { [store] in try store.rulesInForce(for: producer.run) }
+    producer.use(rules, at: now())
   }
 
   /// The producers in memory of one run.
@@ -113,6 +135,7 @@ package actor LiveProducers {
     guard let state = record.producers.first(where: { $0.producer.id == key.producer }) else {
       throw RunStoreError.unknownProducer(key.run, key.producer)
     }
+    let rules = try store.rulesInForce(for: key.run)
     let snapshot = try store.snapshot(of: key.run, producer: key.producer)
     var (detector, seen) = restore(snapshot, key, model)
     var replayed = 0
@@ -137,6 +160,7 @@ package actor LiveProducers {
         lastStep: state.lastStep
       ),
       detector: detector,
+      rules: rules,
       reportsSinceSnapshot: replayed,
       committer: committer,
       snapshotInterval: options.snapshotInterval,
@@ -144,8 +168,9 @@ package actor LiveProducers {
     )
   }
 
-  /// The detector of a snapshot, and the last report in it.
+  /// The detector of a snapshot, with the rules of that time, and the last report in it.
   ///
+  /// Without a snapshot no rules were ever taken, because taking them makes one.
   /// A snapshot of another version is no loss of data, only of baselines: the detector begins afresh with
   /// the reports that are still in the log.
   private nonisolated func restore(

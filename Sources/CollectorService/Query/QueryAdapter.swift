@@ -129,10 +129,25 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
         if let run = filter.run, try store.run(run) == nil { throw RunStoreError.unknownRun(run) }
         return try store.alerts(filter, page: page)
       }
+      let marked = try await collector.marked(alerts.items)
       return .with {
-        $0.alerts = alerts.items.map(Gradwatch_V1_Alert.init)
+        $0.alerts = marked
         $0.nextPageToken = alerts.next.map(String.init) ?? ""
       }
+    }
+  }
+
+  func diagnoseRun(
+    request: Gradwatch_V1_DiagnoseRunRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_DiagnoseRunResponse {
+    try await Failure.mapped {
+      let id = try RunID(request.runID)
+      let diagnosis = try await collector.blocking.run { [store = collector.store] in
+        let rules = Detector.catalogue.map(\.id)
+        return Diagnosis(of: try CaseHistory(run: id, rules: rules, store: store))
+      }
+      return .with { $0.diagnosis = Gradwatch_V1_Diagnosis(diagnosis) }
     }
   }
 

@@ -15,6 +15,7 @@ enum Schema {
       try db.execute(sql: telemetry)
       try db.execute(sql: alerts)
     }
+    migrator.registerMigration("2: rules, silences") { db in try db.execute(sql: rules) }
     return migrator
   }
 
@@ -129,6 +130,22 @@ enum Schema {
       alert INTEGER NOT NULL,
       run INTEGER NOT NULL,
       body BLOB NOT NULL
+    ) STRICT;
+    """
+
+  private static let rules = """
+    CREATE TABLE rule_sets (
+      revision INTEGER PRIMARY KEY AUTOINCREMENT,
+      target INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      body TEXT NOT NULL,
+      UNIQUE (target, name)
+    ) STRICT;
+
+    CREATE TABLE silences (
+      id TEXT PRIMARY KEY,
+      ends_at REAL NOT NULL,
+      body TEXT NOT NULL
     ) STRICT;
     """
 }

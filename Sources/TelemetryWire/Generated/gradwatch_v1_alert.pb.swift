@@ -444,6 +444,12 @@ public nonisolated struct Gradwatch_V1_Alert: @unchecked Sendable {
     set {_uniqueStorage()._reopenedCount = newValue}
   }
 
+  /// The silences that cover it at the moment of sending; empty: none.
+  public var silencedBy: [String] {
+    get {_storage._silencedBy}
+    set {_uniqueStorage()._silencedBy = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -754,7 +760,7 @@ nonisolated extension Gradwatch_V1_Remedy: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension Gradwatch_V1_Alert: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Alert"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}alert_id\0\u{3}run_id\0\u{3}producer_id\0\u{1}rule\0\u{1}severity\0\u{1}state\0\u{1}scope\0\u{1}summary\0\u{1}cause\0\u{1}confidence\0\u{1}evidence\0\u{1}remedies\0\u{3}first_step\0\u{3}fired_step\0\u{3}resolved_step\0\u{3}started_at\0\u{3}fired_at\0\u{3}acknowledged_at\0\u{3}acknowledged_by\0\u{3}resolved_at\0\u{3}reopened_count\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}alert_id\0\u{3}run_id\0\u{3}producer_id\0\u{1}rule\0\u{1}severity\0\u{1}state\0\u{1}scope\0\u{1}summary\0\u{1}cause\0\u{1}confidence\0\u{1}evidence\0\u{1}remedies\0\u{3}first_step\0\u{3}fired_step\0\u{3}resolved_step\0\u{3}started_at\0\u{3}fired_at\0\u{3}acknowledged_at\0\u{3}acknowledged_by\0\u{3}resolved_at\0\u{3}reopened_count\0\u{3}silenced_by\0")
 
   fileprivate class _StorageClass {
     var _alertID: String = String()
@@ -778,6 +784,7 @@ nonisolated extension Gradwatch_V1_Alert: SwiftProtobuf.Message, SwiftProtobuf._
     var _acknowledgedBy: String = String()
     var _resolvedAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
     var _reopenedCount: UInt32 = 0
+    var _silencedBy: [String] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -809,6 +816,7 @@ nonisolated extension Gradwatch_V1_Alert: SwiftProtobuf.Message, SwiftProtobuf._
       _acknowledgedBy = source._acknowledgedBy
       _resolvedAt = source._resolvedAt
       _reopenedCount = source._reopenedCount
+      _silencedBy = source._silencedBy
     }
   }
 
@@ -848,6 +856,7 @@ nonisolated extension Gradwatch_V1_Alert: SwiftProtobuf.Message, SwiftProtobuf._
         case 19: try { try decoder.decodeSingularStringField(value: &_storage._acknowledgedBy) }()
         case 20: try { try decoder.decodeSingularMessageField(value: &_storage._resolvedAt) }()
         case 21: try { try decoder.decodeSingularUInt32Field(value: &_storage._reopenedCount) }()
+        case 22: try { try decoder.decodeRepeatedStringField(value: &_storage._silencedBy) }()
         default: break
         }
       }
@@ -923,6 +932,9 @@ nonisolated extension Gradwatch_V1_Alert: SwiftProtobuf.Message, SwiftProtobuf._
       if _storage._reopenedCount != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._reopenedCount, fieldNumber: 21)
       }
+      if !_storage._silencedBy.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._silencedBy, fieldNumber: 22)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -953,6 +965,7 @@ nonisolated extension Gradwatch_V1_Alert: SwiftProtobuf.Message, SwiftProtobuf._
         if _storage._acknowledgedBy != rhs_storage._acknowledgedBy {return false}
         if _storage._resolvedAt != rhs_storage._resolvedAt {return false}
         if _storage._reopenedCount != rhs_storage._reopenedCount {return false}
+        if _storage._silencedBy != rhs_storage._silencedBy {return false}
         return true
       }
       if !storagesAreEqual {return false}

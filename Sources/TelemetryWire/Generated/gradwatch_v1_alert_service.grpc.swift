@@ -48,10 +48,94 @@ public enum Gradwatch_V1_AlertService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "ListRules" metadata.
+        public enum ListRules: Sendable {
+            /// Request type for "ListRules".
+            public typealias Input = Gradwatch_V1_ListRulesRequest
+            /// Response type for "ListRules".
+            public typealias Output = Gradwatch_V1_ListRulesResponse
+            /// Descriptor for "ListRules".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.AlertService"),
+                method: "ListRules",
+                type: .unary
+            )
+        }
+        /// Namespace for "SetRules" metadata.
+        public enum SetRules: Sendable {
+            /// Request type for "SetRules".
+            public typealias Input = Gradwatch_V1_SetRulesRequest
+            /// Response type for "SetRules".
+            public typealias Output = Gradwatch_V1_SetRulesResponse
+            /// Descriptor for "SetRules".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.AlertService"),
+                method: "SetRules",
+                type: .unary
+            )
+        }
+        /// Namespace for "TestRules" metadata.
+        public enum TestRules: Sendable {
+            /// Request type for "TestRules".
+            public typealias Input = Gradwatch_V1_TestRulesRequest
+            /// Response type for "TestRules".
+            public typealias Output = Gradwatch_V1_TestRulesResponse
+            /// Descriptor for "TestRules".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.AlertService"),
+                method: "TestRules",
+                type: .serverStreaming
+            )
+        }
+        /// Namespace for "SilenceAlerts" metadata.
+        public enum SilenceAlerts: Sendable {
+            /// Request type for "SilenceAlerts".
+            public typealias Input = Gradwatch_V1_SilenceAlertsRequest
+            /// Response type for "SilenceAlerts".
+            public typealias Output = Gradwatch_V1_SilenceAlertsResponse
+            /// Descriptor for "SilenceAlerts".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.AlertService"),
+                method: "SilenceAlerts",
+                type: .unary
+            )
+        }
+        /// Namespace for "ListSilences" metadata.
+        public enum ListSilences: Sendable {
+            /// Request type for "ListSilences".
+            public typealias Input = Gradwatch_V1_ListSilencesRequest
+            /// Response type for "ListSilences".
+            public typealias Output = Gradwatch_V1_ListSilencesResponse
+            /// Descriptor for "ListSilences".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.AlertService"),
+                method: "ListSilences",
+                type: .unary
+            )
+        }
+        /// Namespace for "RemoveSilence" metadata.
+        public enum RemoveSilence: Sendable {
+            /// Request type for "RemoveSilence".
+            public typealias Input = Gradwatch_V1_RemoveSilenceRequest
+            /// Response type for "RemoveSilence".
+            public typealias Output = Gradwatch_V1_RemoveSilenceResponse
+            /// Descriptor for "RemoveSilence".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.AlertService"),
+                method: "RemoveSilence",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "gradwatch.v1.AlertService" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
             SubscribeAlerts.descriptor,
-            AcknowledgeAlert.descriptor
+            AcknowledgeAlert.descriptor,
+            ListRules.descriptor,
+            SetRules.descriptor,
+            TestRules.descriptor,
+            SilenceAlerts.descriptor,
+            ListSilences.descriptor,
+            RemoveSilence.descriptor
         ]
     }
 }
@@ -120,6 +204,121 @@ extension Gradwatch_V1_AlertService {
             request: GRPCCore.StreamingServerRequest<Gradwatch_V1_AcknowledgeAlertRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_AcknowledgeAlertResponse>
+
+        /// Handle the "ListRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Every rule, with its thresholds, and what is in force for a project or a run.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_ListRulesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_ListRulesResponse` messages.
+        func listRules(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_ListRulesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_ListRulesResponse>
+
+        /// Handle the "SetRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what is changed about the rules of a project or of one run, in place of the set before; a run's
+        /// > set lies above its project's. Runs in progress take it at once, with their baselines and open alerts;
+        /// > open alerts of rules that are switched off are resolved. INVALID_ARGUMENT with a field violation that
+        /// > names the first setting that is wrong; nothing is set then.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_SetRulesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_SetRulesResponse` messages.
+        func setRules(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_SetRulesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_SetRulesResponse>
+
+        /// Handle the "TestRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
+        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
+        /// > or if these rules raise more than 10,000 alerts.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_TestRulesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_TestRulesResponse` messages.
+        func testRules(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_TestRulesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_TestRulesResponse>
+
+        /// Handle the "SilenceAlerts" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps some alerts from being pushed to subscribers for a time; they are stored and listed as ever.
+        /// > RESOURCE_EXHAUSTED if there are too many silences.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_SilenceAlertsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_SilenceAlertsResponse` messages.
+        func silenceAlerts(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_SilenceAlertsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_SilenceAlertsResponse>
+
+        /// Handle the "ListSilences" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the silences that have not ended, the one that ends first before the others.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_ListSilencesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_ListSilencesResponse` messages.
+        func listSilences(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_ListSilencesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_ListSilencesResponse>
+
+        /// Handle the "RemoveSilence" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Ends a silence. NOT_FOUND if there is none, or if it has ended.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_RemoveSilenceRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_RemoveSilenceResponse` messages.
+        func removeSilence(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_RemoveSilenceRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_RemoveSilenceResponse>
     }
 
     /// Service protocol for the "gradwatch.v1.AlertService" service.
@@ -172,6 +371,121 @@ extension Gradwatch_V1_AlertService {
             request: GRPCCore.ServerRequest<Gradwatch_V1_AcknowledgeAlertRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_AcknowledgeAlertResponse>
+
+        /// Handle the "ListRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Every rule, with its thresholds, and what is in force for a project or a run.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_ListRulesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Gradwatch_V1_ListRulesResponse` message.
+        func listRules(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_ListRulesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_ListRulesResponse>
+
+        /// Handle the "SetRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what is changed about the rules of a project or of one run, in place of the set before; a run's
+        /// > set lies above its project's. Runs in progress take it at once, with their baselines and open alerts;
+        /// > open alerts of rules that are switched off are resolved. INVALID_ARGUMENT with a field violation that
+        /// > names the first setting that is wrong; nothing is set then.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_SetRulesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Gradwatch_V1_SetRulesResponse` message.
+        func setRules(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_SetRulesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_SetRulesResponse>
+
+        /// Handle the "TestRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
+        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
+        /// > or if these rules raise more than 10,000 alerts.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_TestRulesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_TestRulesResponse` messages.
+        func testRules(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_TestRulesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_TestRulesResponse>
+
+        /// Handle the "SilenceAlerts" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps some alerts from being pushed to subscribers for a time; they are stored and listed as ever.
+        /// > RESOURCE_EXHAUSTED if there are too many silences.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_SilenceAlertsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Gradwatch_V1_SilenceAlertsResponse` message.
+        func silenceAlerts(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_SilenceAlertsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_SilenceAlertsResponse>
+
+        /// Handle the "ListSilences" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the silences that have not ended, the one that ends first before the others.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_ListSilencesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Gradwatch_V1_ListSilencesResponse` message.
+        func listSilences(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_ListSilencesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_ListSilencesResponse>
+
+        /// Handle the "RemoveSilence" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Ends a silence. NOT_FOUND if there is none, or if it has ended.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_RemoveSilenceRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Gradwatch_V1_RemoveSilenceResponse` message.
+        func removeSilence(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_RemoveSilenceRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_RemoveSilenceResponse>
     }
 
     /// Simple service protocol for the "gradwatch.v1.AlertService" service.
@@ -223,6 +537,122 @@ extension Gradwatch_V1_AlertService {
             request: Gradwatch_V1_AcknowledgeAlertRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Gradwatch_V1_AcknowledgeAlertResponse
+
+        /// Handle the "ListRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Every rule, with its thresholds, and what is in force for a project or a run.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_ListRulesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Gradwatch_V1_ListRulesResponse` to respond with.
+        func listRules(
+            request: Gradwatch_V1_ListRulesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Gradwatch_V1_ListRulesResponse
+
+        /// Handle the "SetRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what is changed about the rules of a project or of one run, in place of the set before; a run's
+        /// > set lies above its project's. Runs in progress take it at once, with their baselines and open alerts;
+        /// > open alerts of rules that are switched off are resolved. INVALID_ARGUMENT with a field violation that
+        /// > names the first setting that is wrong; nothing is set then.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_SetRulesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Gradwatch_V1_SetRulesResponse` to respond with.
+        func setRules(
+            request: Gradwatch_V1_SetRulesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Gradwatch_V1_SetRulesResponse
+
+        /// Handle the "TestRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
+        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
+        /// > or if these rules raise more than 10,000 alerts.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_TestRulesRequest` message.
+        ///   - response: A response stream of `Gradwatch_V1_TestRulesResponse` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func testRules(
+            request: Gradwatch_V1_TestRulesRequest,
+            response: GRPCCore.RPCWriter<Gradwatch_V1_TestRulesResponse>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
+        /// Handle the "SilenceAlerts" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps some alerts from being pushed to subscribers for a time; they are stored and listed as ever.
+        /// > RESOURCE_EXHAUSTED if there are too many silences.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_SilenceAlertsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Gradwatch_V1_SilenceAlertsResponse` to respond with.
+        func silenceAlerts(
+            request: Gradwatch_V1_SilenceAlertsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Gradwatch_V1_SilenceAlertsResponse
+
+        /// Handle the "ListSilences" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the silences that have not ended, the one that ends first before the others.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_ListSilencesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Gradwatch_V1_ListSilencesResponse` to respond with.
+        func listSilences(
+            request: Gradwatch_V1_ListSilencesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Gradwatch_V1_ListSilencesResponse
+
+        /// Handle the "RemoveSilence" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Ends a silence. NOT_FOUND if there is none, or if it has ended.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_RemoveSilenceRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Gradwatch_V1_RemoveSilenceResponse` to respond with.
+        func removeSilence(
+            request: Gradwatch_V1_RemoveSilenceRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Gradwatch_V1_RemoveSilenceResponse
     }
 }
 
@@ -252,6 +682,72 @@ extension Gradwatch_V1_AlertService.StreamingServiceProtocol {
                 )
             }
         )
+        router.registerHandler(
+            forMethod: Gradwatch_V1_AlertService.Method.ListRules.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_ListRulesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_ListRulesResponse>(),
+            handler: { request, context in
+                try await self.listRules(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Gradwatch_V1_AlertService.Method.SetRules.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_SetRulesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_SetRulesResponse>(),
+            handler: { request, context in
+                try await self.setRules(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Gradwatch_V1_AlertService.Method.TestRules.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_TestRulesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_TestRulesResponse>(),
+            handler: { request, context in
+                try await self.testRules(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Gradwatch_V1_AlertService.Method.SilenceAlerts.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_SilenceAlertsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_SilenceAlertsResponse>(),
+            handler: { request, context in
+                try await self.silenceAlerts(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Gradwatch_V1_AlertService.Method.ListSilences.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_ListSilencesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_ListSilencesResponse>(),
+            handler: { request, context in
+                try await self.listSilences(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Gradwatch_V1_AlertService.Method.RemoveSilence.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_RemoveSilenceRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_RemoveSilenceResponse>(),
+            handler: { request, context in
+                try await self.removeSilence(
+                    request: request,
+                    context: context
+                )
+            }
+        )
     }
 }
 
@@ -274,6 +770,72 @@ extension Gradwatch_V1_AlertService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_AcknowledgeAlertResponse> {
         let response = try await self.acknowledgeAlert(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func listRules(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_ListRulesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_ListRulesResponse> {
+        let response = try await self.listRules(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func setRules(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_SetRulesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_SetRulesResponse> {
+        let response = try await self.setRules(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func testRules(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_TestRulesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_TestRulesResponse> {
+        let response = try await self.testRules(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
+    }
+
+    public func silenceAlerts(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_SilenceAlertsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_SilenceAlertsResponse> {
+        let response = try await self.silenceAlerts(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func listSilences(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_ListSilencesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_ListSilencesResponse> {
+        let response = try await self.listSilences(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func removeSilence(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_RemoveSilenceRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_RemoveSilenceResponse> {
+        let response = try await self.removeSilence(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -307,6 +869,88 @@ extension Gradwatch_V1_AlertService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_AcknowledgeAlertResponse> {
         return GRPCCore.ServerResponse<Gradwatch_V1_AcknowledgeAlertResponse>(
             message: try await self.acknowledgeAlert(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func listRules(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_ListRulesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_ListRulesResponse> {
+        return GRPCCore.ServerResponse<Gradwatch_V1_ListRulesResponse>(
+            message: try await self.listRules(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func setRules(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_SetRulesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_SetRulesResponse> {
+        return GRPCCore.ServerResponse<Gradwatch_V1_SetRulesResponse>(
+            message: try await self.setRules(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func testRules(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_TestRulesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_TestRulesResponse> {
+        return GRPCCore.StreamingServerResponse<Gradwatch_V1_TestRulesResponse>(
+            metadata: [:],
+            producer: { writer in
+                try await self.testRules(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
+        )
+    }
+
+    public func silenceAlerts(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_SilenceAlertsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_SilenceAlertsResponse> {
+        return GRPCCore.ServerResponse<Gradwatch_V1_SilenceAlertsResponse>(
+            message: try await self.silenceAlerts(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func listSilences(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_ListSilencesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_ListSilencesResponse> {
+        return GRPCCore.ServerResponse<Gradwatch_V1_ListSilencesResponse>(
+            message: try await self.listSilences(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func removeSilence(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_RemoveSilenceRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_RemoveSilenceResponse> {
+        return GRPCCore.ServerResponse<Gradwatch_V1_RemoveSilenceResponse>(
+            message: try await self.removeSilence(
                 request: request.message,
                 context: context
             ),
@@ -375,6 +1019,151 @@ extension Gradwatch_V1_AlertService {
             deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_AcknowledgeAlertResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_AcknowledgeAlertResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Every rule, with its thresholds, and what is in force for a project or a run.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_ListRulesRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_ListRulesRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_ListRulesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listRules<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_ListRulesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_ListRulesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_ListRulesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListRulesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "SetRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what is changed about the rules of a project or of one run, in place of the set before; a run's
+        /// > set lies above its project's. Runs in progress take it at once, with their baselines and open alerts;
+        /// > open alerts of rules that are switched off are resolved. INVALID_ARGUMENT with a field violation that
+        /// > names the first setting that is wrong; nothing is set then.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_SetRulesRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_SetRulesRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_SetRulesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func setRules<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_SetRulesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_SetRulesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_SetRulesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_SetRulesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "TestRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
+        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
+        /// > or if these rules raise more than 10,000 alerts.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_TestRulesRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_TestRulesRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_TestRulesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func testRules<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_TestRulesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_TestRulesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_TestRulesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_TestRulesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "SilenceAlerts" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps some alerts from being pushed to subscribers for a time; they are stored and listed as ever.
+        /// > RESOURCE_EXHAUSTED if there are too many silences.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_SilenceAlertsRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_SilenceAlertsRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_SilenceAlertsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func silenceAlerts<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_SilenceAlertsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_SilenceAlertsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_SilenceAlertsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_SilenceAlertsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListSilences" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the silences that have not ended, the one that ends first before the others.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_ListSilencesRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_ListSilencesRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_ListSilencesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listSilences<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_ListSilencesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_ListSilencesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_ListSilencesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListSilencesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "RemoveSilence" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Ends a silence. NOT_FOUND if there is none, or if it has ended.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_RemoveSilenceRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_RemoveSilenceRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_RemoveSilenceResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func removeSilence<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_RemoveSilenceRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_RemoveSilenceRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_RemoveSilenceResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_RemoveSilenceResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -466,6 +1255,215 @@ extension Gradwatch_V1_AlertService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "ListRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Every rule, with its thresholds, and what is in force for a project or a run.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_ListRulesRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_ListRulesRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_ListRulesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listRules<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_ListRulesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_ListRulesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_ListRulesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListRulesResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Gradwatch_V1_AlertService.Method.ListRules.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "SetRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what is changed about the rules of a project or of one run, in place of the set before; a run's
+        /// > set lies above its project's. Runs in progress take it at once, with their baselines and open alerts;
+        /// > open alerts of rules that are switched off are resolved. INVALID_ARGUMENT with a field violation that
+        /// > names the first setting that is wrong; nothing is set then.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_SetRulesRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_SetRulesRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_SetRulesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func setRules<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_SetRulesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_SetRulesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_SetRulesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_SetRulesResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Gradwatch_V1_AlertService.Method.SetRules.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "TestRules" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
+        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
+        /// > or if these rules raise more than 10,000 alerts.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_TestRulesRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_TestRulesRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_TestRulesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func testRules<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_TestRulesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_TestRulesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_TestRulesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_TestRulesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Gradwatch_V1_AlertService.Method.TestRules.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "SilenceAlerts" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps some alerts from being pushed to subscribers for a time; they are stored and listed as ever.
+        /// > RESOURCE_EXHAUSTED if there are too many silences.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_SilenceAlertsRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_SilenceAlertsRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_SilenceAlertsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func silenceAlerts<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_SilenceAlertsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_SilenceAlertsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_SilenceAlertsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_SilenceAlertsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Gradwatch_V1_AlertService.Method.SilenceAlerts.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ListSilences" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the silences that have not ended, the one that ends first before the others.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_ListSilencesRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_ListSilencesRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_ListSilencesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listSilences<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_ListSilencesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_ListSilencesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_ListSilencesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListSilencesResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Gradwatch_V1_AlertService.Method.ListSilences.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "RemoveSilence" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Ends a silence. NOT_FOUND if there is none, or if it has ended.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_RemoveSilenceRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_RemoveSilenceRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_RemoveSilenceResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func removeSilence<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_RemoveSilenceRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_RemoveSilenceRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_RemoveSilenceResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_RemoveSilenceResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Gradwatch_V1_AlertService.Method.RemoveSilence.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -526,6 +1524,185 @@ extension Gradwatch_V1_AlertService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_AcknowledgeAlertRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_AcknowledgeAlertResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListRules" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Every rule, with its thresholds, and what is in force for a project or a run.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_ListRulesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listRules<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_ListRulesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListRulesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listRules(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_ListRulesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_ListRulesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "SetRules" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Sets what is changed about the rules of a project or of one run, in place of the set before; a run's
+    /// > set lies above its project's. Runs in progress take it at once, with their baselines and open alerts;
+    /// > open alerts of rules that are switched off are resolved. INVALID_ARGUMENT with a field violation that
+    /// > names the first setting that is wrong; nothing is set then.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_SetRulesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func setRules<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_SetRulesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_SetRulesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.setRules(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_SetRulesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_SetRulesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "TestRules" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
+    /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+    /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
+    /// > or if these rules raise more than 10,000 alerts.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_TestRulesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func testRules<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_TestRulesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_TestRulesResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.testRules(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_TestRulesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_TestRulesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "SilenceAlerts" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Keeps some alerts from being pushed to subscribers for a time; they are stored and listed as ever.
+    /// > RESOURCE_EXHAUSTED if there are too many silences.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_SilenceAlertsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func silenceAlerts<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_SilenceAlertsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_SilenceAlertsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.silenceAlerts(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_SilenceAlertsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_SilenceAlertsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListSilences" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists the silences that have not ended, the one that ends first before the others.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_ListSilencesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listSilences<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_ListSilencesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListSilencesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listSilences(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_ListSilencesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_ListSilencesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "RemoveSilence" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Ends a silence. NOT_FOUND if there is none, or if it has ended.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_RemoveSilenceRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func removeSilence<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_RemoveSilenceRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_RemoveSilenceResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.removeSilence(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_RemoveSilenceRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_RemoveSilenceResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -596,6 +1773,209 @@ extension Gradwatch_V1_AlertService.ClientProtocol {
             metadata: metadata
         )
         return try await self.acknowledgeAlert(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListRules" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Every rule, with its thresholds, and what is in force for a project or a run.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listRules<Result>(
+        _ message: Gradwatch_V1_ListRulesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListRulesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_ListRulesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listRules(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "SetRules" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Sets what is changed about the rules of a project or of one run, in place of the set before; a run's
+    /// > set lies above its project's. Runs in progress take it at once, with their baselines and open alerts;
+    /// > open alerts of rules that are switched off are resolved. INVALID_ARGUMENT with a field violation that
+    /// > names the first setting that is wrong; nothing is set then.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func setRules<Result>(
+        _ message: Gradwatch_V1_SetRulesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_SetRulesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_SetRulesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.setRules(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "TestRules" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
+    /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+    /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
+    /// > or if these rules raise more than 10,000 alerts.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func testRules<Result>(
+        _ message: Gradwatch_V1_TestRulesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_TestRulesResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_TestRulesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.testRules(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "SilenceAlerts" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Keeps some alerts from being pushed to subscribers for a time; they are stored and listed as ever.
+    /// > RESOURCE_EXHAUSTED if there are too many silences.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func silenceAlerts<Result>(
+        _ message: Gradwatch_V1_SilenceAlertsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_SilenceAlertsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_SilenceAlertsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.silenceAlerts(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListSilences" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists the silences that have not ended, the one that ends first before the others.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listSilences<Result>(
+        _ message: Gradwatch_V1_ListSilencesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListSilencesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_ListSilencesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listSilences(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "RemoveSilence" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Ends a silence. NOT_FOUND if there is none, or if it has ended.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func removeSilence<Result>(
+        _ message: Gradwatch_V1_RemoveSilenceRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_RemoveSilenceResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_RemoveSilenceRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.removeSilence(
             request: request,
             options: options,
             onResponse: handleResponse

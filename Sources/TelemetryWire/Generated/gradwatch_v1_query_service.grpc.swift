@@ -113,6 +113,19 @@ public enum Gradwatch_V1_QueryService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "DiagnoseRun" metadata.
+        public enum DiagnoseRun: Sendable {
+            /// Request type for "DiagnoseRun".
+            public typealias Input = Gradwatch_V1_DiagnoseRunRequest
+            /// Response type for "DiagnoseRun".
+            public typealias Output = Gradwatch_V1_DiagnoseRunResponse
+            /// Descriptor for "DiagnoseRun".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.QueryService"),
+                method: "DiagnoseRun",
+                type: .unary
+            )
+        }
         /// Namespace for "GetServerInfo" metadata.
         public enum GetServerInfo: Sendable {
             /// Request type for "GetServerInfo".
@@ -135,6 +148,7 @@ public enum Gradwatch_V1_QueryService: Sendable {
             GetHistograms.descriptor,
             GetLossTimeline.descriptor,
             ListAlerts.descriptor,
+            DiagnoseRun.descriptor,
             GetServerInfo.descriptor
         ]
     }
@@ -293,6 +307,25 @@ extension Gradwatch_V1_QueryService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_ListAlertsResponse>
 
+        /// Handle the "DiagnoseRun" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The story of a run: root cause first, with evidence, what to try in which order, and what could not
+        /// > be seen.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_DiagnoseRunRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_DiagnoseRunResponse` messages.
+        func diagnoseRun(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_DiagnoseRunRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_DiagnoseRunResponse>
+
         /// Handle the "GetServerInfo" method.
         ///
         /// > Source IDL Documentation:
@@ -450,6 +483,25 @@ extension Gradwatch_V1_QueryService {
             request: GRPCCore.ServerRequest<Gradwatch_V1_ListAlertsRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_ListAlertsResponse>
+
+        /// Handle the "DiagnoseRun" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The story of a run: root cause first, with evidence, what to try in which order, and what could not
+        /// > be seen.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_DiagnoseRunRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Gradwatch_V1_DiagnoseRunResponse` message.
+        func diagnoseRun(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_DiagnoseRunRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_DiagnoseRunResponse>
 
         /// Handle the "GetServerInfo" method.
         ///
@@ -610,6 +662,25 @@ extension Gradwatch_V1_QueryService {
             context: GRPCCore.ServerContext
         ) async throws -> Gradwatch_V1_ListAlertsResponse
 
+        /// Handle the "DiagnoseRun" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The story of a run: root cause first, with evidence, what to try in which order, and what could not
+        /// > be seen.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_DiagnoseRunRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Gradwatch_V1_DiagnoseRunResponse` to respond with.
+        func diagnoseRun(
+            request: Gradwatch_V1_DiagnoseRunRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Gradwatch_V1_DiagnoseRunResponse
+
         /// Handle the "GetServerInfo" method.
         ///
         /// > Source IDL Documentation:
@@ -712,6 +783,17 @@ extension Gradwatch_V1_QueryService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Gradwatch_V1_QueryService.Method.DiagnoseRun.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_DiagnoseRunRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_DiagnoseRunResponse>(),
+            handler: { request, context in
+                try await self.diagnoseRun(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Gradwatch_V1_QueryService.Method.GetServerInfo.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_GetServerInfoRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_GetServerInfoResponse>(),
@@ -799,6 +881,17 @@ extension Gradwatch_V1_QueryService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_ListAlertsResponse> {
         let response = try await self.listAlerts(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func diagnoseRun(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_DiagnoseRunRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_DiagnoseRunResponse> {
+        let response = try await self.diagnoseRun(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -916,6 +1009,19 @@ extension Gradwatch_V1_QueryService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_ListAlertsResponse> {
         return GRPCCore.ServerResponse<Gradwatch_V1_ListAlertsResponse>(
             message: try await self.listAlerts(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func diagnoseRun(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_DiagnoseRunRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_DiagnoseRunResponse> {
+        return GRPCCore.ServerResponse<Gradwatch_V1_DiagnoseRunResponse>(
+            message: try await self.diagnoseRun(
                 request: request.message,
                 context: context
             ),
@@ -1110,6 +1216,30 @@ extension Gradwatch_V1_QueryService {
             deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_ListAlertsResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListAlertsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "DiagnoseRun" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The story of a run: root cause first, with evidence, what to try in which order, and what could not
+        /// > be seen.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_DiagnoseRunRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_DiagnoseRunRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_DiagnoseRunResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func diagnoseRun<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_DiagnoseRunRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_DiagnoseRunRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_DiagnoseRunResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_DiagnoseRunResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "GetServerInfo" method.
@@ -1389,6 +1519,41 @@ extension Gradwatch_V1_QueryService {
             )
         }
 
+        /// Call the "DiagnoseRun" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The story of a run: root cause first, with evidence, what to try in which order, and what could not
+        /// > be seen.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_DiagnoseRunRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_DiagnoseRunRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_DiagnoseRunResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func diagnoseRun<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_DiagnoseRunRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_DiagnoseRunRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_DiagnoseRunResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_DiagnoseRunResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Gradwatch_V1_QueryService.Method.DiagnoseRun.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
         /// Call the "GetServerInfo" method.
         ///
         /// > Source IDL Documentation:
@@ -1620,6 +1785,36 @@ extension Gradwatch_V1_QueryService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_ListAlertsRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_ListAlertsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DiagnoseRun" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > The story of a run: root cause first, with evidence, what to try in which order, and what could not
+    /// > be seen.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_DiagnoseRunRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func diagnoseRun<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_DiagnoseRunRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_DiagnoseRunResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.diagnoseRun(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_DiagnoseRunRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_DiagnoseRunResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -1877,6 +2072,40 @@ extension Gradwatch_V1_QueryService.ClientProtocol {
             metadata: metadata
         )
         return try await self.listAlerts(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DiagnoseRun" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > The story of a run: root cause first, with evidence, what to try in which order, and what could not
+    /// > be seen.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func diagnoseRun<Result>(
+        _ message: Gradwatch_V1_DiagnoseRunRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_DiagnoseRunResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_DiagnoseRunRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.diagnoseRun(
             request: request,
             options: options,
             onResponse: handleResponse

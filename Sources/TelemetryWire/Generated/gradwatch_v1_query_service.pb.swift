@@ -861,6 +861,43 @@ public nonisolated struct Gradwatch_V1_ListAlertsResponse: Sendable {
   public init() {}
 }
 
+/// Request of DiagnoseRun.
+public nonisolated struct Gradwatch_V1_DiagnoseRunRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The run.
+  public var runID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Response of DiagnoseRun.
+public nonisolated struct Gradwatch_V1_DiagnoseRunResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The story.
+  public var diagnosis: Gradwatch_V1_Diagnosis {
+    get {_diagnosis ?? Gradwatch_V1_Diagnosis()}
+    set {_diagnosis = newValue}
+  }
+  /// Returns true if `diagnosis` has been explicitly set.
+  public var hasDiagnosis: Bool {self._diagnosis != nil}
+  /// Clears the value of `diagnosis`. Subsequent reads from it will return its default value.
+  public mutating func clearDiagnosis() {self._diagnosis = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _diagnosis: Gradwatch_V1_Diagnosis? = nil
+}
+
 /// Request of GetServerInfo.
 public nonisolated struct Gradwatch_V1_GetServerInfoRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -2003,6 +2040,70 @@ nonisolated extension Gradwatch_V1_ListAlertsResponse: SwiftProtobuf.Message, Sw
   public static func ==(lhs: Gradwatch_V1_ListAlertsResponse, rhs: Gradwatch_V1_ListAlertsResponse) -> Bool {
     if lhs.alerts != rhs.alerts {return false}
     if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_DiagnoseRunRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DiagnoseRunRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}run_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.runID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.runID.isEmpty {
+      try visitor.visitSingularStringField(value: self.runID, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_DiagnoseRunRequest, rhs: Gradwatch_V1_DiagnoseRunRequest) -> Bool {
+    if lhs.runID != rhs.runID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_DiagnoseRunResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DiagnoseRunResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}diagnosis\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._diagnosis) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._diagnosis {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_DiagnoseRunResponse, rhs: Gradwatch_V1_DiagnoseRunResponse) -> Bool {
+    if lhs._diagnosis != rhs._diagnosis {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

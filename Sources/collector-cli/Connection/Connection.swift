@@ -24,21 +24,7 @@ struct Connection: Sendable {
   ) async throws -> Result {
     let address = try options.address()
     do {
-      let transport = try HTTP2ClientTransport.Posix(
-        target: address.target,
-        transportSecurity: .plaintext,
-        config: .defaults { config in
-          // limits.md: larger frames carry six times as much; the default window is 8 MiB already.
-          config.http2.maxFrameSize = 256 << 10
-          // A subscription may be silent for hours; a dead peer has to show all the same.
-          config.connection.keepalive = .init(
-            time: .seconds(60),
-            timeout: .seconds(20),
-            allowWithoutCalls: false
-          )
-        }
-      )
-      return try await withGRPCClient(transport: transport) { client in
+      return try await withGRPCClient(transport: address.makeTransport()) { client in
         try await body(
           Connection(
             address: address,
@@ -70,6 +56,24 @@ struct Connection: Sendable {
 }
 
 extension ServerAddress {
+  /// A transport for one client.
+  func makeTransport() throws -> HTTP2ClientTransport.Posix {
+    try HTTP2ClientTransport.Posix(
+      target: target,
+      transportSecurity: .plaintext,
+      config: .defaults { config in
+        // limits.md: larger frames carry six times as much; the default window is 8 MiB already.
+        config.http2.maxFrameSize = 256 << 10
+        // A subscription may be silent for hours; a dead peer has to show all the same.
+        config.connection.keepalive = .init(
+          time: .seconds(60),
+          timeout: .seconds(20),
+          allowWithoutCalls: false
+        )
+      }
+    )
+  }
+
   /// What the transport connects to.
   fileprivate var target: any ResolvableTarget {
     switch place {

@@ -18,9 +18,9 @@ struct AlertParagraph {
     text += entry("what", alert.summary, on: terminal)
     text += entry("where", place.words(alert), .emphasis, on: terminal)
     text += entry("since", since, on: terminal)
-    text += entry("how sure", sureness, on: terminal)
+    text += entry("how sure", Sureness.words(alert.confidence), on: terminal)
     text += entry("why", alert.cause, on: terminal)
-    text += entry("evidence", measured(evidence), on: terminal)
+    text += entry("evidence", alert.hasEvidence ? evidence.measured : "", on: terminal)
     if evidence.recent.count > 1 {
       let course = Sparkline.render(evidence.recent.map(\.value), on: terminal)
       let (first, last) = (evidence.recent[0].step, evidence.recent[evidence.recent.count - 1].step)
@@ -53,30 +53,6 @@ struct AlertParagraph {
     if alert.reopenedCount > 0 { parts.append("came back \(alert.reopenedCount) times") }
     parts.append(alert.startedAt.age)
     return parts.joined(separator: ", ")
-  }
-
-  private var sureness: String {
-    let word =
-      switch alert.confidence {
-      case 0.9...: "almost certain"
-      case 0.7...: "likely"
-      case 0.4...: "possible"
-      default: "a guess"
-      }
-    return "\(NumberText.percent(alert.confidence)), \(word)"
-  }
-
-  private func measured(_ evidence: Gradwatch_V1_Evidence) -> String {
-    guard alert.hasEvidence else { return "" }
-    var text = "\(evidence.quantity): \(NumberText.short(evidence.observed))"
-    if evidence.hasBaseline {
-      text += ", before or elsewhere \(NumberText.short(evidence.baseline))"
-    }
-    if evidence.hasThreshold { text += ", bound \(NumberText.short(evidence.threshold))" }
-    if evidence.lastStep > evidence.firstStep {
-      text += " (steps \(evidence.firstStep) to \(evidence.lastStep))"
-    }
-    return text
   }
 
   private func remedies(on terminal: Terminal) -> String {

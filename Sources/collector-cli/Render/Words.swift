@@ -37,6 +37,30 @@ extension Gradwatch_V1_AlertState {
   }
 }
 
+extension Gradwatch_V1_Evidence {
+  /// What was measured, beside what it was held against.
+  var measured: String {
+    var text = "\(quantity): \(NumberText.short(observed))"
+    if hasBaseline { text += ", before or elsewhere \(NumberText.short(baseline))" }
+    if hasThreshold { text += ", bound \(NumberText.short(threshold))" }
+    if lastStep > firstStep { text += " (steps \(firstStep) to \(lastStep))" }
+    return text
+  }
+}
+
+extension Gradwatch_V1_Verdict {
+  /// The verdict's name.
+  var word: String {
+    switch self {
+    case .noData: "no data"
+    case .healthy: "healthy"
+    case .recovered: "recovered"
+    case .sick: "sick"
+    case .unspecified, .UNRECOGNIZED: "verdict \(rawValue)"
+    }
+  }
+}
+
 extension Gradwatch_V1_RunStatus {
   /// The status's name.
   var word: String { RunStatus(wire: self).map { "\($0)" } ?? "status \(rawValue)" }

@@ -135,5 +135,19 @@ struct RunStoreCompat: Sendable {
       return true
     }
     #expect(found == reference.scalars(steps), "scalars \(comment)")
+    var reports: [LoggedReport] = []
+    var next = steps.lowerBound
+    while next <= steps.upperBound {
+      let page = try store.reports(of: run, producer: producer, from: next)
+      guard let last = page.last else { break }
+      reports += page.prefix { $0.report.step <= steps.upperBound }
+      next = last.report.step + 1
+    }
+    let expected = reference.reports.filter { steps.contains($0.report.step) }
+    #expect(reports.map(\.report.sequence) == expected.map(\.report.sequence), "reports \(comment)")
+    let different = try zip(reports, expected).filter {
+      try bytes(of: canonical($0)) != bytes(of: canonical($1))
+    }
+    #expect(different.map(\.0.report.sequence) == [], "reports \(comment)")
   }
 }

@@ -79,4 +79,10 @@ struct SQLiteRunStoreCompatTests {
 
   @Test("alerts are listed by filter, the newest first, in pages")
   func alerts() throws { try compat.alertsAreListedNewestFirstByFilterInPages() }
+
+  @Test("rule sets are kept by project and run, and replaced as a whole")
+  func rules() throws { try compat.ruleSetsAreKeptByProjectAndRunAndReplaced() }
+
+  @Test("silences are kept until they end or are removed")
+  func silences() throws { try compat.silencesAreKeptUntilTheyEndOrAreRemoved() }
 }

@@ -35,7 +35,7 @@ struct SQLiteRunStoreOpeningTests {
       throws: RunStoreError.newerVersion(
         path: path,
         found: "7: later",
-        supported: "1: runs, log, segments, alerts"
+        supported: "2: rules, silences"
       )
     ) { try SQLiteRunStore(path: path) }
     #expect(contents(path) == before)

@@ -1,0 +1,104 @@
+import GRDB
+public import Telemetry
+
+extension SQLiteRunStore {
+  /// The next reports in step order, put together from a segment's chunks, or from the log.
+  public func reports(
+    of run: RunID,
+    producer: ProducerID,
+    from step: UInt64
+  ) throws(RunStoreError) -> [LoggedReport] {
+    try read("read reports of run \(run)") { db in
+      let reader = try TelemetryReader(
+        db,
+        run: run,
+        producer: producer,
+        steps: step...Swift.max(step, Step.maximum)
+      )
+      if let segment = try reader.nextSegment() { return segment }
+      var reports: [LoggedReport] = []
+      var bytes = 0
+      try db.rows(
+        """
+        SELECT sequence, received_at, rewinds, body, histograms FROM log
+        WHERE producer = ? AND step >= ? ORDER BY sequence LIMIT ?
+        """,
+        .integer(reader.keys.producer),
+        .number(step),
+        .integer(Int64(RowSet.maximumRows))
+      ) { row in
+        let body = row.blob(3)
+        let histograms = row.isNull(4) ? nil : row.blob(4)
+        bytes += body.count + (histograms?.count ?? 0)
+        let report = try reader.place("report \(row.number(0))").decode { () throws(CodecError) in
+          try LogRowCodec.read(body: body, histograms: histograms)
+        }
+        reports.append(
+          LoggedReport(
+            report: report,
+            receivedAt: WallTime(clamping: row.real(1)),
+            rewinds: row.integer(2) != 0
+          )
+        )
+        return bytes < options.maximumSegmentBytes
+      }
+      return reports
+    }
+  }
+}
+
+extension TelemetryReader {
+  /// The reports of the first segment that has any of the steps; `nil` if none has.
+  fileprivate func nextSegment() throws -> [LoggedReport]? {
+    let model = try db.firstRow(
+      "SELECT tensor_count, layer_count FROM runs WHERE key = ?",
+      .integer(keys.run)
+    ) { (tensors: Int($0.integer(0)), layers: Int($0.integer(1))) }
+    return try db.firstRow(
+      """
+      SELECT s.first_step, s.last_step, s.id, s.count, s.axis, c.body, c.time_step_norms
+      FROM segments s JOIN segment_scalars c ON c.segment = s.id
+      WHERE s.producer = ? AND s.last_step >= ? ORDER BY s.last_step LIMIT 1
+      """,
+      .integer(keys.producer),
+      .number(steps.lowerBound)
+    ) { row in
+      let range = row.number(0)...Swift.max(row.number(0), row.number(1))
+      let place = place(text(range))
+      var reports = try place.decode { () throws(CodecError) in
+        try SegmentReports(
+          axis: row.blob(4),
+          scalars: row.blob(5),
+          timeStepNorms: row.isNull(6) ? nil : row.blob(6)
+        )
+      }
+      let first = ChunkKey.first(of: row.integer(2))
+      try chunks("chunks", from: first) { offset, body in
+        try place.decode { () throws(CodecError) in try reports.add(chunk: body, at: offset) }
+      }
+      try chunks("histograms", from: first) { offset, body in
+        try place.decode { () throws(CodecError) in try reports.add(histograms: body, at: offset) }
+      }
+      return reports.reports(
+        first: Int(clamping: row.integer(3)),
+        tensors: model?.tensors ?? 0,
+        layers: model?.layers ?? 0
+      ).filter { $0.report.step >= steps.lowerBound }
+    }
+  }
+
+  private func chunks(
+    _ table: String,
+    from first: Int64,
+    _ body: (_ offset: Int64, UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    try db.rows(
+      "SELECT key, body FROM \(table) WHERE key BETWEEN ? AND ? ORDER BY key",
+      .integer(first),
+      .integer(first + ChunkKey.span - 1)
+    ) { row in
+      try body(row.integer(0) - first, row.blob(1))
+      return true
+    }
+  }
+}
