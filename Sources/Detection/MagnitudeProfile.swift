@@ -136,15 +136,16 @@ package struct MagnitudeProfile: Sendable {
   ) {
     let tail = UInt64(Double(others) * 0.001)
     var (sum, high): (UInt64, Int?) = (0, nil)
+    var isMedianFound = false
     var index = end
-    while index > edges.large || 2 * sum < others {
+    while !isMedianFound || index > edges.large && sum < others {
       index -= 1
       sum &+= positive.count(at: index) &+ negative.count(at: index)
       if high == nil, sum > tail { high = index }
       if index >= edges.large { largeShare = Double(sum) / all }
-      if 2 * sum >= others, let high {
-        spread = spread == 0 ? Double(high - index) / edges.perOctave : spread
-        if index <= edges.large || sum == others { break }
+      if !isMedianFound, 2 * sum >= others, let high {
+        spread = Double(high - index) / edges.perOctave
+        isMedianFound = true
       }
     }
   }

@@ -53,9 +53,10 @@ struct Tuning: Sendable {
     guard isWanted(finding.scope) else { return nil }
     guard !severities.isEmpty else { return finding }
     var finding = finding
-    guard let held = changed(finding.held) else { return nil }
-    finding.held = held
     finding.met = finding.met.flatMap(changed)
+    // What is held may be of a severity that the user wants to hear nothing of, and what is met not.
+    guard let held = changed(finding.held) ?? finding.met else { return nil }
+    finding.held = held
     return finding
   }
 

@@ -25,7 +25,10 @@ struct FaultyRun {
         var scale: Float = 1
         for _ in 59..<step { scale *= 100 }
         return run.report(sequence, scale: scale, loss: Double(scale))
-      default: return run.report(sequence, scale: .infinity, loss: .nan)
+      default:
+        var report = run.report(sequence, scale: .infinity, loss: .nan)
+        report.gradients.nanCount = report.gradients.norm.map { _ in 1 }
+        return report
       }
     }
   }

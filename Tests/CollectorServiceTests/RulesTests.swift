@@ -121,6 +121,40 @@ struct RulesTests {
     }
   }
 
+  @Test("that switch a rule on keep what it has seen since over a restart")
+  func switchedOn() async throws {
+    let run = try FaultyRun()
+    let reports = run.reports
+    let off = Gradwatch_V1_SetRulesRequest.with { ($0.project, $0.rules) = ("tests", self.off) }
+    let on = Gradwatch_V1_SetRulesRequest.with {
+      ($0.project, $0.rules) = ("tests", .switched(["exploding_gradient": true]))
+    }
+    try await withTemporaryFolder { folder in
+      // The second jump in a row fires, at step 61: the stop is between the two.
+      func story(_ name: String, stop: Int?) async throws -> [String] {
+        let told = LockedBox<[String]>([])
+        let path = "\(folder)/\(name)"
+        try await withCollector(store: try SQLiteRunStore(path: path)) { harness in
+          _ = try await harness.alerts.setRules(off)
+          try await harness.send(reports[..<40], of: run)
+          _ = try await harness.alerts.setRules(on)
+          try await harness.send(reports[40..<(stop ?? 80)], of: run)
+          told.value = try await harness.story()
+        }
+        guard let stop else { return told.value }
+        try await withCollector(store: try SQLiteRunStore(path: path)) { harness in
+          try await harness.send(reports[stop...], of: run)
+          told.value = try await harness.story()
+        }
+        return told.value
+      }
+      let expected = try await story("whole", stop: nil)
+      #expect(expected.contains { $0.contains("exploding_gradient") })
+      let found = try await story("stopped", stop: 61)
+      #expect(found == expected)
+    }
+  }
+
   @Test("are replayed from the beginning with the set that held, though no snapshot was due")
   func firstReports() async throws {
     let run = try FaultyRun()

@@ -66,7 +66,7 @@ struct LossSpikeTests {
   )
   func traps(_ trap: String) throws {
     let watch = try watch(
-      steps: 400,
+      steps: trap == "converged" ? 1500 : 400,
       change: { step, report in
         if trap == "batch size" { report.scalars.batchSize = step < 100 ? 32 : 512 }
         if trap == "skipped" { report.scalars.optimizerSkipped = step == 100 }
@@ -79,7 +79,7 @@ struct LossSpikeTests {
         switch trap {
         case "falling": return 10 * Self.noisy(step) / (1 + 0.05 * Double(step))
         // 1e-5 after 1e-6, from a start of 1.
-        case "converged": return step < 20 ? 1 : step % 50 == 7 ? 1e-5 : 1e-6
+        case "converged": return step == 1400 ? 1e-5 : max(1e-6, Double(power(0.9, step)))
         case "negative": return step % 100 == 50 ? 5 : -Self.noisy(step)
         case "early": return step == 12 ? 5 : Self.noisy(step)
         case "batch size": return step < 100 ? Self.noisy(step) : 5 * Self.noisy(step)

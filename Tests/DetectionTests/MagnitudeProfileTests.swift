@@ -37,7 +37,6 @@ struct MagnitudeProfileTests {
 
   @Test(
     "a median that lies in the bucket of the tail is no spread",
-    .disabled("a spread of 0 is taken for none yet if buckets lie below it"),
     arguments: [-30, 10] as [Int32]
   )
   func noSpread(_ offset: Int32) {

@@ -54,7 +54,6 @@ struct TuningTests {
 
   @Test(
     "without its critical alerts a rule still warns",
-    .disabled("a finding is dropped with the severity that it would hold")
   )
   func warningLeft() throws {
     // 0.85 is a warning, and past the bound at which a critical alert would clear.
@@ -88,11 +87,13 @@ struct TuningTests {
 
   @Test("roles choose tensors")
   func roles() throws {
-    for (roles, tensors) in [([], [2, 3]), ([.bias], [3]), ([.embedding], [])]
-      as [(Set<TensorRole>, [Int])]
-    {
+    for (roles, layers, tensors) in [
+      ([], [], [2, 3]), ([.bias], [], [3]), ([.embedding], [], []), ([.bias], ["dense_1"], [3]),
+      ([.bias], ["dense_0"], []),
+    ] as [(Set<TensorRole>, [String], [Int])] {
       var settings = RuleSettings(RuleID("unchanged_weights"))
       settings.roles = roles
+      settings.layers = layers
       let net = try Net(depth: 4)
       var watch = try Watch(net.model, rules: RuleSet([settings]))
       for step in 0..<25 {

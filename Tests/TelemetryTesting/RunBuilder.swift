@@ -12,12 +12,14 @@ public struct RunBuilder: Sendable {
   ///   - layers: The number of layers; weights have 16 elements, biases 4.
   ///   - project: The project.
   ///   - producer: The producer's identifier.
+  ///   - rank: Its rank and the number of ranks, if it is one of several.
   /// - Throws: ``Telemetry/TelemetryError`` for names that are none.
   public init(
     run: String,
     layers: Int = 3,
     project: String = "tests",
-    producer: String = "p0"
+    producer: String = "p0",
+    rank: (UInt32, of: UInt32)? = nil
   ) throws {
     let model = try Model(
       layers: (0..<layers).map {
@@ -45,7 +47,7 @@ public struct RunBuilder: Sendable {
     registration = try RunRegistration(
       run: try RunID(run),
       project: project,
-      producer: Producer(id: try ProducerID(producer)),
+      producer: Producer(id: try ProducerID(producer), rank: rank?.0, worldSize: rank?.of),
       model: model
     )
   }

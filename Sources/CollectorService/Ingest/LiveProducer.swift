@@ -41,10 +41,13 @@ final class LiveProducer: Sendable {
   /// The run.
   let run: RunID
   /// The producer.
-  let producer: ProducerID
+  var producer: ProducerID { identity.id }
   /// The run's project.
   let project: String
 
+  private let identity: Producer
+  /// What holds this rank against the others; `nil` if the producer is no rank.
+  private let ranks: RankWatch?
   private let committer: Committer
   private let snapshotInterval: Int
   private let state: Mutex<State>
@@ -52,7 +55,8 @@ final class LiveProducer: Sendable {
   /// Takes a sequencer and a detector that are as the store has them.
   init(
     run: RunID,
-    producer: ProducerID,
+    producer: Producer,
+    ranks: RankWatch?,
     project: String,
     isFinished: Bool,
     sequencer: ProducerSequencer,
@@ -64,7 +68,8 @@ final class LiveProducer: Sendable {
     at now: WallTime
   ) {
     self.run = run
-    self.producer = producer
+    self.identity = producer
+    self.ranks = ranks
     self.project = project
     self.committer = committer
     self.snapshotInterval = snapshotInterval
@@ -160,24 +165,23 @@ final class LiveProducer: Sendable {
           state.reportsSinceSnapshot = 0
           snapshot = state.detector.snapshot()
         }
-        submit(
-          [
-            .report(
-              .init(
-                run: run,
-                producer: producer,
-                report: report,
-                receivedAt: now,
-                rewinds: rewinds,
-                transitions: transitions,
-                snapshot: snapshot
-              )
-            )
-          ],
-          bytes: arriving.bytes,
-          &state,
-          completion
+        var accepted = RunChange.AcceptedReport(
+          run: run,
+          producer: producer,
+          report: report,
+          receivedAt: now,
+          rewinds: rewinds,
+          transitions: transitions,
+          snapshot: snapshot
         )
+        guard let ranks else {
+          submit([.report(accepted)], bytes: arriving.bytes, &state, completion)
+          break
+        }
+        ranks.observe(report, from: identity, at: now) { ofRanks in
+          accepted.transitions += ofRanks
+          submit([.report(accepted)], bytes: arriving.bytes, &state, completion)
+        }
       case .refuse:
         submit(
           [.refusal(run: run, producer: producer, sequence: sequence)],
@@ -232,7 +236,10 @@ final class LiveProducer: Sendable {
     try state.withLock { state throws(Interruption) in
       if let failure = state.failure { throw .storeFailed(failure) }
       guard let transition = state.detector.acknowledge(id, by: person, at: now) else {
-        return nil
+        let step = state.sequencer.lastStep ?? 0
+        return ranks?.acknowledge(id, by: person, step: step, at: now) { change in
+          submit([.transitions([change])], bytes: 0, &state) { _ in }
+        }
       }
       submit([.transitions([transition])], bytes: 0, &state) { _ in }
       return transition.alert
@@ -248,6 +255,7 @@ final class LiveProducer: Sendable {
     state.withLock { state in
       guard rules.revision > state.rules.revision else { return }
       state.rules = rules
+      ranks?.apply(rules.rules)
       guard state.failure == nil, !state.isFinished else { return }
       settleRules(&state, at: now)
     }

@@ -20,6 +20,8 @@ package actor LiveProducers {
   }
 
   private var producers: [Key: LiveProducer] = [:]
+  /// For each run with ranks in memory, what holds them against each other.
+  private var ranks: [RunID: RankWatch] = [:]
   /// Counts how often rules were set: a producer that is loaded meanwhile may have read the old ones.
   private var rulesChanges: UInt64 = 0
   private let store: any RunStore
@@ -51,13 +53,42 @@ package actor LiveProducers {
     // What a broken producer had queued must be settled before the store is asked where it ends.
     await committer.flush()
     let changes = rulesChanges
-    let loaded = try await blocking.run { [self] in try load(key) }
+    let watch = try await rankWatch(for: key)
+    let loaded = try await blocking.run { [self] in try load(key, watch) }
     // Another call may have been quicker while we waited; its object may have moved on since.
     if let producer = producers[key], !producer.isBroken { return producer }
     try makeRoom()
     producers[key] = loaded
     if rulesChanges != changes { try await refreshRules(of: loaded) }
     return loaded
+  }
+
+  /// What holds the producer against the other ranks of its run; `nil` if it is no rank.
+  private func rankWatch(for key: Key) async throws -> RankWatch? {
+    let (isRank, rules, alerts) = try await blocking.run { [self] in
+      let producers = try store.run(key.run)?.producers ?? []
+      guard producers.first(where: { $0.producer.id == key.producer })?.producer.rank != nil else {
+        return (false, RuleSet(), [Alert]())
+      }
+      return (true, try store.rulesInForce(for: key.run).rules, try storedRankAlerts(of: key.run))
+    }
+    guard isRank else { return nil }
+    if let watch = ranks[key.run] {
+      // This producer is loaded again because something of it was not stored; so may be the watch's.
+      if producers[key] != nil { watch.restart(run: key.run, rules: rules, adopting: alerts) }
+      return watch
+    }
+    let watch = RankWatch(run: key.run, rules: rules, adopting: alerts)
+    ranks[key.run] = watch
+    return watch
+  }
+
+  private nonisolated func storedRankAlerts(of run: RunID) throws -> [Alert] {
+    let open = Set(AlertState.allCases.filter(\.isOpen))
+    return try store.alerts(
+      AlertFilter(run: run, states: open),
+      page: PageRequest(size: CollectorOptions.maximumPageSize)
+    ).items.filter { $0.rule == RankComparison.rule }
   }
 
   /// Has the producers in memory take rules that were set.
@@ -93,6 +124,8 @@ package actor LiveProducers {
         producer.tick(at: time)
       }
     }
+    let runs = Set(producers.keys.map(\.run))
+    ranks = ranks.filter { runs.contains($0.key) }
   }
 
   /// Rebuilds the producers of all runs that are running, so that rules watch them from the start.
@@ -128,7 +161,7 @@ package actor LiveProducers {
   }
 
   /// Rebuilds a producer: the newest snapshot, the reports since, and what people said of its alerts.
-  private nonisolated func load(_ key: Key) throws -> LiveProducer {
+  private nonisolated func load(_ key: Key, _ ranks: RankWatch?) throws -> LiveProducer {
     guard let record = try store.run(key.run), let model = try store.model(of: key.run) else {
       throw RunStoreError.unknownRun(key.run)
     }
@@ -151,7 +184,8 @@ package actor LiveProducers {
     detector.adopt(try storedAlerts(of: key))
     return LiveProducer(
       run: key.run,
-      producer: key.producer,
+      producer: state.producer,
+      ranks: ranks,
       project: record.project,
       isFinished: record.status != .running,
       sequencer: ProducerSequencer(

@@ -27,7 +27,7 @@ struct LossPlateau: Rule {
     "warning_reports",
     160,
     in: 16...256,
-    "reports to look at if nothing else is wrong; slow starters take up to 150"
+    "reports to look at if nothing else is wrong; slow starters begin within 120"
   )
   private static let explained = Threshold(
     "explained_reports",

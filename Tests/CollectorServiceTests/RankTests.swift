@@ -1,0 +1,82 @@
+import CollectorService
+import CollectorTesting
+import GRPCCore
+import GRPCInProcessTransport
+import RunStore
+import SwiftProtobuf
+import Telemetry
+import TelemetryTesting
+import TelemetryWire
+import Testing
+
+@Suite("Ranks of one run", .timeLimit(.minutes(1)))
+struct RankTests {
+  private typealias Harness = CollectorHarness<InProcessTransport.Client>
+
+  private static func ranks() throws -> [RunBuilder] {
+    try (0..<4).map { try RunBuilder(run: "r", producer: "rank-\($0)", rank: ($0, of: 4)) }
+  }
+
+  /// Sends steps of all ranks; rank 2's gradient is `scale` times as large as the others'.
+  private func send(
+    _ steps: Range<UInt64>,
+    of ranks: [RunBuilder],
+    to harness: Harness,
+    scale: Float
+  ) async throws {
+    for (index, rank) in ranks.enumerated() {
+      _ = try await harness.ingest.register(rank)
+      let reports = steps.map { step in
+        // The losses are those of a run that learns.
+        rank.report(step + 1, scale: index == 2 ? scale : 1, loss: 1 / (1 + Double(step)))
+      }
+      _ = try await harness.ingest.report(reports, for: rank)
+    }
+  }
+
+  private func alerts(_ harness: Harness) async throws -> [Gradwatch_V1_Alert] {
+    try await harness.query.listAlerts(.with { $0.rules = ["rank_divergence"] }).alerts
+  }
+
+  @Test("an alert is the odd rank's, survives a restart as the same one, and resolves after it")
+  func oddRank() async throws {
+    let ranks = try Self.ranks()
+    try await withTemporaryFolder { folder in
+      let id = LockedBox("")
+      try await withCollector(store: try SQLiteRunStore(path: "\(folder)/db")) { harness in
+        try await send(0..<10, of: ranks, to: harness, scale: 6)
+        let found = try await alerts(harness)
+        #expect(found.map(\.producerID) == ["rank-2"])
+        #expect(found.map(\.state) == [.firing])
+        #expect(found.map(\.severity) == [.warning])
+        id.value = found.first?.alertID ?? ""
+      }
+      try await withCollector(store: try SQLiteRunStore(path: "\(folder)/db")) { harness in
+        let request = Gradwatch_V1_AcknowledgeAlertRequest.with {
+          ($0.alertID, $0.acknowledgedBy) = (id.value, "kim")
+        }
+        let acknowledged = try await harness.alerts.acknowledgeAlert(request).alert
+        #expect(acknowledged.state == .acknowledged)
+        try await send(10..<50, of: ranks, to: harness, scale: 1)
+        let found = try await alerts(harness)
+        #expect(found.map(\.alertID) == [id.value])
+        #expect(found.map(\.state) == [.resolved])
+      }
+    }
+  }
+
+  @Test("a user may switch the comparison off")
+  func switchedOff() async throws {
+    let ranks = try Self.ranks()
+    try await withTemporaryFolder { folder in
+      try await withCollector(store: try SQLiteRunStore(path: "\(folder)/db")) { harness in
+        _ = try await harness.alerts.setRules(
+          .with { ($0.project, $0.rules) = ("tests", .switched(["rank_divergence": false])) }
+        )
+        try await send(0..<10, of: ranks, to: harness, scale: 6)
+        let found = try await alerts(harness)
+        #expect(found.isEmpty)
+      }
+    }
+  }
+}
