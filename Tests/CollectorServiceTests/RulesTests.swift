@@ -129,12 +129,16 @@ struct RulesTests {
     let on = Gradwatch_V1_SetRulesRequest.with {
       ($0.project, $0.rules) = ("tests", .switched(["exploding_gradient": true]))
     }
-    try await withTemporaryFolder { folder in
+    var options = CollectorOptions()
+    // The last snapshot before the stop that is not the change's own is of report 32.
+    options.snapshotInterval = 32
+    try await withTemporaryFolder { [options] folder in
       // The second jump in a row fires, at step 61: the stop is between the two.
       func story(_ name: String, stop: Int?) async throws -> [String] {
         let told = LockedBox<[String]>([])
         let path = "\(folder)/\(name)"
-        try await withCollector(store: try SQLiteRunStore(path: path)) { harness in
+        try await withCollector(store: try SQLiteRunStore(path: path), options: options) {
+          harness in
           _ = try await harness.alerts.setRules(off)
           try await harness.send(reports[..<40], of: run)
           _ = try await harness.alerts.setRules(on)
@@ -142,7 +146,8 @@ struct RulesTests {
           told.value = try await harness.story()
         }
         guard let stop else { return told.value }
-        try await withCollector(store: try SQLiteRunStore(path: path)) { harness in
+        try await withCollector(store: try SQLiteRunStore(path: path), options: options) {
+          harness in
           try await harness.send(reports[stop...], of: run)
           told.value = try await harness.story()
         }

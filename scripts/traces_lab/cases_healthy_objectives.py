@@ -331,5 +331,5 @@ def two_tasks(seed):
         return F.cross_entropy(logits, batch[1]) + (amount - wanted).square().mean()
 
     source = data.batches(x, y, 64, seed)
-    job = Job(model, Adam(model.parameters(), 2e-2), source, loss, 400, 2, 3, "ce + mse", 64)
+    job = Job(model, Adam(model.parameters(), 1e-2), source, loss, 400, 2, 3, "ce + mse", 64)
     return job, healthy("norms of 1e3 and more, from one head", ["loss_plateau"])
