@@ -11,7 +11,7 @@ struct MetaLine: Decodable {
     var kind: String
     var shape: [UInt64]
     var n: UInt64
-    var depth: Int
+    var depth: Int?
     var act: String?
     var `init`: String?
     var trainable: Bool?
@@ -22,7 +22,7 @@ struct MetaLine: Decodable {
     var i: Int
     var name: String
     var type: String
-    var depth: Int
+    var depth: Int?
   }
 
   struct MixedPrecision: Decodable {

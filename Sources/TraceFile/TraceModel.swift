@@ -21,7 +21,12 @@ struct TraceModel {
     let ownsAll = line.allParameters == UInt64(line.params.count)
     let hasNorm = modules.contains { $0.isNorm }
     for (index, module) in modules.enumerated() {
-      var layer = Layer(name: module.name, moduleType: module.type, activation: module.activation)
+      var layer = Layer(
+        // Parameters that a model owns itself have no module path.
+        name: module.name.isEmpty ? "(model)" : module.name,
+        moduleType: module.type,
+        activation: module.activation
+      )
       let next = modules.indices.contains(index + 1) ? modules[index + 1] : nil
       if let next, next.isNorm, next.parent == module.parent, next.depth == module.depth + 1 {
         layer.normalization = Self.normalization(next.type)
@@ -114,6 +119,9 @@ extension TraceModel {
     var isNorm: Bool { TraceModel.isNorm(type) }
   }
 
+  /// The depth of what the forward pass never used: behind everything else.
+  private static let unused = Int(Int32.max)
+
   /// The modules in the order of their first use.
   private static func modules(of line: MetaLine) throws(Mismatch) -> [Module] {
     var modules: [Module] = []
@@ -126,14 +134,14 @@ extension TraceModel {
             name: parameter.layer,
             type: parameter.type,
             parent: parameter.parent ?? "",
-            depth: parameter.depth,
+            depth: parameter.depth ?? unused,
             activation: text(parameter.act).lowercased(),
             multipliedShape: multipliedShape(of: parameter)
           )
         )
         continue
       }
-      modules[place].depth = min(modules[place].depth, parameter.depth)
+      modules[place].depth = min(modules[place].depth, parameter.depth ?? unused)
       modules[place].multipliedShape =
         modules[place].multipliedShape
         ?? multipliedShape(of: parameter)
@@ -154,7 +162,7 @@ extension TraceModel {
           name: activation.name,
           type: activation.type,
           parent: parent(of: activation.name),
-          depth: activation.depth,
+          depth: activation.depth ?? unused,
           activation: ""
         )
       )

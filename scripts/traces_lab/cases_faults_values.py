@@ -35,8 +35,8 @@ def undefined(seed, kind):
     def source(step):
         rows, labels = plain(step)
         if kind == "acos" and step == 120:
-            rows = rows.clone()
-            rows[0] = rows[1]
+            rows, labels = rows.clone(), labels.clone()
+            rows[0], labels[0] = rows[1], labels[1]
         if kind == "mask" and step == 137:
             labels = torch.full_like(labels, -100)
         return rows, labels
@@ -60,9 +60,14 @@ def undefined(seed, kind):
             return value.mean()
         return value
 
-    rate = 0.2 if kind == "entropy" else 0.05
+    rate = {"entropy": 0.2, "exp": 0.005}.get(kind, 0.05)
     optimizer = SGD(model.parameters(), rate, momentum=0.9)
     job = Job(model, optimizer, source, loss, 300, 1, 2, "loss", 48)
+    if kind == "mask":
+        must = {"non_finite_loss": due(137, 138)}
+        return job, transient(
+            must, ["non_finite_gradient"], "its gradient is zero: nothing is lost"
+        )
     may = wild("non_finite_loss", "non_finite_gradient") if kind in ("exp", "entropy") else BROKEN
     return job, two_bad(may, ["fc0"] if kind == "acos" else [])
 
@@ -138,19 +143,38 @@ def flipped(seed, kind, when):
             bits ^= 1 << 30
 
     job = Job(model, optimizer, source, loss, 260, 1, 2, "loss", before=before)
-    alt = ["update_ratio_too_high", "loss_spike"] if kind == "moment" else []
-    must = {"weight_jump": due(when, when + 3, [place], alt)}
-    return job, sick(must, wild("weight_jump"), "an exponent bit: the value leaves all bounds")
+
+    def label(seen):
+        alt = ["update_ratio_too_high"] if kind == "moment" else []
+        must = {"weight_jump": due(when, when + 3, [place], alt)}
+        if kind == "moment":
+            must["loss_spike"] = due(when, when + 5)
+        for rule, bad in (
+            ("non_finite_loss", seen.first_bad("loss")),
+            ("non_finite_gradient", seen.first_bad("gn")),
+        ):
+            if bad is not None:
+                must[rule] = due(bad, bad + 1)
+        if kind == "gru":
+            may = ["gradient_spike", "vanishing_gradient", "update_ratio_too_low"]
+            return sick(must, may, "one gate stays open: the loss hardly moves")
+        return sick(must, wild(*must), "the value leaves all bounds")
+
+    return job, label
 
 
 @case("half_a_checkpoint", "checkpoint", "a resume that loads only the lower layers", "half")
 @case("words_renumbered", "checkpoint", "a resume with another order of the tokens", "words")
-@case("lion_rate_glitch", "glitch", "Lion's rate is 100 times too high on steps 150 to 154", "lion")
+@case("lion_rate_glitch", "glitch", "Lion's rate is 1000 times too high on step 150", "lion")
 @case("long_rows_in_lstm", "glitch", "one batch of an LSTM holds values of a hundred", "lstm")
 @case("conv_bad_pixels", "glitch", "one batch of images is inverted and 60 times brighter", "conv")
 def events(seed, kind):
     when, rate, clip = 150, None, None
-    x, y = data.gratings(seed) if kind == "conv" else data.blobs(seed, distance=2.0)
+    x, y = (
+        data.gratings(seed)
+        if kind == "conv"
+        else data.blobs(seed, distance=1.0 if kind == "lion" else 2.0)
+    )
     model, loss = MLP([24, 64, 64, 8], nn.GELU), classify
     plain = data.batches(x, y, 48, seed)
     if kind == "words":
@@ -182,8 +206,8 @@ def events(seed, kind):
 
     optimizer = AdamW(model.parameters(), 3e-3)
     if kind == "lion":
-        optimizer = Lion(model.parameters(), 3e-4)
-        rate = lambda s: 3e-2 if 150 <= s < 155 else 3e-4  # noqa: E731
+        optimizer = Lion(model.parameters(), 1e-3)
+        rate = lambda s: 1.0 if s == when else 1e-3  # noqa: E731
     job = Job(model, optimizer, source, loss, 320, 1, 2, "loss", None, rate, clip, before=before)
     common = ["gradient_spike", "exploding_gradient", "loss_divergence"]
     if kind in ("half", "words"):

@@ -7,9 +7,9 @@ from torch.optim import SGD, Adam, AdamW
 
 from . import data
 from .cases_healthy_plain import classify, squares
-from .labels import due, healthy, mitigated, sick
+from .labels import due, healthy, sick
 from .models import MLP, ConvBlock, ConvNet
-from .optimizers import Rounded
+from .optimizers import Rounded, Trusted
 from .registry import case
 from .trainer import Job
 from .transformers import Language, token_loss
@@ -39,8 +39,8 @@ def axis(seed):
 
     batch = data.batches(x, y, 64, seed)
     job = Job(model, Adam(model.parameters(), 2e-3), batch, loss, 300, 1, 3, "nll", 64)
-    note = "sinks to ln(batch / classes), its floor"
-    return job, sick({"loss_plateau": due(40, 299)}, [], note)
+    note = "wrong, yet it sinks to ln(batch / classes), its floor, and the classes come out right"
+    return job, healthy(note, ["loss_plateau"])
 
 
 @case("encoder_detached", "half_net", "a detach in the middle: no gradient below it", "detach")
@@ -80,7 +80,8 @@ def half_net(seed, kind):
 def too_much(seed, kind):
     x, y = data.blobs(seed)
     drop = 0.95 if kind == "dropout" else 0.0
-    model = MLP([24, 48, 48, 48, 48, 8], nn.ReLU, "he", dropout=drop)
+    init = "default" if kind == "dropout" else "he"
+    model = MLP([24, 48, 48, 48, 48, 8], nn.ReLU, init, dropout=drop)
 
     def loss(model, batch):
         logits = model(batch[0]) / (1e5 if kind == "logits" else 1)
@@ -89,14 +90,18 @@ def too_much(seed, kind):
 
     decay = 1.0 if kind == "decay" else 0.0
     optimizer = SGD(model.parameters(), 0.02, momentum=0.5, weight_decay=decay)
+    if kind == "dropout":
+        optimizer = Adam(model.parameters(), 3e-3)
     batch = data.batches(x, y, 64, seed)
-    job = Job(model, optimizer, batch, loss, 320, 2, 2, "cross_entropy", 64, init="he")
+    steps = 600 if kind == "dropout" else 320
+    job = Job(model, optimizer, batch, loss, steps, 2, 2, "cross_entropy", 64, init=init)
     may = [rule for rule in STUCK if kind != "dropout" or rule != "dead_relu"]
     if kind == "dropout":
         may = ["dead_relu", "loss_oscillation", "loss_spike", "gradient_spike"]
     if kind == "decay":
         may += ["update_ratio_too_high"]
-    return job, sick({"loss_plateau": due(40, 318)}, may, "stays at ln 8")
+    first = 200 if kind == "dropout" else 40
+    return job, sick({"loss_plateau": due(first, steps - 2)}, may, "ends at ln 8 or above")
 
 
 @case("rate_decays_each_step", "schedule_fault", "the rate shrinks by 7 % a step, not an epoch")
@@ -129,23 +134,29 @@ def one_layer(seed):
     model = MLP([24, 48, 48, 48, 8], nn.GELU)
     rest = [p for n, p in model.named_parameters() if not n.startswith("fc1")]
     fast = {"params": list(model.fc1.parameters()), "lr": 1.0}
-    optimizer = Adam([{"params": rest, "lr": 1e-3}, fast])
+    optimizer = AdamW([{"params": rest, "lr": 1e-3}, fast], weight_decay=0.3)
     batch = data.batches(x, y, 48, seed)
     job = Job(model, optimizer, batch, classify, 260, 1, 2, "cross_entropy", 48)
     alt = ["loss_spike", "exploding_gradient", "loss_divergence"]
-    return job, sick({"update_ratio_too_high": due(0, 60, ["fc1"], alt)}, wild(), "")
+    must = {"update_ratio_too_high": due(0, 60, ["fc1"], alt)}
+    return job, sick(must, wild(*must), "the decay of that group grows with its rate")
 
 
-@case("labels_shuffled_half_way", "data_fault", "from step 160 on the labels are shuffled", "shuffle")
+@case(
+    "labels_shuffled_half_way", "data_fault", "from step 160 on the labels are shuffled", "shuffle"
+)
 @case("targets_other_unit", "data_fault", "from step 150 the targets are 30 times larger", "unit")
-@case("inputs_grow", "data_fault", "the inputs grow by 2.5 % a step after step 100", "grow")
+@case(
+    "inputs_drift", "data_fault", "a sensor drifts after step 130; the rate is 1e-6 by then", "grow"
+)
 @case("classes_alternate", "data_fault", "even batches hold one half of the classes only", "turns")
 def data_fault(seed, kind):
     regression = kind == "unit"
     x, y = data.teacher(seed) if regression else data.blobs(seed, distance=1.6)
     model = MLP([x.shape[1], 48, 48, 1 if regression else 8], nn.Tanh if regression else nn.ReLU)
     plain = data.batches(x, y, 64, seed)
-    halves = [data.batches(x[part], y[part], 64, seed) for part in (y < 4, y >= 4)]
+    parts = [torch.arange(len(x)) % 2 == 0] * 2 if regression else [y < 4, y >= 4]
+    halves = [data.batches(x[part], y[part], 64, seed) for part in parts]
 
     def source(step):
         if kind == "turns":
@@ -156,27 +167,25 @@ def data_fault(seed, kind):
         if kind == "unit" and step >= 150:
             wanted = wanted * 30
         if kind == "grow":
-            rows = rows * 1.025 ** max(0, step - 100)
+            rows = rows + 0.02 * max(0, step - 130)
         return rows, wanted
 
-    optimizer = SGD(model.parameters(), 0.15 if kind == "turns" else 0.03, momentum=0.8)
-    if kind == "grow":
-        optimizer = SGD(model.parameters(), 1e-4)
+    optimizer = SGD(model.parameters(), 0.1 if kind == "turns" else 0.03, momentum=0.8)
+    rate = (lambda s: 0.03 if s < 120 else 1e-6) if kind == "grow" else None
     if regression:
         optimizer = Adam(model.parameters(), 1e-3)
     loss = squares if regression else classify
-    job = Job(model, optimizer, source, loss, 420, 2 if kind != "turns" else 1, 3, "loss", 64)
+    job = Job(model, optimizer, source, loss, 420, 2 if kind != "turns" else 1, 3, "loss", 64, rate)
     common = ["gradient_spike", "loss_divergence", "exploding_gradient", "loss_plateau"]
     if kind == "shuffle":
         return job, sick({"loss_spike": due(160, 170, alt=["loss_divergence"])}, common)
     if kind == "unit":
         return job, sick({"loss_spike": due(150, 156)}, common)
     if kind == "grow":
-        must = {"loss_divergence": due(120, 418, alt=["exploding_gradient"])}
-        return job, sick(must, [*common[:1], "exploding_gradient", "loss_spike", "loss_plateau"])
-    may = ["gradient_spike", "loss_spike", "loss_plateau", "update_ratio_too_high", "dead_relu"]
-    may += ["loss_divergence"]
-    return job, sick({"loss_oscillation": due(20, 419)}, may, "learns one half, forgets the other")
+        must = {"loss_divergence": due(140, 418)}
+        may = ["gradient_spike", "exploding_gradient", "loss_spike", "update_ratio_too_low"]
+        return job, sick(must, may, "rises slowly; nothing follows it")
+    return job, healthy("learned all the same", ["loss_oscillation"])
 
 
 @case("bf16_updates_lost", "precision", "weights in bfloat16: the steps are rounded away", "bf16")
@@ -185,7 +194,7 @@ def data_fault(seed, kind):
 def precision(seed, kind):
     x, y = data.blobs(seed, distance=1.5)
     model = MLP([24, 48, 48, 8], nn.GELU)
-    rate = {"bf16": 2e-4, "fp16": 2e-5, "fine": 0.1}[kind]
+    rate = {"bf16": 4e-4, "fp16": 2e-5, "fine": 0.1}[kind]
     inner = SGD(model.parameters(), rate)
     optimizer = Rounded(inner, torch.float16 if kind == "fp16" else torch.bfloat16)
     batch = data.batches(x, y, 64, seed)
@@ -193,38 +202,35 @@ def precision(seed, kind):
     job.meta = {"optimizer": "SGD"}
     if kind == "fine":
         return job, healthy("small steps are lost, large ones are not")
-    must = {"unchanged_weights": due(1, 200, alt=["update_ratio_too_low"])}
-    return job, sick(must, ["loss_plateau", "update_ratio_too_low"], "most elements never move")
+    alt = ["update_ratio_too_low", "unchanged_weights"]
+    must = {"loss_plateau": due(40, 298, alt=alt)}
+    return job, sick(must, alt, "most elements never move")
 
 
 @case("lm_clip_tiny_sgd", "clipped_transformer", "clipped at 1e-3 with SGD", 1e-3, True)
-@case("lm_clip_always", "clipped_transformer", "a rate of 6 that clipping at 0.05 saves", 0.05, False)
+@case("lm_clip_always", "clipped_transformer", "clipped at 0.05 with a rate that fits", 0.05, False)
 def clipped(seed, limit, crawls):
     source = data.windows(data.text(seed, 24), 16, 16, seed)
     model = Language(24, 24, 2, place="pre")
-    optimizer = SGD(model.parameters(), 0.02 if crawls else 6.0)
+    optimizer = SGD(model.parameters(), 0.02 if crawls else 1.0)
     job = Job(model, optimizer, source, token_loss, 260, 2, 4, "cross_entropy", 16)
     job.clip, job.init = ("norm", limit), "normal(0.02)"
     if crawls:
         must = {"clipping_every_step": due(0, 80), "loss_plateau": due(20, 258)}
         return job, sick(must, ["update_ratio_too_low", "unchanged_weights"])
-    may = ["loss_plateau", "update_ratio_too_high", "loss_oscillation", "loss_spike"]
-    return job, mitigated({"clipping_every_step": due(0, 80)}, may)
+    return job, healthy("clips by design, yet learns", ["clipping_every_step", "loss_plateau"])
 
 
-@case("dead_by_momentum", "dead_units", "a rate of 0.5 with momentum kills the ReLU units", "mlp")
-@case("dead_in_conv", "dead_units", "the same in a plain convolutional net", "conv")
-def dead(seed, kind):
-    if kind == "conv":
-        x, y = data.gratings(seed)
-        model = ConvNet(lambda width: ConvBlock(width, None, skip=False), 2)
-    else:
-        x, y = data.blobs(seed, distance=3.0)
-        model = MLP([24, 64, 64, 64, 8], init="he")
-    optimizer = SGD(model.parameters(), 1.0 if kind == "conv" else 0.5, momentum=0.95)
+@case("dead_in_conv", "dead_units", "a high rate with momentum kills the channels of a plain net")
+def dead(seed):
+    x, y = data.gratings(seed)
+    model = ConvNet(lambda width: ConvBlock(width, None, skip=False), 2)
+    optimizer = SGD(model.parameters(), 1.0, momentum=0.95)
     batch = data.batches(x, y, 48, seed)
     job = Job(model, optimizer, batch, classify, 260, 1, 3, "cross_entropy", 48)
-    return job, sick({"dead_relu": due(0, 100)}, wild("dead_relu"), "no unit is active any more")
+    return job, sick(
+        {"dead_relu": due(0, 140)}, wild("dead_relu"), "the last block is dead from step 60"
+    )
 
 
 @case("bytes_into_tanh", "raw_inputs", "pixels of 0 to 255000 into tanh convolutions", "conv")
@@ -243,3 +249,52 @@ def raw(seed, kind):
     may = ["loss_plateau", "vanishing_gradient", "poor_initialization", "unchanged_weights"]
     may += ["uniformly_small_gradient", "update_ratio_too_low", "loss_oscillation"]
     return job, sick({"saturated_activation": due(0, 60)}, may)
+
+
+@case(
+    "stale_optimizer", "restart_fault", "after a restart the optimizer holds old tensors", "stale"
+)
+@case("dead_after_restart", "restart_fault", "a restart without warm-up kills the units", "dead")
+def restart(seed, kind):
+    x, y = data.blobs(seed, distance=1.2)
+    model = MLP([24, 64, 64, 8], init="he")
+    optimizer = SGD(model.parameters(), 0.05, momentum=0.9)
+
+    def before(step):
+        if kind == "stale" and step == 150:
+            for layer in (model.fc0, model.fc1, model.fc2):
+                layer.weight = nn.Parameter(layer.weight.detach().clone())
+                layer.bias = nn.Parameter(layer.bias.detach().clone())
+
+    rate = None
+    if kind == "dead":
+        rate = lambda s: 40.0 if 150 <= s < 152 else (0.05 if s < 150 else 0.005)  # noqa: E731
+    batch = data.batches(x, y, 64, seed)
+    job = Job(model, optimizer, batch, classify, 340, 1, 2, "ce", 64, rate, before=before)
+    if kind == "stale":
+        must = {"unchanged_weights": due(150, 230)}
+        return job, sick(must, ["update_ratio_too_low", "loss_plateau"], "it goes on, unmoved")
+    return job, sick({"dead_relu": due(150, 240)}, wild("dead_relu"), "nothing comes back alive")
+
+
+@case("trust_ratio_03", "one_ratio", "LARS with a trust ratio of 0.3 instead of 0.01", 0.3)
+@case("trust_ratio_001", "one_ratio", "LARS with a trust ratio of 0.01: learns", 0.01)
+def trust(seed, ratio):
+    x, y = data.blobs(seed, distance=1.2)
+    model = MLP([24, 64, 64, 8], nn.GELU)
+    optimizer = Trusted(model.parameters(), ratio)
+    batch = data.batches(x, y, 64, seed)
+    job = Job(model, optimizer, batch, classify, 320, 2, 2, "cross_entropy", 64)
+    if ratio < 0.1:
+        return job, healthy("every tensor moves by a hundredth of its length")
+    return job, sick({"update_ratio_too_high": due(0, 60)}, wild("update_ratio_too_high"))
+
+
+@case("lm_starts_at_one", "start_fault", "a transformer whose weights start from N(0, 1)")
+def start(seed):
+    source = data.windows(data.text(seed, 24), 16, 16, seed)
+    model = Language(24, 32, 3, std=1.0)
+    job = Job(model, AdamW(model.parameters(), 1e-3), source, token_loss, 240, 2, 4, "ce", 16)
+    job.init = "normal(1.0)"
+    must = {"poor_initialization": due(0, 40)}
+    return job, sick(must, wild(*must), "begins far above ln 24")

@@ -107,7 +107,9 @@ def distilled(seed):
 
 @case("label_smoothing", "softened", "smoothed labels: the loss can't go below 0.9", "smooth")
 @case("focal_loss", "softened", "focal loss on rare classes: tiny from the start", "focal")
-@case("mixup_pairs", "softened", "inputs and labels are mixed in pairs: the loss stays high", "mixup")
+@case(
+    "mixup_pairs", "softened", "inputs and labels are mixed in pairs: the loss stays high", "mixup"
+)
 def softened(seed, kind):
     x, y = data.gratings(seed) if kind == "mixup" else data.blobs(seed, distance=2.0)
     if kind == "focal":
@@ -286,9 +288,7 @@ def actor_critic(seed):
         return total, {"reward": pay.mean()}
 
     optimizer = Adam(model.parameters(), 2e-3)
-    job = Job(
-        model, optimizer, lambda s: s, loss, 480, 2, 3, "ppo", 96, clip=("norm", 0.5)
-    )
+    job = Job(model, optimizer, lambda s: s, loss, 480, 2, 3, "ppo", 96, clip=("norm", 0.5))
     may = ["loss_plateau", "clipping_every_step", "loss_oscillation", "gradient_spike"]
     return job, healthy("the loss jumps with each new batch; the reward rises", may)
 

@@ -21,9 +21,7 @@ from .trainer import Job
     lambda p: Lion(p, 3e-4, weight_decay=0.3),
     True,
 )
-@case(
-    "sign_sgd", "sign_steps", "the sign of the gradient only", lambda p: SignSGD(p, 1e-3), False
-)
+@case("sign_sgd", "sign_steps", "the sign of the gradient only", lambda p: SignSGD(p, 1e-3), False)
 @case("nadam_images", "adaptive", "NAdam on images", lambda p: NAdam(p, 2e-3), True)
 @case("radam_clouds", "adaptive", "RAdam on clouds", lambda p: RAdam(p, 3e-3), False)
 @case("adadelta_clouds", "adaptive", "Adadelta at its rate of 1", lambda p: Adadelta(p, 1.0), False)

@@ -179,9 +179,7 @@ class Mixer(nn.Module):
         self.places = nn.ModuleList(
             MLP([places, 2 * places, places], nn.GELU) for _ in range(depth)
         )
-        self.channels = nn.ModuleList(
-            MLP([width, 2 * width, width], nn.GELU) for _ in range(depth)
-        )
+        self.channels = nn.ModuleList(MLP([width, 2 * width, width], nn.GELU) for _ in range(depth))
         self.head = nn.Linear(width, classes)
 
     def forward(self, x):

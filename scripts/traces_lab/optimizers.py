@@ -37,6 +37,21 @@ class SignSGD(Optimizer):
                     p.sub_(group["lr"] * p.grad.sign())
 
 
+class Trusted(Optimizer):
+    """Each tensor moves by one share of its own length, as in LARS without momentum."""
+
+    def __init__(self, parameters, lr):
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    share = group["lr"] * (p.norm() + 1e-3) / (p.grad.norm() + 1e-9)
+                    p.sub_(share * p.grad)
+
+
 class LimitedBFGS(Optimizer):
     """The two-loop recursion with a fixed step and no line search; for whole batches."""
 

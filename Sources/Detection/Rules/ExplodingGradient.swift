@@ -38,6 +38,8 @@ struct ExplodingGradient: Rule {
   )
   static let thresholds = [jump, replacingUpdate, warningGrowth, criticalGrowth]
   private static let jumps: UInt64 = 2
+  /// Norm times gain; healthy weights have about 1.
+  private static let leastSize: Float = 0.03
   /// ln 3.
   private static let clearTrend = 1.099
   /// Without a loss, ln 30.
@@ -124,10 +126,11 @@ struct ExplodingGradient: Rule {
     jumpsNow = isJump ? jumpsNow &+ 1 : 0
   }
 
-  /// Whether half of the weights, and two at least where there are two, were replaced by this step.
+  /// Whether half of the weights, and two at least where there are two, were replaced by this step,
+  /// or a single one a hundredfold.
   private func isReplaced(_ step: StepContext) -> Bool {
     var (known, replaced) = (0, 0)
-    for tensor in step.anatomy.weights {
+    for (position, tensor) in step.anatomy.weights.enumerated() {
       let weight = step.parameterNorms[tensor]
       let initial = step.history.initialParameterNorms[tensor]
       // A weight that began at 0 has no size to compare with.
@@ -136,7 +139,12 @@ struct ExplodingGradient: Rule {
       let update = step.updateNorms[tensor]
       guard !update.isNaN else { continue }
       known += 1
-      if update > Float(tuning[Self.replacingUpdate]) * size { replaced += 1 }
+      let bound = Float(tuning[Self.replacingUpdate])
+      if update > bound * size { replaced += 1 }
+      // A scale that begins near 0 on purpose moves by more than its size.
+      if update > 10 * bound * size, size * step.anatomy.gains[position] >= Self.leastSize {
+        return true
+      }
     }
     return replaced > 0 && replaced >= min(2, known) && 2 * replaced >= known
   }

@@ -35,9 +35,24 @@ struct LayerGain: Sendable {
       hasSizes(step)
     else { return }
     for (place, value) in step.layerLogs.enumerated() where value - last > log {
+      if place == 0, isFirstAlone(step, last) { continue }
       (log, self.place) = (value - last, place)
     }
     usual = usual.map { $0 + 0.2 * (Double(log) - $0) } ?? Double(log)
+  }
+
+  /// Whether the first layer stands out alone, as it does if its inputs are not scaled.
+  ///
+  /// A recurrent layer has its own reason.
+  private func isFirstAlone(_ step: StepContext, _ last: Float) -> Bool {
+    let anatomy = step.anatomy
+    guard step.layerLogs.count > 1, !(step.layerLogs[1] - last >= Self.clearLog) else {
+      return false
+    }
+    return !anatomy.weights.indices.contains { position in
+      anatomy.slots[position] == 0
+        && anatomy.model.tensors[anatomy.weights[position]].role == .recurrent
+    }
   }
 
   /// Visits the stored values.

@@ -75,7 +75,7 @@ struct UpdateRatioTooHigh: Rule {
     let hasGoneFar =
       Double(medians.reduce(0, +)) >= tuning[Self.path]
       && (step.history.loss.progress ?? 1) >= Self.leastProgress
-    guard held >= majority || hasGoneFar else { return [] }
+    guard held >= majority || hasGoneFar else { return fewLayers(step) }
     let isFirst = reports <= Self.firstReports
     var met: Severity? =
       far >= majority ? .critical : above >= majority && !isFirst ? .warning : nil
@@ -90,6 +90,18 @@ struct UpdateRatioTooHigh: Rule {
     ]
   }
 
+  /// The layers that move too far while most do not, as with a rate of their own.
+  private func fewLayers(_ step: StepContext) -> [Finding] {
+    guard reports > Self.firstReports, !step.isWarmup else { return [] }
+    let bound = tuning[Self.warning]
+    let affected = Set(ratios.filter { $0.ratio > Self.slack * bound }.map(\.layer)).sorted()
+    let measured = Set(ratios.map(\.layer)).sorted()
+    return Grouping.scopes(of: affected, among: measured, step.anatomy).map { scope in
+      let isAbove = ratios.contains { $0.ratio > bound && scope.contains(layer: $0.layer) }
+      return Finding(scope: scope, met: isAbove ? .warning : nil, held: .warning)
+    }
+  }
+
   /// The median of ``ratios``.
   private var middle: Double {
     let sorted = ratios.map(\.ratio).sorted()
@@ -97,12 +109,16 @@ struct UpdateRatioTooHigh: Rule {
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
-    let middle = middle
-    let worst = ratios.filter { $0.ratio >= middle }.map(\.layer)
+    let isRun = finding.scope == .run
+    let here = ratios.filter { finding.scope.contains(layer: $0.layer) }
+    let middle = isRun ? middle : here.map(\.ratio).max() ?? .nan
+    let worst = here.filter { $0.ratio >= Self.slack * middle }.map(\.layer)
     return Diagnosis(
-      summary: "updates are \(text(100 * middle)) % of the weights a step, in the median layer, "
-        + "since step \(first)",
-      cause: "the learning rate is too high for these gradients",
+      summary: "updates are \(text(100 * middle)) % of the weights a step, "
+        + (isRun ? "in the median layer" : "in a few layers") + ", since step \(first)",
+      cause: isRun
+        ? "the learning rate is too high for these gradients"
+        : "these layers' learning rate is too high, or their weights are far smaller than others",
       confidence: (0.7 + 0.1 * decimalLog(max(1, middle / 0.1))).clamped(to: 0.7...0.95),
       evidence: Evidence(
         quantity: "norm of update / norm of weight, median over the weights",
