@@ -176,7 +176,7 @@ def edge(seed, kind):
     elif kind in ("net", "offset", "rides"):
         x, y = data.blobs(seed, 3, width=6, rows=400, distance=0.8 if kind != "rides" else 0.5)
         x = x + 2 if kind == "offset" else x
-        rate = {"net": 5.0, "offset": 1.0, "rides": 1.5}[kind]
+        rate = {"net": 5.0, "offset": 1.0, "rides": 2.5}[kind]
         model = MLP([6, 16, 3] if kind == "rides" else [6, 3], nn.Tanh)
         loss, source = classify, data.whole(x, y)
     else:

@@ -262,9 +262,8 @@ def restart(seed, kind):
 
     def before(step):
         if kind == "stale" and step == 150:
-            for layer in (model.fc0, model.fc1, model.fc2):
-                layer.weight = nn.Parameter(layer.weight.detach().clone())
-                layer.bias = nn.Parameter(layer.bias.detach().clone())
+            old = [nn.Parameter(p.detach().clone()) for p in model.parameters()]
+            optimizer.param_groups[0]["params"] = old
 
     rate = None
     if kind == "dead":
@@ -274,7 +273,8 @@ def restart(seed, kind):
     if kind == "stale":
         must = {"unchanged_weights": due(150, 230)}
         return job, sick(must, ["update_ratio_too_low", "loss_plateau"], "it goes on, unmoved")
-    return job, sick({"dead_relu": due(150, 240)}, wild("dead_relu"), "nothing comes back alive")
+    must = {"dead_relu": due(150, 240), "loss_spike": due(150, 156)}
+    return job, sick(must, wild(*must), "nothing comes back alive")
 
 
 @case("trust_ratio_03", "one_ratio", "LARS with a trust ratio of 0.3 instead of 0.01", 0.3)
