@@ -90,8 +90,10 @@ struct Setting: Sendable {
     (initialScale.map { $0 > 16 } ?? false) || compoundScale > 1e6
   }
   /// Whether the first weights were far too small, by the inverse bounds.
+  ///
+  /// A transformer's are small by design; its residual stream carries the signal.
   var isInitializedSmall: Bool {
-    (initialScale.map { $0 < 1 / 16 } ?? false) || compoundScale < 1e-6
+    !isTransformer && ((initialScale.map { $0 < 1 / 16 } ?? false) || compoundScale < 1e-6)
   }
   /// ``initialScale`` over all layers; 1 where normalization or skip connections reset it.
   private var compoundScale: Double {
