@@ -131,9 +131,10 @@ struct ExplodingGradientTests {
         report.scalars.gradientsAreScaled = true
       case "skipped overflow":
         if step % 50 > 47 {
-          setGradient(1e30)
+          setGradient(step % 50 == 48 ? 1e10 : 1e15)
           report.scalars.optimizerSkipped = true
         }
+        report.scalars.losses = [NamedLoss(name: "loss", value: 1)]
       case "learning rate step":
         setGradient(step < 100 ? 0.1 : 50)
         report.scalars.learningRate = step < 100 ? 0.001 : 0.1
@@ -159,7 +160,9 @@ struct ExplodingGradientTests {
         setGradient(size)
         report.scalars.losses = [NamedLoss(name: "loss", value: step < 60 ? 10 : 1e-6)]
       case "two losses":
+        // The first two layers; one alone would be taken for unscaled inputs.
         report.gradients.norm[0] = 100
+        report.gradients.norm[2] = 100
         report.scalars.losses.append(NamedLoss(name: "generator", value: 1))
       default: break
       }

@@ -31,10 +31,15 @@ struct HealthyRun {
   /// A number from 1/spread to spread, different at each call.
   mutating func jitter(_ spread: Double) -> Float { Float(noise.factor(spread)) }
 
+  /// A number from 1 up that is past x once in x * x calls: a Pareto tail.
+  mutating func tail() -> Float {
+    Float(1 / max(1e-4, noise.fraction()).squareRoot())
+  }
+
   /// A healthy report; the step counts from the start of training.
   mutating func report(_ step: Int) -> StepReport {
     let time = Double(step)
-    let loss = (0.3 + 2 / (1 + 0.02 * time)) * (0.97 + 0.06 * noise.fraction())
+    let loss = (0.3 + 2 / (1 + 0.02 * time)) * (0.9 + 0.2 * noise.fraction())
     var report = StepReport(step: UInt64(step), loss: loss)
     report.scalars.learningRate = 0.001
     report.scalars.batchSize = 32
@@ -74,6 +79,16 @@ struct HealthyRun {
     report.gradients.negativeInfinityCount.append(0)
   }
 
+  /// Multiplies the gradients of a report: norms, extremes and histograms.
+  func scale(_ report: inout StepReport, by factor: (Int) -> Float) {
+    for index in report.gradients.max.indices {
+      report.gradients.max[index] *= factor(index)
+      report.gradients.min[index] *= factor(index)
+    }
+    report.scaleNorms(by: factor)
+    report.histograms = histograms(report.gradients)
+  }
+
   /// Histograms that reach from 8 octaves below the largest element up to it.
   func histograms(_ columns: GradientColumns) -> ExponentialHistogramColumn {
     var histograms = ExponentialHistogramColumn()
@@ -93,7 +108,10 @@ struct HealthyRun {
   }
 
   private static func transformerModel() -> Model? {
-    var layers = [Layer(name: "embed", moduleType: "Embedding")]
+    var layers = [
+      Layer(name: "embed", moduleType: "Embedding"),
+      Layer(name: "positions", moduleType: "Embedding"),
+    ]
     var tensors = [
       Tensor(
         name: "embed.weight",
@@ -101,7 +119,14 @@ struct HealthyRun {
         role: .embedding,
         shape: [1000, 32],
         elementCount: 32_000
-      )
+      ),
+      Tensor(
+        name: "positions.weight",
+        layer: 1,
+        role: .embedding,
+        shape: [128, 32],
+        elementCount: 4096
+      ),
     ]
     func add(_ name: String, _ type: String, _ activation: String, _ out: UInt64, _ fanIn: UInt64) {
       let layer = UInt32(layers.count)

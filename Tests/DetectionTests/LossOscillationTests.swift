@@ -73,9 +73,9 @@ struct LossOscillationTests {
           case "small swing": return 1 + 0.05 * Double(step % 2)
           case "converged": return step < 100 ? 1000 / Double(1 + step * step) : swing
           case "two losses": return swing
-          case "negative": return -swing
+          case "negative": return step < 5 ? 1 : step % 2 == 1 ? 0.5 : -0.3
           // A learning rate that cycles over 40 steps.
-          case "slow cycle": return 1 + 0.03 * Double(abs(step % 40 - 20))
+          case "slow cycle": return 1 + 0.15 * Double(abs(step % 40 - 20))
           default: return step == 100 ? 30 : 1
           }
         }

@@ -84,7 +84,7 @@ struct LossPlateauTests {
         case "slow start": return min(1, 0.87 * patience / time)
         case "slow fall": return 1 - 0.0005 * time
         case "warm-up": return step < 250 ? 1 : 250 / time
-        case "negative": return -1
+        case "negative": return step % 20 == 10 ? -0.5 : 1
         case "rises": return 1 + 0.003 * time
         case "three quarters": return step < 20 ? 1 - 0.0125 * time : 0.75
         case "NaN": return .nan

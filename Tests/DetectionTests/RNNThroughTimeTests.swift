@@ -6,6 +6,7 @@ import Testing
 struct RNNThroughTimeTests {
   private static let vanishing = "rnn_vanishing_through_time"
   private static let exploding = "rnn_exploding_through_time"
+  private static let positions = 25
 
   private static func model() throws -> Model {
     try Model(
@@ -21,7 +22,6 @@ struct RNNThroughTimeTests {
   private func watch(
     steps: Int,
     loss: (Int) -> Double = { _ in 1 },
-    positions: Int = 25,
     change: (Int, inout StepReport) -> Void = { _, _ in },
     factor: (Int) -> Double
   ) throws -> Watch {
@@ -32,14 +32,14 @@ struct RNNThroughTimeTests {
       var norms: [Float] = []
       var norm = 1.0
       // From the last position, 4 time steps apart, to the first.
-      for _ in 0..<positions {
+      for _ in 0..<Self.positions {
         norms.append(Float(norm))
         for _ in 0..<4 { norm *= factor(step) }
       }
       report.timeStepNorms = [
         TimeStepNorms(
           layer: 0,
-          positions: (0..<positions).map { UInt32(4 * $0) },
+          positions: (0..<Self.positions).map { UInt32(4 * $0) },
           norms: norms.reversed()
         )
       ]
@@ -99,10 +99,12 @@ struct RNNThroughTimeTests {
     for factor in [0.8, 1.25] {
       let watch = try watch(
         steps: 40,
-        positions: trap == "few positions" ? 3 : 25,
         change: { step, report in
           switch trap {
-          case "NaN": report.timeStepNorms[0].norms[3] = .nan
+          case "few positions":
+            report.timeStepNorms[0].positions = [0, 50, 99]
+            report.timeStepNorms[0].norms = factor < 1 ? [1e-9, 1e-5, 1] : [1e9, 1e5, 1]
+          case "NaN": report.timeStepNorms[0].norms[12] = .nan
           case "skipped": report.scalars.optimizerSkipped = true
           case "dead": report.timeStepNorms[0].norms = Array(repeating: 0, count: 25)
           case "none": report.timeStepNorms = []

@@ -102,9 +102,9 @@ struct UnchangedWeightsTests {
       case "no updates": report.parameters.updateNorm = []
       case "warm-up from 0": if step >= 15 { report.parameters.updateNorm[4] = 0.001 }
       case "expert":
-        // No tokens in two steps of three, and no update then.
-        report.gradients.norm[4] = step % 3 == 0 ? 0.1 : 0
-        report.parameters.updateNorm[4] = step % 3 == 0 ? 0.001 : 0
+        // Tokens in one step of thirty, and no update without them.
+        report.gradients.norm[4] = step % 30 == 0 ? 0.1 : 0
+        report.parameters.updateNorm[4] = step % 30 == 0 ? 0.001 : 0
       default: break
       }
       watch.feed(report)

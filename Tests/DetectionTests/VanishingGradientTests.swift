@@ -108,7 +108,7 @@ struct VanishingGradientTests {
     for step in 0..<60 {
       var report = net.report(UInt64(step)) { layer in
         switch trap {
-        case "growing toward the input": power(1.5, 11 - layer)
+        case "growing toward the input": power(2, 11 - layer)
         case "frozen first half": layer < 6 ? 0 : 0.1
         case "two layers", "first layer only": layer == 0 ? 1e-5 : 0.1
         case "small weights": 100
