@@ -21,7 +21,9 @@ public final class Collector: Service {
   let committer: Committer
   package let producers: LiveProducers
   let silences: SilenceBook
-  let ruleTests = RuleTestSlots()
+  let ruleTests = WorkSlots(overflow: Failure.tooManyTests)
+  /// Comparisons of runs under way.
+  let comparisons = WorkSlots(overflow: Failure.tooManyComparisons)
   let blocking: BlockingExecutor
   let health = HealthState()
 

@@ -32,6 +32,8 @@ package enum Failure {
   case tooManySilences(limit: Int)
   /// No more rule tests can be under way.
   case tooManyTests(limit: Int)
+  /// No more comparisons of runs can be under way.
+  case tooManyComparisons(limit: Int)
   /// Rules under test that raise more than can be answered.
   case tooManyAlerts(limit: Int)
   /// A selector that nothing of the model matches.
@@ -105,6 +107,13 @@ package enum Failure {
         "rule tests: expected at most \(limit) at once, found as many under way",
         retryAfter: .seconds(10)
       )
+    case .tooManyComparisons(let limit):
+      Self.make(
+        .resourceExhausted,
+        "TOO_MANY_COMPARISONS",
+        "comparisons: expected at most \(limit) at once, found as many under way",
+        retryAfter: .seconds(10)
+      )
     case .tooManyAlerts(let limit):
       Self.make(
         .resourceExhausted,
@@ -139,8 +148,7 @@ package enum Failure {
         field: ("rules.\(error.place)", error.description)
       )
     case let error as RunStoreError: status(ofQuery: error)
-    case QueryError.store(let error): status(ofQuery: error)
-    case let error as QueryError: make(.notFound, "NO_PRODUCER", error.description)
+    case let error as QueryError: status(of: error)
     case LiveProducer.Interruption.superseded: superseded.status
     case LiveProducer.Interruption.storeFailed(let error): status(ofIngest: error)
     case let error as LiveProducers.Full:
@@ -152,6 +160,22 @@ package enum Failure {
       )
     // A status of ours, a status of gRPC (bytes that are no message, say), or a cancellation.
     default: error
+    }
+  }
+
+  private static func status(of error: QueryError) -> GoogleRPCStatus {
+    switch error {
+    case .store(let error): status(ofQuery: error)
+    case .noProducer: make(.notFound, "NO_PRODUCER", error.description)
+    case .sameRun:
+      make(
+        .invalidArgument,
+        "SAME_RUN",
+        error.description,
+        field: ("run_b", error.description)
+      )
+    case .noCommonTensor: make(.failedPrecondition, "NO_COMMON_TENSOR", error.description)
+    case .noCommonStep: make(.failedPrecondition, "NO_COMMON_STEP", error.description)
     }
   }
 

@@ -13,7 +13,7 @@ public struct RunReader: Sendable {
   /// The producer whose reports are read.
   public let producer: ProducerID
 
-  private let store: any RunStore
+  let store: any RunStore
 
   /// Opens a run.
   ///
@@ -84,6 +84,23 @@ public struct RunReader: Sendable {
       page.steps += slice.steps
       page.values += slice.values
       return page.steps.count < size
+    }
+    return page
+  }
+
+  /// What the producer said of its steps as a whole, of the first `size` steps of a range.
+  public func scalars(
+    steps: ClosedRange<UInt64>,
+    size: Int
+  ) throws(QueryError) -> [StepScalars] {
+    var page: [StepScalars] = []
+    do throws(RunStoreError) {
+      try store.readScalars(of: run.run, producer: producer, steps: steps) { scalars in
+        page.append(scalars)
+        return page.count < size
+      }
+    } catch {
+      throw .store(error)
     }
     return page
   }

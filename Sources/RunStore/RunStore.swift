@@ -138,6 +138,14 @@ public protocol RunStore: Sendable {
     from step: UInt64
   ) throws(RunStoreError) -> [LoggedReport]
 
+  /// A page of what was done at a run's steps, in the order in which it was stored, the newest first.
+  ///
+  /// - Throws: ``RunStoreError/unknownRun(_:)`` or ``RunStoreError/unknownProducer(_:_:)``.
+  func annotations(
+    _ filter: AnnotationFilter,
+    page: PageRequest
+  ) throws(RunStoreError) -> Page<StoredAnnotation>
+
   // MARK: Rules and silences
 
   /// Stores what users change about the rules, in place of the earlier set of this project or run.

@@ -27,6 +27,8 @@ public struct StepScalars: Hashable, Sendable {
   public var phase: TrainingPhase
   /// Steps that the client dropped since its last report, because its buffer was full.
   public var droppedSteps: UInt64
+  /// What was done at this step; at most ``StepAnnotation/maximumCount``.
+  public var annotations: [StepAnnotation]
 
   /// Makes the scalars of a step of which only number and time are known.
   public init(step: UInt64, wallTime: WallTime) {
@@ -42,6 +44,7 @@ public struct StepScalars: Hashable, Sendable {
     self.batchSize = nil
     self.phase = .unspecified
     self.droppedSteps = 0
+    self.annotations = []
   }
 
   /// The loss that is minimized: the one called `loss`, else the first; `nil` if there is none.

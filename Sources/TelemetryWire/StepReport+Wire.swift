@@ -51,6 +51,7 @@ extension Gradwatch_V1_StepReport {
     if let size = scalars.batchSize { batchSize = size }
     phase = Gradwatch_V1_TrainingPhase(scalars.phase)
     droppedSteps = scalars.droppedSteps
+    annotations = scalars.annotations.map(Gradwatch_V1_StepAnnotation.init)
     if !report.gradients.isEmpty { gradients = .init(report.gradients) }
     if report.parameters != ParameterColumns() { parameters = .init(report.parameters) }
     if let column = report.histograms { histograms = .init(column) }

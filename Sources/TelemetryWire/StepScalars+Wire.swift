@@ -56,6 +56,16 @@ extension StepScalars {
     }
     phase = try TrainingPhase(wire: wire.phase)
     droppedSteps = wire.droppedSteps
+    guard wire.annotations.count <= StepAnnotation.maximumCount else {
+      throw .outOfRange(
+        field: "annotations",
+        expected: "at most \(StepAnnotation.maximumCount)",
+        found: "\(wire.annotations.count)"
+      )
+    }
+    for (index, annotation) in wire.annotations.enumerated() {
+      annotations.append(try StepAnnotation(wire: annotation, field: "annotations[\(index)]"))
+    }
   }
 
   /// The most losses of a step; multi-task training reports some dozens.

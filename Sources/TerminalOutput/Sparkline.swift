@@ -48,7 +48,9 @@ public enum Sparkline {
     return String(levels[min(Int(position * Double(levels.count)), levels.count - 1)])
   }
 
-  private static func condensed(_ values: [Double?], to columns: Int) -> [Double?] {
+  /// At most `columns` values; those that share a place show the largest magnitude among them, or what is
+  /// not finite.
+  static func condensed(_ values: [Double?], to columns: Int) -> [Double?] {
     guard values.count > columns, columns > 0 else { return values }
     return (0..<columns).map { column in
       // The last of a column's values begins where the next column begins.

@@ -67,6 +67,12 @@ struct ValueScale: Sendable {
     return position.isNaN ? 0.5 : min(max(position, 0), 1)
   }
 
+  /// The value that stands at a position from 0 to 1.
+  func value(at position: Double) -> Double {
+    guard isLogarithmic else { return lower + (upper - lower) * position }
+    return pow(10, log10(lower) + (log10(upper) - log10(lower)) * position)
+  }
+
   /// Round values within the scale, ascending, about `count` of them and at least one.
   func ticks(count: Int) -> [Double] {
     guard lower < upper, count > 1 else { return [upper] }

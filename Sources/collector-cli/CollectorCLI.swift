@@ -21,8 +21,8 @@ struct CollectorCLI: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      QueryCommand.self, DiagnoseCommand.self, WatchCommand.self, AcknowledgeCommand.self,
-      ImportCommand.self, RulesCommand.self, SilenceCommand.self,
+      QueryCommand.self, DiagnoseCommand.self, DiffCommand.self, WatchCommand.self,
+      AcknowledgeCommand.self, ImportCommand.self, RulesCommand.self, SilenceCommand.self,
       ServerCommand.self,
     ]
   )
@@ -35,7 +35,7 @@ struct QueryCommand: ParsableCommand {
     abstract: "Read runs back: what happened, where, since when and why.",
     subcommands: [
       RunsCommand.self, RunCommand.self, LayersCommand.self, TimelineCommand.self,
-      HistogramCommand.self, LossCommand.self, AlertsCommand.self,
+      HistogramCommand.self, LossCommand.self, AlertsCommand.self, AnnotationsCommand.self,
     ]
   )
 }

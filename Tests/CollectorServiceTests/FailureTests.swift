@@ -34,6 +34,9 @@ struct FailureTests {
       ),
       (QueryError.store(.unknownRun(run)), .notFound, "UNKNOWN_RUN"),
       (QueryError.noProducer(run), .notFound, "NO_PRODUCER"),
+      (QueryError.sameRun(run, ProducerID(stored: "p")), .invalidArgument, "SAME_RUN"),
+      (QueryError.noCommonTensor(run, run), .failedPrecondition, "NO_COMMON_TENSOR"),
+      (QueryError.noCommonStep(run, run), .failedPrecondition, "NO_COMMON_STEP"),
     ]
   )
   func status(_ error: any Error, _ code: RPCError.Code, _ reason: String) throws {

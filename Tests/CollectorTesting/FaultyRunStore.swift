@@ -118,6 +118,14 @@ public final class FaultyRunStore: RunStore {
   }
 
   /// Passes on.
+  public func annotations(
+    _ filter: AnnotationFilter,
+    page: PageRequest
+  ) throws(RunStoreError) -> Page<StoredAnnotation> {
+    try store.annotations(filter, page: page)
+  }
+
+  /// Passes on.
   public func setRules(
     _ rules: RuleSet,
     of target: RuleTarget

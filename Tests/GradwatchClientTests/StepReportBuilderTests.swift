@@ -1,5 +1,6 @@
 import GradwatchClient
 import Telemetry
+import TelemetryWire
 import Testing
 
 @Suite("The columns of a report")
@@ -38,6 +39,21 @@ struct StepReportBuilderTests {
     #expect(report.histograms?.histograms.map(\.total) == [4, 1, 0])
     #expect(report.parameters == ParameterColumns())
     #expect(report.activations == ActivationColumns())
+  }
+
+  @Test("what a loop did about an alert goes to the collector with the step")
+  func annotations() throws {
+    var builder = StepReportBuilder(model: model, step: 3, wallTime: time)
+    let annotation = StepAnnotation(
+      action: "lower_rate",
+      detail: "learning rate 0.01 -> 0.002",
+      alert: AlertID("0123456789abcdef")
+    )
+    builder.scalars.annotations.append(annotation)
+    let message = Gradwatch_V1_StepReport(builder.report())
+    #expect(message.annotations.map(\.action) == ["lower_rate"])
+    #expect(message.annotations.map(\.detail) == ["learning rate 0.01 -> 0.002"])
+    #expect(message.annotations.map(\.alertID) == ["0123456789abcdef"])
   }
 
   @Test("a tensor that is left out, or another order, needs identifiers")

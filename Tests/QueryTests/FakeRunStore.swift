@@ -13,6 +13,8 @@ struct FakeRunStore: RunStore {
   var storedAlerts: [Alert] = []
   var histograms: [(step: UInt64, histogram: GradientHistogram)] = []
   var scalars: [StepScalars] = []
+  /// Reports whose gradients are given instead of ``slices``; none: those.
+  var reports: [StepReport] = []
   /// What every read of telemetry throws, if anything.
   var failure: RunStoreError?
 
@@ -62,6 +64,7 @@ struct FakeRunStore: RunStore {
   ) throws(RunStoreError) {
     if let failure { throw failure }
     guard metrics.contains(selection.metric) else { return }
+    let slices = reports.isEmpty ? slices : [slice(of: selection)]
     for slice in slices {
       var inside = SeriesSlice()
       for (step, value) in zip(slice.steps, slice.values) where selection.steps.contains(step) {
@@ -70,6 +73,20 @@ struct FakeRunStore: RunStore {
       }
       guard inside.steps.isEmpty || body(inside) else { return }
     }
+  }
+
+  private func slice(of selection: SeriesSelection) -> SeriesSlice {
+    var slice = SeriesSlice()
+    for report in reports {
+      let gradients = report.gradients
+      let values = selection.metric == .gradientMean ? gradients.mean : gradients.norm
+      let ids = gradients.tensorIDs
+      let place = ids.isEmpty ? Int(selection.index) : ids.firstIndex(of: selection.index)
+      guard let place, place < values.count else { continue }
+      slice.steps.append(report.step)
+      slice.values.append(Double(values[place]))
+    }
+    return slice
   }
 
   func readHistograms(
@@ -149,6 +166,11 @@ struct FakeRunStore: RunStore {
     producer: ProducerID,
     from step: UInt64
   ) throws(RunStoreError) -> [LoggedReport] { throw Self.notAsked }
+
+  func annotations(
+    _ filter: AnnotationFilter,
+    page: PageRequest
+  ) throws(RunStoreError) -> Page<StoredAnnotation> { throw Self.notAsked }
 
   func setRules(_ rules: RuleSet, of target: RuleTarget) throws(RunStoreError) -> Int64 {
     throw Self.notAsked

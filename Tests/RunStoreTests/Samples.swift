@@ -145,7 +145,21 @@ enum Samples {
     if Bool.random(using: &random) { scalars.batchSize = oddCounts.randomElement(using: &random) }
     scalars.phase = TrainingPhase.allCases.randomElement(using: &random) ?? .main
     scalars.droppedSteps = UInt64.random(in: 0...3, using: &random)
+    if Int.random(in: 0..<4, using: &random) == 0 {
+      scalars.annotations = annotations(Int.random(in: 1...3, using: &random))
+    }
     return scalars
+  }
+
+  /// Annotations that differ, the first with an alert.
+  static func annotations(_ count: Int) -> [StepAnnotation] {
+    (0..<count).map { index in
+      StepAnnotation(
+        action: "action_\(index)",
+        detail: index == 1 ? "" : "learning rate 0.01 -> 0.00\(index) ü",
+        alert: index == 0 ? AlertID("0123456789abcdef") : nil
+      )
+    }
   }
 
   /// Nothing half of the time (all), else some of the indices in any order.

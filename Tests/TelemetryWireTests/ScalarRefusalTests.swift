@@ -128,4 +128,40 @@ struct ScalarRefusalTests {
       $0.losses = (0..<1025).map { index in .with { $0.name = "l\(index)" } }
     }.check()
   }
+
+  @Test(
+    "an annotation names an action, and its texts are proper",
+    arguments: [
+      Refusal("no action", outOfRange("annotations[1].action", "a name", "an empty string")) {
+        $0.annotations[1].action = ""
+      },
+      Refusal(
+        "a long action",
+        outOfRange("annotations[0].action", "at most 512 bytes of UTF-8", "513 bytes")
+      ) { $0.annotations[0].action = String(repeating: "a", count: 513) },
+      Refusal(
+        "a long detail",
+        outOfRange("annotations[1].detail", "at most 512 bytes of UTF-8", "514 bytes")
+      ) { $0.annotations[1].detail = String(repeating: "ü", count: 257) },
+      Refusal(
+        "a detail that steers terminals",
+        outOfRange("annotations[0].detail", "no control character", "U+1B")
+      ) { $0.annotations[0].detail = "\u{1b}[31m" },
+      Refusal(
+        "an alert that is no identifier",
+        outOfRange("annotations[1].alert_id", "no control character", "U+A")
+      ) { $0.annotations[1].alertID = "0123\n" },
+    ]
+  )
+  func annotations(refusal: Refusal) throws { try refusal.check() }
+
+  @Test("a step has at most 16 annotations")
+  func annotationCount() throws {
+    var wire = WireFixture.report()
+    wire.annotations = (0..<16).map { _ in .with { $0.action = "clip" } }
+    #expect(try StepReport(wire: wire).scalars.annotations.count == 16)
+    try Refusal("", Self.outOfRange("annotations", "at most 16", "17")) {
+      $0.annotations = (0..<17).map { _ in .with { $0.action = "clip" } }
+    }.check()
+  }
 }

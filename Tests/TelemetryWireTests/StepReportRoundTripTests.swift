@@ -52,6 +52,15 @@ struct StepReportRoundTripTests {
     #expect(scalars.batchSize == UInt64(Int64.max))
     #expect(scalars.phase == .decay)
     #expect(scalars.droppedSteps == .max)
+    #expect(
+      scalars.annotations == [
+        StepAnnotation(
+          action: "lower_rate",
+          detail: "learning rate 0.01 -> 0.002",
+          alert: AlertID("0123456789abcdef")
+        ), StepAnnotation(action: "stop"),
+      ]
+    )
   }
 
   @Test("the two flags are not taken for each other")
@@ -133,6 +142,7 @@ struct StepReportRoundTripTests {
     #expect(bare.scalars.lossScale == nil)
     #expect(bare.scalars.batchSize == nil)
     #expect(bare.scalars.primaryLoss == nil)
+    #expect(bare.scalars.annotations.isEmpty)
     #expect(bare.histograms == nil && bare.explicitHistograms == nil)
     #expect(bare.gradients.isEmpty)
     #expect(try Gradwatch_V1_StepReport(bare).bytes() == WireFixture.report().bytes())

@@ -48,6 +48,12 @@ enum WireFixture {
     report.batchSize = UInt64(Int64.max)
     report.phase = .decay
     report.droppedSteps = .max
+    report.annotations = [
+      .with {
+        ($0.action, $0.detail) = ("lower_rate", "learning rate 0.01 -> 0.002")
+        $0.alertID = "0123456789abcdef"
+      }, .with { $0.action = "stop" },
+    ]
     report.gradients = .with {
       $0.tensorIds = ids
       ($0.norm, $0.mean, $0.meanAbs) = (floats(1), floats(2), floats(3))

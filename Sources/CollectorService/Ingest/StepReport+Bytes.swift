@@ -10,6 +10,9 @@ extension StepReport {
     if let column = explicitHistograms { bytes += 8 * (column.counts.count + column.bounds.count) }
     bytes += 24 * activations.mean.count
     for profile in timeStepNorms { bytes += 8 * profile.norms.count }
+    for note in scalars.annotations {
+      bytes += 64 + note.action.utf8.count + note.detail.utf8.count
+    }
     return bytes
   }
 }

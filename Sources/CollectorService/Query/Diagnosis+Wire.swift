@@ -86,7 +86,7 @@ extension Gradwatch_V1_Remedy {
 }
 
 extension Gradwatch_V1_LossCourse {
-  fileprivate init(_ course: LossCourse) {
+  init(_ course: LossCourse) {
     self.init()
     first = course.first
     if let loss = course.best { best = loss }

@@ -137,6 +137,27 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
     }
   }
 
+  func listAnnotations(
+    request: Gradwatch_V1_ListAnnotationsRequest,
+    context: ServerContext
+  ) async throws -> Gradwatch_V1_ListAnnotationsResponse {
+    try await Failure.mapped {
+      let filter = AnnotationFilter(
+        run: try RunID(request.runID),
+        producer: request.producerID.isEmpty ? nil : try ProducerID(request.producerID),
+        steps: try request.steps.range()
+      )
+      let page = try PageRequest(size: request.pageSize, token: request.pageToken)
+      let annotations = try await collector.blocking.run { [store = collector.store] in
+        try store.annotations(filter, page: page)
+      }
+      return .with {
+        $0.annotations = annotations.items.map(Gradwatch_V1_AnnotationEntry.init)
+        $0.nextPageToken = annotations.next.map(String.init) ?? ""
+      }
+    }
+  }
+
   func diagnoseRun(
     request: Gradwatch_V1_DiagnoseRunRequest,
     context: ServerContext
@@ -148,6 +169,16 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
         return Diagnosis(of: try CaseHistory(run: id, rules: rules, store: store))
       }
       return .with { $0.diagnosis = Gradwatch_V1_Diagnosis(diagnosis) }
+    }
+  }
+
+  func compareRuns(
+    request: Gradwatch_V1_CompareRunsRequest,
+    response: RPCWriter<Gradwatch_V1_CompareRunsResponse>,
+    context: ServerContext
+  ) async throws {
+    try await Failure.mapped {
+      try await ComparisonAnswer(collector: collector, request: request).write(to: response)
     }
   }
 

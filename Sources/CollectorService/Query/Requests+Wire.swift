@@ -51,6 +51,23 @@ extension TensorSelector {
   }
 }
 
+extension Gradwatch_V1_StepRange {
+  /// The steps, both ends included; all of them if nothing is set.
+  ///
+  /// - Throws: ``Telemetry/TelemetryError`` if the first is after the last.
+  func range() throws(TelemetryError) -> ClosedRange<UInt64> {
+    let last = hasLast ? Swift.min(self.last, Step.maximum) : Step.maximum
+    guard first <= last else {
+      throw .outOfRange(
+        field: "steps",
+        expected: "a first step that is not after the last",
+        found: "\(first) to \(last)"
+      )
+    }
+    return first...last
+  }
+}
+
 /// What the requests of the streaming queries have in common, checked.
 struct SeriesRequest: Sendable {
   var run: RunID
@@ -67,15 +84,7 @@ struct SeriesRequest: Sendable {
   ) throws(TelemetryError) {
     self.run = try RunID(run)
     self.producer = producer.isEmpty ? nil : try ProducerID(producer)
-    let last = steps.hasLast ? Swift.min(steps.last, Step.maximum) : Step.maximum
-    guard steps.first <= last else {
-      throw .outOfRange(
-        field: "steps",
-        expected: "a first step that is not after the last",
-        found: "\(steps.first) to \(last)"
-      )
-    }
-    self.steps = steps.first...last
+    self.steps = try steps.range()
     guard maximumPoints <= CollectorOptions.maximumPoints else {
       throw .outOfRange(
         field: "max_points",
@@ -84,6 +93,17 @@ struct SeriesRequest: Sendable {
       )
     }
     self.maximumPoints = maximumPoints == 0 ? nil : Int(maximumPoints)
+  }
+}
+
+extension Gradwatch_V1_AnnotationEntry {
+  /// Makes the wire form of an annotation and where it stands.
+  init(_ stored: StoredAnnotation) {
+    self.init()
+    producerID = stored.producer.rawValue
+    step = stored.step
+    receivedAt = .init(stored.receivedAt)
+    annotation = .init(stored.annotation)
   }
 }
 

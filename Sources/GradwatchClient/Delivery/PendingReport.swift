@@ -23,6 +23,10 @@ extension StepReport {
   var approximateBytes: Int {
     var bytes = 640
     for loss in scalars.losses { bytes += 48 + loss.name.utf8.count }
+    for note in scalars.annotations {
+      bytes += 64 + note.action.utf8.count + note.detail.utf8.count
+      bytes += note.alert?.rawValue.utf8.count ?? 0
+    }
     bytes += gradients.approximateBytes
     bytes += 5 * parameters.tensorIDs.count
     bytes += 4 * (parameters.norm.count + parameters.updateNorm.count)

@@ -8,6 +8,11 @@ public import Telemetry
 /// for (index, gradient) in gradients.enumerated() {
 ///   builder.addGradient(gradient, tensor: index)
 /// }
+/// if let alert = answered {
+///   builder.scalars.annotations.append(
+///     StepAnnotation(action: "lower_rate", detail: "learning rate 0.01 -> 0.002", alert: alert)
+///   )
+/// }
 /// run.report(builder.report())
 /// ```
 /// Add each tensor and each layer once at most, in any order; what is not added (a frozen tensor,
@@ -20,7 +25,7 @@ public struct StepReportBuilder: Sendable {
   /// tenth.
   public static let defaultHistogramInterval: UInt64 = 10
 
-  /// What concerns the whole step: losses, rate, norms.
+  /// What concerns the whole step: losses, rate, norms, and what was done at it.
   public var scalars: StepScalars
   /// Gradient norms through time, one entry a recurrent layer.
   public var timeStepNorms: [TimeStepNorms] = []

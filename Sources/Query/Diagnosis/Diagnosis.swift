@@ -49,7 +49,7 @@ public struct Diagnosis: Sendable, Hashable {
   /// ``maximumFindings``.
   public init(of history: CaseHistory) {
     let alerts = history.alerts
-      .filter { $0.firedStep != nil && $0.evidence.facts["resolution"] != "rewound" }
+      .filter { $0.firedStep != nil && !$0.wasRewound }
       .sorted(by: AlertGroup.precedes)
     let groups = AlertGroup.groups(
       of: alerts,

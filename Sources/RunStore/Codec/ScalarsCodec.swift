@@ -13,7 +13,8 @@ enum ScalarsCodec {
     static let gradientsAreScaled: UInt16 = 32
     static let optimizerSkipped: UInt16 = 64
     static let batchSize: UInt16 = 128
-    static let all: UInt16 = 255
+    static let annotations: UInt16 = 256
+    static let all: UInt16 = 511
   }
 
   /// Appends scalars.
@@ -28,6 +29,7 @@ enum ScalarsCodec {
     if scalars.gradientsAreScaled { flags |= Flag.gradientsAreScaled }
     if scalars.optimizerSkipped { flags |= Flag.optimizerSkipped }
     if scalars.batchSize != nil { flags |= Flag.batchSize }
+    if !scalars.annotations.isEmpty { flags |= Flag.annotations }
 
     writer.append(scalars.step)
     writer.append(scalars.wallTime.seconds)
@@ -46,6 +48,13 @@ enum ScalarsCodec {
     for loss in scalars.losses {
       writer.append(loss.name)
       writer.append(loss.value)
+    }
+    guard !scalars.annotations.isEmpty else { return }
+    writer.append(UInt32(scalars.annotations.count))
+    for annotation in scalars.annotations {
+      writer.append(annotation.action)
+      writer.append(annotation.detail)
+      writer.append(annotation.alert?.rawValue ?? "")
     }
   }
 
@@ -76,6 +85,19 @@ enum ScalarsCodec {
     for _ in 0..<(try reader.readEntryCount(atLeast: 12)) {
       let name = try reader.readString()
       scalars.losses.append(NamedLoss(name: name, value: try reader.readDouble()))
+    }
+    guard flags & Flag.annotations != 0 else { return scalars }
+    for _ in 0..<(try reader.readEntryCount(atLeast: 12)) {
+      let action = try reader.readString()
+      let detail = try reader.readString()
+      let alert = try reader.readString()
+      scalars.annotations.append(
+        StepAnnotation(
+          action: action,
+          detail: detail,
+          alert: alert.isEmpty ? nil : AlertID(alert)
+        )
+      )
     }
     return scalars
   }

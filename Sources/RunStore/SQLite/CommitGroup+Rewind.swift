@@ -21,6 +21,11 @@ extension CommitGroup {
       ) { ($0.integer(0), $0.integer(1)) }
       (state.logRows, state.coveredRows) = counts ?? (0, 0)
     }
+    try db.run(
+      "DELETE FROM annotations WHERE producer = ? AND step >= ?",
+      .integer(state.key),
+      .number(step)
+    )
     var whole: [Int64] = []
     var cut: (segment: Int64, axis: SegmentCodec.Axis)?
     try db.rows(

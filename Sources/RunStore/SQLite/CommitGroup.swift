@@ -147,6 +147,21 @@ struct CommitGroup: ~Copyable {
       .blob(body.bytes),
       histograms.count == 0 ? .null : .blob(histograms.bytes)
     )
+    for annotation in report.scalars.annotations {
+      try db.run(
+        """
+        INSERT INTO annotations(run, producer, step, received_at, action, detail, alert)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """,
+        .integer(try run(change.run).key),
+        .integer(producer),
+        .number(report.step),
+        .real(change.receivedAt.seconds),
+        .text(annotation.action),
+        .text(annotation.detail),
+        annotation.alert.map { .text($0.rawValue) } ?? .null
+      )
+    }
   }
 
   private mutating func store(_ transition: AlertTransition) throws {

@@ -16,6 +16,7 @@ enum Schema {
       try db.execute(sql: alerts)
     }
     migrator.registerMigration("2: rules, silences") { db in try db.execute(sql: rules) }
+    migrator.registerMigration("3: annotations") { db in try db.execute(sql: annotations) }
     return migrator
   }
 
@@ -147,5 +148,20 @@ enum Schema {
       ends_at REAL NOT NULL,
       body TEXT NOT NULL
     ) STRICT;
+    """
+
+  private static let annotations = """
+    CREATE TABLE annotations (
+      key INTEGER PRIMARY KEY,
+      run INTEGER NOT NULL,
+      producer INTEGER NOT NULL,
+      step INTEGER NOT NULL,
+      received_at REAL NOT NULL,
+      action TEXT NOT NULL,
+      detail TEXT NOT NULL,
+      alert TEXT
+    ) STRICT;
+    CREATE INDEX annotations_by_run ON annotations(run);
+    CREATE INDEX annotations_by_step ON annotations(producer, step);
     """
 }

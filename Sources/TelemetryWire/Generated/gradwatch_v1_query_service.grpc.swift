@@ -113,6 +113,19 @@ public enum Gradwatch_V1_QueryService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "ListAnnotations" metadata.
+        public enum ListAnnotations: Sendable {
+            /// Request type for "ListAnnotations".
+            public typealias Input = Gradwatch_V1_ListAnnotationsRequest
+            /// Response type for "ListAnnotations".
+            public typealias Output = Gradwatch_V1_ListAnnotationsResponse
+            /// Descriptor for "ListAnnotations".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.QueryService"),
+                method: "ListAnnotations",
+                type: .unary
+            )
+        }
         /// Namespace for "DiagnoseRun" metadata.
         public enum DiagnoseRun: Sendable {
             /// Request type for "DiagnoseRun".
@@ -124,6 +137,19 @@ public enum Gradwatch_V1_QueryService: Sendable {
                 service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.QueryService"),
                 method: "DiagnoseRun",
                 type: .unary
+            )
+        }
+        /// Namespace for "CompareRuns" metadata.
+        public enum CompareRuns: Sendable {
+            /// Request type for "CompareRuns".
+            public typealias Input = Gradwatch_V1_CompareRunsRequest
+            /// Response type for "CompareRuns".
+            public typealias Output = Gradwatch_V1_CompareRunsResponse
+            /// Descriptor for "CompareRuns".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.QueryService"),
+                method: "CompareRuns",
+                type: .serverStreaming
             )
         }
         /// Namespace for "GetServerInfo" metadata.
@@ -148,7 +174,9 @@ public enum Gradwatch_V1_QueryService: Sendable {
             GetHistograms.descriptor,
             GetLossTimeline.descriptor,
             ListAlerts.descriptor,
+            ListAnnotations.descriptor,
             DiagnoseRun.descriptor,
+            CompareRuns.descriptor,
             GetServerInfo.descriptor
         ]
     }
@@ -307,6 +335,24 @@ extension Gradwatch_V1_QueryService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_ListAlertsResponse>
 
+        /// Handle the "ListAnnotations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was done about a run at its steps, the newest first.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_ListAnnotationsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_ListAnnotationsResponse` messages.
+        func listAnnotations(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_ListAnnotationsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_ListAnnotationsResponse>
+
         /// Handle the "DiagnoseRun" method.
         ///
         /// > Source IDL Documentation:
@@ -325,6 +371,27 @@ extension Gradwatch_V1_QueryService {
             request: GRPCCore.StreamingServerRequest<Gradwatch_V1_DiagnoseRunRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_DiagnoseRunResponse>
+
+        /// Handle the "CompareRuns" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Where two runs part: first what differs as a whole, then layer by layer in forward order. All steps
+        /// > are read. INVALID_ARGUMENT for a run beside itself; FAILED_PRECONDITION if they have no step (reason
+        /// > NO_COMMON_STEP) or no tensor or layer (NO_COMMON_TENSOR) in common; RESOURCE_EXHAUSTED if too many
+        /// > comparisons are under way.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_CompareRunsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_CompareRunsResponse` messages.
+        func compareRuns(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_CompareRunsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_CompareRunsResponse>
 
         /// Handle the "GetServerInfo" method.
         ///
@@ -484,6 +551,24 @@ extension Gradwatch_V1_QueryService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_ListAlertsResponse>
 
+        /// Handle the "ListAnnotations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was done about a run at its steps, the newest first.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_ListAnnotationsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Gradwatch_V1_ListAnnotationsResponse` message.
+        func listAnnotations(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_ListAnnotationsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_ListAnnotationsResponse>
+
         /// Handle the "DiagnoseRun" method.
         ///
         /// > Source IDL Documentation:
@@ -502,6 +587,27 @@ extension Gradwatch_V1_QueryService {
             request: GRPCCore.ServerRequest<Gradwatch_V1_DiagnoseRunRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_DiagnoseRunResponse>
+
+        /// Handle the "CompareRuns" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Where two runs part: first what differs as a whole, then layer by layer in forward order. All steps
+        /// > are read. INVALID_ARGUMENT for a run beside itself; FAILED_PRECONDITION if they have no step (reason
+        /// > NO_COMMON_STEP) or no tensor or layer (NO_COMMON_TENSOR) in common; RESOURCE_EXHAUSTED if too many
+        /// > comparisons are under way.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_CompareRunsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_CompareRunsResponse` messages.
+        func compareRuns(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_CompareRunsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_CompareRunsResponse>
 
         /// Handle the "GetServerInfo" method.
         ///
@@ -662,6 +768,24 @@ extension Gradwatch_V1_QueryService {
             context: GRPCCore.ServerContext
         ) async throws -> Gradwatch_V1_ListAlertsResponse
 
+        /// Handle the "ListAnnotations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was done about a run at its steps, the newest first.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_ListAnnotationsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Gradwatch_V1_ListAnnotationsResponse` to respond with.
+        func listAnnotations(
+            request: Gradwatch_V1_ListAnnotationsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Gradwatch_V1_ListAnnotationsResponse
+
         /// Handle the "DiagnoseRun" method.
         ///
         /// > Source IDL Documentation:
@@ -680,6 +804,28 @@ extension Gradwatch_V1_QueryService {
             request: Gradwatch_V1_DiagnoseRunRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Gradwatch_V1_DiagnoseRunResponse
+
+        /// Handle the "CompareRuns" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Where two runs part: first what differs as a whole, then layer by layer in forward order. All steps
+        /// > are read. INVALID_ARGUMENT for a run beside itself; FAILED_PRECONDITION if they have no step (reason
+        /// > NO_COMMON_STEP) or no tensor or layer (NO_COMMON_TENSOR) in common; RESOURCE_EXHAUSTED if too many
+        /// > comparisons are under way.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_CompareRunsRequest` message.
+        ///   - response: A response stream of `Gradwatch_V1_CompareRunsResponse` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func compareRuns(
+            request: Gradwatch_V1_CompareRunsRequest,
+            response: GRPCCore.RPCWriter<Gradwatch_V1_CompareRunsResponse>,
+            context: GRPCCore.ServerContext
+        ) async throws
 
         /// Handle the "GetServerInfo" method.
         ///
@@ -783,11 +929,33 @@ extension Gradwatch_V1_QueryService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Gradwatch_V1_QueryService.Method.ListAnnotations.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_ListAnnotationsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_ListAnnotationsResponse>(),
+            handler: { request, context in
+                try await self.listAnnotations(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Gradwatch_V1_QueryService.Method.DiagnoseRun.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_DiagnoseRunRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_DiagnoseRunResponse>(),
             handler: { request, context in
                 try await self.diagnoseRun(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Gradwatch_V1_QueryService.Method.CompareRuns.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_CompareRunsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_CompareRunsResponse>(),
+            handler: { request, context in
+                try await self.compareRuns(
                     request: request,
                     context: context
                 )
@@ -887,6 +1055,17 @@ extension Gradwatch_V1_QueryService.ServiceProtocol {
         return GRPCCore.StreamingServerResponse(single: response)
     }
 
+    public func listAnnotations(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_ListAnnotationsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_ListAnnotationsResponse> {
+        let response = try await self.listAnnotations(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
     public func diagnoseRun(
         request: GRPCCore.StreamingServerRequest<Gradwatch_V1_DiagnoseRunRequest>,
         context: GRPCCore.ServerContext
@@ -896,6 +1075,17 @@ extension Gradwatch_V1_QueryService.ServiceProtocol {
             context: context
         )
         return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func compareRuns(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_CompareRunsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_CompareRunsResponse> {
+        let response = try await self.compareRuns(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
     }
 
     public func getServerInfo(
@@ -1016,6 +1206,19 @@ extension Gradwatch_V1_QueryService.SimpleServiceProtocol {
         )
     }
 
+    public func listAnnotations(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_ListAnnotationsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Gradwatch_V1_ListAnnotationsResponse> {
+        return GRPCCore.ServerResponse<Gradwatch_V1_ListAnnotationsResponse>(
+            message: try await self.listAnnotations(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
     public func diagnoseRun(
         request: GRPCCore.ServerRequest<Gradwatch_V1_DiagnoseRunRequest>,
         context: GRPCCore.ServerContext
@@ -1026,6 +1229,23 @@ extension Gradwatch_V1_QueryService.SimpleServiceProtocol {
                 context: context
             ),
             metadata: [:]
+        )
+    }
+
+    public func compareRuns(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_CompareRunsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_CompareRunsResponse> {
+        return GRPCCore.StreamingServerResponse<Gradwatch_V1_CompareRunsResponse>(
+            metadata: [:],
+            producer: { writer in
+                try await self.compareRuns(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
         )
     }
 
@@ -1218,6 +1438,29 @@ extension Gradwatch_V1_QueryService {
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListAlertsResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
+        /// Call the "ListAnnotations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was done about a run at its steps, the newest first.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_ListAnnotationsRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_ListAnnotationsRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_ListAnnotationsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listAnnotations<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_ListAnnotationsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_ListAnnotationsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_ListAnnotationsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListAnnotationsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
         /// Call the "DiagnoseRun" method.
         ///
         /// > Source IDL Documentation:
@@ -1240,6 +1483,32 @@ extension Gradwatch_V1_QueryService {
             deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_DiagnoseRunResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_DiagnoseRunResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "CompareRuns" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Where two runs part: first what differs as a whole, then layer by layer in forward order. All steps
+        /// > are read. INVALID_ARGUMENT for a run beside itself; FAILED_PRECONDITION if they have no step (reason
+        /// > NO_COMMON_STEP) or no tensor or layer (NO_COMMON_TENSOR) in common; RESOURCE_EXHAUSTED if too many
+        /// > comparisons are under way.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_CompareRunsRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_CompareRunsRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_CompareRunsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func compareRuns<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_CompareRunsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_CompareRunsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_CompareRunsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_CompareRunsResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "GetServerInfo" method.
@@ -1519,6 +1788,40 @@ extension Gradwatch_V1_QueryService {
             )
         }
 
+        /// Call the "ListAnnotations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was done about a run at its steps, the newest first.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_ListAnnotationsRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_ListAnnotationsRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_ListAnnotationsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listAnnotations<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_ListAnnotationsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_ListAnnotationsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_ListAnnotationsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListAnnotationsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Gradwatch_V1_QueryService.Method.ListAnnotations.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
         /// Call the "DiagnoseRun" method.
         ///
         /// > Source IDL Documentation:
@@ -1547,6 +1850,41 @@ extension Gradwatch_V1_QueryService {
             try await self.client.unary(
                 request: request,
                 descriptor: Gradwatch_V1_QueryService.Method.DiagnoseRun.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "CompareRuns" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Where two runs part: first what differs as a whole, then layer by layer in forward order. All steps
+        /// > are read. INVALID_ARGUMENT for a run beside itself; FAILED_PRECONDITION if they have no step (reason
+        /// > NO_COMMON_STEP) or no tensor or layer (NO_COMMON_TENSOR) in common; RESOURCE_EXHAUSTED if too many
+        /// > comparisons are under way.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_CompareRunsRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_CompareRunsRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_CompareRunsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func compareRuns<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_CompareRunsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_CompareRunsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_CompareRunsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_CompareRunsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Gradwatch_V1_QueryService.Method.CompareRuns.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -1790,6 +2128,35 @@ extension Gradwatch_V1_QueryService.ClientProtocol {
         )
     }
 
+    /// Call the "ListAnnotations" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists what was done about a run at its steps, the newest first.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_ListAnnotationsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listAnnotations<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_ListAnnotationsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListAnnotationsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listAnnotations(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_ListAnnotationsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_ListAnnotationsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "DiagnoseRun" method.
     ///
     /// > Source IDL Documentation:
@@ -1815,6 +2182,36 @@ extension Gradwatch_V1_QueryService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_DiagnoseRunRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_DiagnoseRunResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "CompareRuns" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Where two runs part: first what differs as a whole, then layer by layer in forward order. All steps
+    /// > are read. INVALID_ARGUMENT for a run beside itself; FAILED_PRECONDITION if they have no step (reason
+    /// > NO_COMMON_STEP) or no tensor or layer (NO_COMMON_TENSOR) in common; RESOURCE_EXHAUSTED if too many
+    /// > comparisons are under way.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_CompareRunsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func compareRuns<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_CompareRunsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_CompareRunsResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.compareRuns(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_CompareRunsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_CompareRunsResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -2078,6 +2475,39 @@ extension Gradwatch_V1_QueryService.ClientProtocol {
         )
     }
 
+    /// Call the "ListAnnotations" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists what was done about a run at its steps, the newest first.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listAnnotations<Result>(
+        _ message: Gradwatch_V1_ListAnnotationsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Gradwatch_V1_ListAnnotationsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_ListAnnotationsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listAnnotations(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "DiagnoseRun" method.
     ///
     /// > Source IDL Documentation:
@@ -2106,6 +2536,40 @@ extension Gradwatch_V1_QueryService.ClientProtocol {
             metadata: metadata
         )
         return try await self.diagnoseRun(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "CompareRuns" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Where two runs part: first what differs as a whole, then layer by layer in forward order. All steps
+    /// > are read. INVALID_ARGUMENT for a run beside itself; FAILED_PRECONDITION if they have no step (reason
+    /// > NO_COMMON_STEP) or no tensor or layer (NO_COMMON_TENSOR) in common; RESOURCE_EXHAUSTED if too many
+    /// > comparisons are under way.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func compareRuns<Result>(
+        _ message: Gradwatch_V1_CompareRunsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_CompareRunsResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_CompareRunsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.compareRuns(
             request: request,
             options: options,
             onResponse: handleResponse

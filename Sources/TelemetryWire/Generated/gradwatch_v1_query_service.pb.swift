@@ -861,6 +861,98 @@ public nonisolated struct Gradwatch_V1_ListAlertsResponse: Sendable {
   public init() {}
 }
 
+/// Request of ListAnnotations.
+public nonisolated struct Gradwatch_V1_ListAnnotationsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The run.
+  public var runID: String = String()
+
+  /// Only those of this producer; empty: of all.
+  public var producerID: String = String()
+
+  /// Only those of these steps; absent: all.
+  public var steps: Gradwatch_V1_StepRange {
+    get {_steps ?? Gradwatch_V1_StepRange()}
+    set {_steps = newValue}
+  }
+  /// Returns true if `steps` has been explicitly set.
+  public var hasSteps: Bool {self._steps != nil}
+  /// Clears the value of `steps`. Subsequent reads from it will return its default value.
+  public mutating func clearSteps() {self._steps = nil}
+
+  /// At most this many, 1 to 1,000; 0: 100.
+  public var pageSize: UInt32 = 0
+
+  /// next_page_token of the page before; empty: the first page.
+  public var pageToken: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _steps: Gradwatch_V1_StepRange? = nil
+}
+
+/// An annotation, and where it stands.
+public nonisolated struct Gradwatch_V1_AnnotationEntry: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The producer that sent it.
+  public var producerID: String = String()
+
+  /// The step that it is of.
+  public var step: UInt64 = 0
+
+  /// When its report arrived, by the collector's clock.
+  public var receivedAt: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_receivedAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_receivedAt = newValue}
+  }
+  /// Returns true if `receivedAt` has been explicitly set.
+  public var hasReceivedAt: Bool {self._receivedAt != nil}
+  /// Clears the value of `receivedAt`. Subsequent reads from it will return its default value.
+  public mutating func clearReceivedAt() {self._receivedAt = nil}
+
+  /// What was done.
+  public var annotation: Gradwatch_V1_StepAnnotation {
+    get {_annotation ?? Gradwatch_V1_StepAnnotation()}
+    set {_annotation = newValue}
+  }
+  /// Returns true if `annotation` has been explicitly set.
+  public var hasAnnotation: Bool {self._annotation != nil}
+  /// Clears the value of `annotation`. Subsequent reads from it will return its default value.
+  public mutating func clearAnnotation() {self._annotation = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _receivedAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _annotation: Gradwatch_V1_StepAnnotation? = nil
+}
+
+/// Response of ListAnnotations.
+public nonisolated struct Gradwatch_V1_ListAnnotationsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The annotations; those of one step in the reverse of the order in which they were sent.
+  public var annotations: [Gradwatch_V1_AnnotationEntry] = []
+
+  /// Asks for the next page; empty: this is the last.
+  public var nextPageToken: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// Request of DiagnoseRun.
 public nonisolated struct Gradwatch_V1_DiagnoseRunRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -896,6 +988,180 @@ public nonisolated struct Gradwatch_V1_DiagnoseRunResponse: Sendable {
   public init() {}
 
   fileprivate var _diagnosis: Gradwatch_V1_Diagnosis? = nil
+}
+
+/// Request of CompareRuns.
+public nonisolated struct Gradwatch_V1_CompareRunsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The one run.
+  public var runA: String = String()
+
+  /// The other run; it may be the same one, if another producer is named.
+  public var runB: String = String()
+
+  /// Run a's producer; empty: the one with the lowest rank, then the first by id.
+  public var producerA: String = String()
+
+  /// Run b's producer; likewise.
+  public var producerB: String = String()
+
+  /// What to compare; unspecified: the gradient norm.
+  public var metric: Gradwatch_V1_Metric = .unspecified
+
+  /// Which layers and tensors of run a; absent: all.
+  public var selector: Gradwatch_V1_Selector {
+    get {_selector ?? Gradwatch_V1_Selector()}
+    set {_selector = newValue}
+  }
+  /// Returns true if `selector` has been explicitly set.
+  public var hasSelector: Bool {self._selector != nil}
+  /// Clears the value of `selector`. Subsequent reads from it will return its default value.
+  public mutating func clearSelector() {self._selector = nil}
+
+  /// Which steps; absent: all.
+  public var steps: Gradwatch_V1_StepRange {
+    get {_steps ?? Gradwatch_V1_StepRange()}
+    set {_steps = newValue}
+  }
+  /// Returns true if `steps` has been explicitly set.
+  public var hasSteps: Bool {self._steps != nil}
+  /// Clears the value of `steps`. Subsequent reads from it will return its default value.
+  public mutating func clearSteps() {self._steps = nil}
+
+  /// How far ln(a / b) may go before runs that begin alike part; above 0; absent: ln 2. For runs that
+  /// differ from the first step on twice that, from where it usually is.
+  public var logRatioBound: Double {
+    get {_logRatioBound ?? 0}
+    set {_logRatioBound = newValue}
+  }
+  /// Returns true if `logRatioBound` has been explicitly set.
+  public var hasLogRatioBound: Bool {self._logRatioBound != nil}
+  /// Clears the value of `logRatioBound`. Subsequent reads from it will return its default value.
+  public mutating func clearLogRatioBound() {self._logRatioBound = nil}
+
+  /// How many common steps in a row it must be further; 1 to 1,000; 0: 3.
+  public var partingSteps: UInt32 = 0
+
+  /// At most this many points a layer and run, each covering an equal range of steps, the same ones for
+  /// both; 1 to 1,000; 0: 100.
+  public var maxPoints: UInt32 = 0
+
+  /// At most this many layers; 1 to 1,000; 0: 1,000.
+  public var maxLayers: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _selector: Gradwatch_V1_Selector? = nil
+  fileprivate var _steps: Gradwatch_V1_StepRange? = nil
+  fileprivate var _logRatioBound: Double? = nil
+}
+
+/// A layer of both runs. Its value is the L2 norm over its tensors for norms, the sum for counts, the mean
+/// by element for means and (squared) for standard deviations, and the extreme for extremes.
+public nonisolated struct Gradwatch_V1_LayerComparison: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its id in run a.
+  public var layerIDA: UInt32 {
+    get {_storage._layerIDA}
+    set {_uniqueStorage()._layerIDA = newValue}
+  }
+
+  /// Its id in run b.
+  public var layerIDB: UInt32 {
+    get {_storage._layerIDB}
+    set {_uniqueStorage()._layerIDB = newValue}
+  }
+
+  /// Its name in run a.
+  public var layerName: String {
+    get {_storage._layerName}
+    set {_uniqueStorage()._layerName = newValue}
+  }
+
+  /// Where it parts. Absent: nowhere.
+  public var parting: Gradwatch_V1_Parting {
+    get {_storage._parting ?? Gradwatch_V1_Parting()}
+    set {_uniqueStorage()._parting = newValue}
+  }
+  /// Returns true if `parting` has been explicitly set.
+  public var hasParting: Bool {_storage._parting != nil}
+  /// Clears the value of `parting`. Subsequent reads from it will return its default value.
+  public mutating func clearParting() {_uniqueStorage()._parting = nil}
+
+  /// Its values in run a.
+  public var a: Gradwatch_V1_SeriesColumns {
+    get {_storage._a ?? Gradwatch_V1_SeriesColumns()}
+    set {_uniqueStorage()._a = newValue}
+  }
+  /// Returns true if `a` has been explicitly set.
+  public var hasA: Bool {_storage._a != nil}
+  /// Clears the value of `a`. Subsequent reads from it will return its default value.
+  public mutating func clearA() {_uniqueStorage()._a = nil}
+
+  /// Its values in run b.
+  public var b: Gradwatch_V1_SeriesColumns {
+    get {_storage._b ?? Gradwatch_V1_SeriesColumns()}
+    set {_uniqueStorage()._b = newValue}
+  }
+  /// Returns true if `b` has been explicitly set.
+  public var hasB: Bool {_storage._b != nil}
+  /// Clears the value of `b`. Subsequent reads from it will return its default value.
+  public mutating func clearB() {_uniqueStorage()._b = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// Response of CompareRuns.
+public nonisolated struct Gradwatch_V1_CompareRunsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Exactly one is set.
+  public var part: Gradwatch_V1_CompareRunsResponse.OneOf_Part? = nil
+
+  /// What differs as a whole; first, and once.
+  public var comparison: Gradwatch_V1_RunComparison {
+    get {
+      if case .comparison(let v)? = part {return v}
+      return Gradwatch_V1_RunComparison()
+    }
+    set {part = .comparison(newValue)}
+  }
+
+  /// The next layer.
+  public var layer: Gradwatch_V1_LayerComparison {
+    get {
+      if case .layer(let v)? = part {return v}
+      return Gradwatch_V1_LayerComparison()
+    }
+    set {part = .layer(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// Exactly one is set.
+  public nonisolated enum OneOf_Part: Equatable, Sendable {
+    /// What differs as a whole; first, and once.
+    case comparison(Gradwatch_V1_RunComparison)
+    /// The next layer.
+    case layer(Gradwatch_V1_LayerComparison)
+
+  }
+
+  public init() {}
 }
 
 /// Request of GetServerInfo.
@@ -2045,6 +2311,144 @@ nonisolated extension Gradwatch_V1_ListAlertsResponse: SwiftProtobuf.Message, Sw
   }
 }
 
+nonisolated extension Gradwatch_V1_ListAnnotationsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListAnnotationsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}run_id\0\u{3}producer_id\0\u{1}steps\0\u{3}page_size\0\u{3}page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.runID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.producerID) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._steps) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.pageSize) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.runID.isEmpty {
+      try visitor.visitSingularStringField(value: self.runID, fieldNumber: 1)
+    }
+    if !self.producerID.isEmpty {
+      try visitor.visitSingularStringField(value: self.producerID, fieldNumber: 2)
+    }
+    try { if let v = self._steps {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.pageSize != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pageSize, fieldNumber: 4)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_ListAnnotationsRequest, rhs: Gradwatch_V1_ListAnnotationsRequest) -> Bool {
+    if lhs.runID != rhs.runID {return false}
+    if lhs.producerID != rhs.producerID {return false}
+    if lhs._steps != rhs._steps {return false}
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_AnnotationEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AnnotationEntry"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}producer_id\0\u{1}step\0\u{3}received_at\0\u{1}annotation\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.producerID) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.step) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._receivedAt) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._annotation) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.producerID.isEmpty {
+      try visitor.visitSingularStringField(value: self.producerID, fieldNumber: 1)
+    }
+    if self.step != 0 {
+      try visitor.visitSingularUInt64Field(value: self.step, fieldNumber: 2)
+    }
+    try { if let v = self._receivedAt {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._annotation {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_AnnotationEntry, rhs: Gradwatch_V1_AnnotationEntry) -> Bool {
+    if lhs.producerID != rhs.producerID {return false}
+    if lhs.step != rhs.step {return false}
+    if lhs._receivedAt != rhs._receivedAt {return false}
+    if lhs._annotation != rhs._annotation {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_ListAnnotationsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListAnnotationsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}annotations\0\u{3}next_page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.annotations) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.annotations.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.annotations, fieldNumber: 1)
+    }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_ListAnnotationsResponse, rhs: Gradwatch_V1_ListAnnotationsResponse) -> Bool {
+    if lhs.annotations != rhs.annotations {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Gradwatch_V1_DiagnoseRunRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DiagnoseRunRequest"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}run_id\0")
@@ -2104,6 +2508,262 @@ nonisolated extension Gradwatch_V1_DiagnoseRunResponse: SwiftProtobuf.Message, S
 
   public static func ==(lhs: Gradwatch_V1_DiagnoseRunResponse, rhs: Gradwatch_V1_DiagnoseRunResponse) -> Bool {
     if lhs._diagnosis != rhs._diagnosis {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_CompareRunsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CompareRunsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}run_a\0\u{3}run_b\0\u{3}producer_a\0\u{3}producer_b\0\u{1}metric\0\u{1}selector\0\u{1}steps\0\u{3}log_ratio_bound\0\u{3}parting_steps\0\u{3}max_points\0\u{3}max_layers\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.runA) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.runB) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.producerA) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.producerB) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.metric) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._selector) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._steps) }()
+      case 8: try { try decoder.decodeSingularDoubleField(value: &self._logRatioBound) }()
+      case 9: try { try decoder.decodeSingularUInt32Field(value: &self.partingSteps) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.maxPoints) }()
+      case 11: try { try decoder.decodeSingularUInt32Field(value: &self.maxLayers) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.runA.isEmpty {
+      try visitor.visitSingularStringField(value: self.runA, fieldNumber: 1)
+    }
+    if !self.runB.isEmpty {
+      try visitor.visitSingularStringField(value: self.runB, fieldNumber: 2)
+    }
+    if !self.producerA.isEmpty {
+      try visitor.visitSingularStringField(value: self.producerA, fieldNumber: 3)
+    }
+    if !self.producerB.isEmpty {
+      try visitor.visitSingularStringField(value: self.producerB, fieldNumber: 4)
+    }
+    if self.metric != .unspecified {
+      try visitor.visitSingularEnumField(value: self.metric, fieldNumber: 5)
+    }
+    try { if let v = self._selector {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._steps {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._logRatioBound {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 8)
+    } }()
+    if self.partingSteps != 0 {
+      try visitor.visitSingularUInt32Field(value: self.partingSteps, fieldNumber: 9)
+    }
+    if self.maxPoints != 0 {
+      try visitor.visitSingularUInt32Field(value: self.maxPoints, fieldNumber: 10)
+    }
+    if self.maxLayers != 0 {
+      try visitor.visitSingularUInt32Field(value: self.maxLayers, fieldNumber: 11)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_CompareRunsRequest, rhs: Gradwatch_V1_CompareRunsRequest) -> Bool {
+    if lhs.runA != rhs.runA {return false}
+    if lhs.runB != rhs.runB {return false}
+    if lhs.producerA != rhs.producerA {return false}
+    if lhs.producerB != rhs.producerB {return false}
+    if lhs.metric != rhs.metric {return false}
+    if lhs._selector != rhs._selector {return false}
+    if lhs._steps != rhs._steps {return false}
+    if lhs._logRatioBound != rhs._logRatioBound {return false}
+    if lhs.partingSteps != rhs.partingSteps {return false}
+    if lhs.maxPoints != rhs.maxPoints {return false}
+    if lhs.maxLayers != rhs.maxLayers {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_LayerComparison: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LayerComparison"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}layer_id_a\0\u{3}layer_id_b\0\u{3}layer_name\0\u{1}parting\0\u{1}a\0\u{1}b\0")
+
+  fileprivate class _StorageClass {
+    var _layerIDA: UInt32 = 0
+    var _layerIDB: UInt32 = 0
+    var _layerName: String = String()
+    var _parting: Gradwatch_V1_Parting? = nil
+    var _a: Gradwatch_V1_SeriesColumns? = nil
+    var _b: Gradwatch_V1_SeriesColumns? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _layerIDA = source._layerIDA
+      _layerIDB = source._layerIDB
+      _layerName = source._layerName
+      _parting = source._parting
+      _a = source._a
+      _b = source._b
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt32Field(value: &_storage._layerIDA) }()
+        case 2: try { try decoder.decodeSingularUInt32Field(value: &_storage._layerIDB) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._layerName) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._parting) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._a) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._b) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._layerIDA != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._layerIDA, fieldNumber: 1)
+      }
+      if _storage._layerIDB != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._layerIDB, fieldNumber: 2)
+      }
+      if !_storage._layerName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._layerName, fieldNumber: 3)
+      }
+      try { if let v = _storage._parting {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._a {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._b {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_LayerComparison, rhs: Gradwatch_V1_LayerComparison) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._layerIDA != rhs_storage._layerIDA {return false}
+        if _storage._layerIDB != rhs_storage._layerIDB {return false}
+        if _storage._layerName != rhs_storage._layerName {return false}
+        if _storage._parting != rhs_storage._parting {return false}
+        if _storage._a != rhs_storage._a {return false}
+        if _storage._b != rhs_storage._b {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_CompareRunsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CompareRunsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}comparison\0\u{1}layer\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: Gradwatch_V1_RunComparison?
+        var hadOneofValue = false
+        if let current = self.part {
+          hadOneofValue = true
+          if case .comparison(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.part = .comparison(v)
+        }
+      }()
+      case 2: try {
+        var v: Gradwatch_V1_LayerComparison?
+        var hadOneofValue = false
+        if let current = self.part {
+          hadOneofValue = true
+          if case .layer(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.part = .layer(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.part {
+    case .comparison?: try {
+      guard case .comparison(let v)? = self.part else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    }()
+    case .layer?: try {
+      guard case .layer(let v)? = self.part else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_CompareRunsResponse, rhs: Gradwatch_V1_CompareRunsResponse) -> Bool {
+    if lhs.part != rhs.part {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

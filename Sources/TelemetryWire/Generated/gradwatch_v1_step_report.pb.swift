@@ -337,6 +337,26 @@ public nonisolated struct Gradwatch_V1_TimeStepNorms: Sendable {
   public init() {}
 }
 
+/// Something that was done about the training at a step: what a loop that acts on alerts did, say.
+public nonisolated struct Gradwatch_V1_StepAnnotation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What was done, as an identifier, such as "lower_rate"; 1 to 512 bytes, no control characters.
+  public var action: String = String()
+
+  /// The same for people, such as "learning rate 0.01 -> 0.002"; at most 512 bytes; empty: no more to say.
+  public var detail: String = String()
+
+  /// The alert that it answers; at most 512 bytes; empty: none.
+  public var alertID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// Everything that one producer says of one step.
 public nonisolated struct Gradwatch_V1_StepReport: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -495,6 +515,12 @@ public nonisolated struct Gradwatch_V1_StepReport: @unchecked Sendable {
   public var timeStepNorms: [Gradwatch_V1_TimeStepNorms] {
     get {_storage._timeStepNorms}
     set {_uniqueStorage()._timeStepNorms = newValue}
+  }
+
+  /// What was done at this step; at most 16.
+  public var annotations: [Gradwatch_V1_StepAnnotation] {
+    get {_storage._annotations}
+    set {_uniqueStorage()._annotations = newValue}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -911,9 +937,49 @@ nonisolated extension Gradwatch_V1_TimeStepNorms: SwiftProtobuf.Message, SwiftPr
   }
 }
 
+nonisolated extension Gradwatch_V1_StepAnnotation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".StepAnnotation"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}action\0\u{1}detail\0\u{3}alert_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.action) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.detail) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.alertID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.action.isEmpty {
+      try visitor.visitSingularStringField(value: self.action, fieldNumber: 1)
+    }
+    if !self.detail.isEmpty {
+      try visitor.visitSingularStringField(value: self.detail, fieldNumber: 2)
+    }
+    if !self.alertID.isEmpty {
+      try visitor.visitSingularStringField(value: self.alertID, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_StepAnnotation, rhs: Gradwatch_V1_StepAnnotation) -> Bool {
+    if lhs.action != rhs.action {return false}
+    if lhs.detail != rhs.detail {return false}
+    if lhs.alertID != rhs.alertID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Gradwatch_V1_StepReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StepReport"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}step\0\u{3}wall_time_seconds\0\u{1}losses\0\u{3}learning_rate\0\u{3}global_norm\0\u{1}clipping\0\u{3}loss_scale\0\u{3}gradients_scaled\0\u{3}optimizer_skipped\0\u{3}batch_size\0\u{1}phase\0\u{3}dropped_steps\0\u{1}gradients\0\u{1}parameters\0\u{1}histograms\0\u{3}explicit_histograms\0\u{1}activations\0\u{3}time_step_norms\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}step\0\u{3}wall_time_seconds\0\u{1}losses\0\u{3}learning_rate\0\u{3}global_norm\0\u{1}clipping\0\u{3}loss_scale\0\u{3}gradients_scaled\0\u{3}optimizer_skipped\0\u{3}batch_size\0\u{1}phase\0\u{3}dropped_steps\0\u{1}gradients\0\u{1}parameters\0\u{1}histograms\0\u{3}explicit_histograms\0\u{1}activations\0\u{3}time_step_norms\0\u{1}annotations\0")
 
   fileprivate class _StorageClass {
     var _sequence: UInt64 = 0
@@ -935,6 +1001,7 @@ nonisolated extension Gradwatch_V1_StepReport: SwiftProtobuf.Message, SwiftProto
     var _explicitHistograms: Gradwatch_V1_ExplicitHistogramColumn? = nil
     var _activations: Gradwatch_V1_ActivationColumns? = nil
     var _timeStepNorms: [Gradwatch_V1_TimeStepNorms] = []
+    var _annotations: [Gradwatch_V1_StepAnnotation] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -964,6 +1031,7 @@ nonisolated extension Gradwatch_V1_StepReport: SwiftProtobuf.Message, SwiftProto
       _explicitHistograms = source._explicitHistograms
       _activations = source._activations
       _timeStepNorms = source._timeStepNorms
+      _annotations = source._annotations
     }
   }
 
@@ -1001,6 +1069,7 @@ nonisolated extension Gradwatch_V1_StepReport: SwiftProtobuf.Message, SwiftProto
         case 17: try { try decoder.decodeSingularMessageField(value: &_storage._explicitHistograms) }()
         case 18: try { try decoder.decodeSingularMessageField(value: &_storage._activations) }()
         case 19: try { try decoder.decodeRepeatedMessageField(value: &_storage._timeStepNorms) }()
+        case 20: try { try decoder.decodeRepeatedMessageField(value: &_storage._annotations) }()
         default: break
         }
       }
@@ -1070,6 +1139,9 @@ nonisolated extension Gradwatch_V1_StepReport: SwiftProtobuf.Message, SwiftProto
       if !_storage._timeStepNorms.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._timeStepNorms, fieldNumber: 19)
       }
+      if !_storage._annotations.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._annotations, fieldNumber: 20)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1098,6 +1170,7 @@ nonisolated extension Gradwatch_V1_StepReport: SwiftProtobuf.Message, SwiftProto
         if _storage._explicitHistograms != rhs_storage._explicitHistograms {return false}
         if _storage._activations != rhs_storage._activations {return false}
         if _storage._timeStepNorms != rhs_storage._timeStepNorms {return false}
+        if _storage._annotations != rhs_storage._annotations {return false}
         return true
       }
       if !storagesAreEqual {return false}

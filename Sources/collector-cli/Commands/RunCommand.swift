@@ -12,7 +12,8 @@ struct RunCommand: AsyncParsableCommand {
       "Show one run: how it is, what is wrong where since when and why, and what to try first.",
     discussion: """
       JSON: {"run": gradwatch.v1.Run, "alerts": [gradwatch.v1.Alert, ...], "losses": \
-      [gradwatch.v1.GetLossTimelineResponse, ...]}; jsonl: the same on one line.
+      [gradwatch.v1.GetLossTimelineResponse, ...], "annotations": [gradwatch.v1.AnnotationEntry, \
+      ...]}; jsonl: the same on one line.
       """
   )
 
@@ -24,6 +25,8 @@ struct RunCommand: AsyncParsableCommand {
 
   /// Alerts beyond these are for `query alerts`.
   private static let mostAlerts = 200
+  /// Annotations beyond these are for `query annotations`.
+  private static let mostAnnotations = 20
   /// Points of a loss for its sparkline.
   private static let lossPoints: UInt32 = 40
 
@@ -46,6 +49,10 @@ struct RunCommand: AsyncParsableCommand {
         .with { $0.runID = runID },
         limit: Self.mostAlerts
       )
+      let annotations = try await connection.annotations(
+        .with { $0.runID = runID },
+        limit: Self.mostAnnotations
+      )
       let losses = Parts<Gradwatch_V1_GetLossTimelineResponse>()
       if run.hasLastStep {
         let request = Gradwatch_V1_GetLossTimelineRequest.with {
@@ -59,6 +66,8 @@ struct RunCommand: AsyncParsableCommand {
         losses: losses.messages,
         alerts: alerts.alerts,
         hasMoreAlerts: alerts.hasMore,
+        annotations: annotations.annotations,
+        hasMoreAnnotations: annotations.hasMore,
         commandSuffix: suffix
       )
     }
@@ -74,6 +83,7 @@ struct RunCommand: AsyncParsableCommand {
       "run": try Output.json(page.run),
       "alerts": JSONText.array(try page.alerts.map(Output.json)),
       "losses": JSONText.array(try page.losses.map(Output.json)),
+      "annotations": JSONText.array(try page.annotations.map(Output.json)),
     ])
   }
 }

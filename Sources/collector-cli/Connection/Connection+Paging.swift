@@ -55,4 +55,20 @@ extension Connection {
     } while !request.pageToken.isEmpty && alerts.count < limit
     return (alerts, !request.pageToken.isEmpty)
   }
+
+  /// What was done about a run, the newest first; up to `limit`, and whether there is more.
+  func annotations(
+    _ request: Gradwatch_V1_ListAnnotationsRequest,
+    limit: Int
+  ) async throws -> (annotations: [Gradwatch_V1_AnnotationEntry], hasMore: Bool) {
+    var request = request
+    var annotations: [Gradwatch_V1_AnnotationEntry] = []
+    repeat {
+      request.pageSize = UInt32(min(limit - annotations.count, Self.pageSize))
+      let page = try await query.listAnnotations(request, options: unary)
+      annotations += page.annotations
+      request.pageToken = page.nextPageToken
+    } while !request.pageToken.isEmpty && annotations.count < limit
+    return (annotations, !request.pageToken.isEmpty)
+  }
 }

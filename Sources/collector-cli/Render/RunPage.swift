@@ -1,7 +1,7 @@
 import TelemetryWire
 import TerminalOutput
 
-/// The page of one run: how it is, then what is wrong, the worst first.
+/// The page of one run: how it is, then what was done about it, then what is wrong, the worst first.
 struct RunPage {
   let run: Gradwatch_V1_Run
   let layers: [Gradwatch_V1_LayerEntry]
@@ -9,13 +9,31 @@ struct RunPage {
   let alerts: [Gradwatch_V1_Alert]
   /// Whether the collector has more alerts than these.
   let hasMoreAlerts: Bool
+  /// What was done, the newest first.
+  let annotations: [Gradwatch_V1_AnnotationEntry]
+  /// Whether the collector has more than these.
+  let hasMoreAnnotations: Bool
   let commandSuffix: String
 
   private static let indentation = 13
 
   /// The lines, each with its line feed.
   func rendered(on terminal: Terminal) -> String {
-    header(on: terminal) + "\n" + story(on: terminal)
+    header(on: terminal) + actions(on: terminal) + "\n" + story(on: terminal)
+  }
+
+  private func actions(on terminal: Terminal) -> String {
+    guard !annotations.isEmpty else { return "" }
+    var text = "\n" + terminal.paint("done about it, the newest first", .emphasis) + "\n"
+    text += AnnotationsTable.rendered(
+      annotations,
+      showsProducer: run.producers.count > 1,
+      on: terminal
+    )
+    if hasMoreAnnotations {
+      text += terminal.paint("more: collector-cli query annotations \(run.runID)", .faint) + "\n"
+    }
+    return text
   }
 
   private func header(on terminal: Terminal) -> String {

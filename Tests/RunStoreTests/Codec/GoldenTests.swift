@@ -30,6 +30,29 @@ struct GoldenTests {
     #expect(GoldenBlobs.version1[blob.name]?.isEmpty == false)
   }
 
+  @Test("a report with annotations has the bytes that it always had, and one without has none more")
+  func annotations() throws {
+    func body(_ annotations: [StepAnnotation]) throws -> ByteWriter {
+      var report = Samples.plain(1, step: 2)
+      report.scalars.annotations = annotations
+      var writer = ByteWriter()
+      try LogRowCodec.writeBody(of: report, to: &writer)
+      return writer
+    }
+    let annotated = try body(Samples.annotations(2))
+    #expect(annotated.array == Blob.bytes(GoldenBlobs.annotatedLogBody))
+    let read = try LogRowCodec.read(body: annotated.bytes, histograms: nil)
+    #expect(read.scalars.annotations == Samples.annotations(2))
+    // A count, and a length and bytes of each of three texts.
+    let texts = ["action_0", "action_1", "learning rate 0.01 -> 0.000 ü", "0123456789abcdef"]
+    let size = 4 + 2 * 3 * 4 + texts.reduce(0) { $0 + $1.utf8.count }
+    #expect(try annotated.count == body([]).count + size)
+    for length in 0..<annotated.count {
+      let cut = UnsafeRawBufferPointer(rebasing: annotated.bytes[..<length])
+      #expect(throws: CodecError.self) { try LogRowCodec.read(body: cut, histograms: nil) }
+    }
+  }
+
   /// All blobs of a run of three reports, before and after sealing, by table and column.
   static func blobs(of store: SQLiteRunStore) throws -> [String: [String]] {
     let registration = try Samples.registration(model: Self.model())

@@ -56,6 +56,13 @@ struct Reference {
     }
   }
 
+  /// The annotations, the newest first, each with its step.
+  func annotations(_ steps: ClosedRange<UInt64>) -> [SteppedAnnotation] {
+    selected(steps).flatMap { report in
+      report.scalars.annotations.map { SteppedAnnotation(step: report.step, annotation: $0) }
+    }.reversed()
+  }
+
   /// The scalars.
   func scalars(_ steps: ClosedRange<UInt64>) -> [ScalarBits] {
     selected(steps).map { ScalarBits($0.scalars) }
@@ -106,14 +113,22 @@ struct HistogramPoint: Hashable {
   let histogram: GradientHistogram
 }
 
+/// An annotation at a step.
+struct SteppedAnnotation: Hashable {
+  let step: UInt64
+  let annotation: StepAnnotation
+}
+
 /// The scalars of a step, comparable bit for bit.
 struct ScalarBits: Hashable {
   private let numbers: [UInt64?]
   private let names: [String]
+  private let annotations: [StepAnnotation]
 
   /// Takes all members apart.
   init(_ scalars: StepScalars) {
     names = scalars.losses.map(\.name)
+    annotations = scalars.annotations
     numbers =
       scalars.losses.map(\.value.bitPattern) + [
         scalars.step, scalars.wallTime.seconds.bitPattern, scalars.learningRate?.bitPattern,

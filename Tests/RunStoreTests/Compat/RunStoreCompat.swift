@@ -80,6 +80,27 @@ struct RunStoreCompat: Sendable {
     return steps
   }
 
+  /// The annotations, over all pages.
+  func annotations(
+    _ store: any RunStore,
+    producer: ProducerID? = nil,
+    in steps: ClosedRange<UInt64> = 0...Step.maximum,
+    pageSize: Int = 7
+  ) throws -> [SteppedAnnotation] {
+    var found: [SteppedAnnotation] = []
+    var request = PageRequest(size: pageSize)
+    repeat {
+      let page = try store.annotations(
+        AnnotationFilter(run: run, producer: producer, steps: steps),
+        page: request
+      )
+      #expect(page.items.count <= pageSize)
+      found += page.items.map { SteppedAnnotation(step: $0.step, annotation: $0.annotation) }
+      request.after = page.next
+    } while request.after != nil
+    return found
+  }
+
   /// The sequence numbers in the log.
   func logged(
     _ store: any RunStore,
@@ -135,6 +156,10 @@ struct RunStoreCompat: Sendable {
       return true
     }
     #expect(found == reference.scalars(steps), "scalars \(comment)")
+    #expect(
+      try annotations(store, producer: producer, in: steps) == reference.annotations(steps),
+      "annotations \(comment)"
+    )
     var reports: [LoggedReport] = []
     var next = steps.lowerBound
     while next <= steps.upperBound {

@@ -69,6 +69,12 @@ struct SQLiteRunStoreCompatTests {
   @Test("a random history reads as its reference", arguments: [1, 2, 3, 4])
   func history(seed: UInt64) throws { try compat.aRandomHistoryReadsAsItsReference(seed: seed) }
 
+  @Test("annotations are listed by producer and steps, the newest first, in pages")
+  func annotations() throws { try compat.annotationsAreListedNewestFirstInPages() }
+
+  @Test("annotations are kept by sealing and reopening, and replaced by a rewind")
+  func keptAnnotations() throws { try compat.annotationsAreSealedAndRewoundWithTheirReports() }
+
   @Test("transitions get cursors in order, and an alert keeps its last state")
   func transitions() throws {
     try compat.transitionsGetCursorsInOrderAndAlertsKeepTheirLastState()
