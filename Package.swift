@@ -70,6 +70,7 @@ let package = Package(
   products: [
     .library(name: "GradwatchClient", targets: ["GradwatchClient"]),
     .library(name: "TrainingEngine", targets: ["TrainingEngine"]),
+    .library(name: "TrainingReports", targets: ["TrainingReports"]),
     .executable(name: "collector", targets: ["collector"]),
     .executable(name: "collector-cli", targets: ["collector-cli"]),
     .executable(name: "training-client", targets: ["training-client"]),
@@ -116,8 +117,16 @@ let package = Package(
     ),
 
     // The training side.
-    room("TrainingEngine"),
+    .systemLibrary(name: "CBLAS"),
+    room(
+      "TrainingEngine",
+      // Apple's systems have Accelerate.
+      [.target(name: "CBLAS", condition: .when(platforms: [.linux]))],
+      exclude: ["Experiments.md"]
+    ),
     room("GradwatchClient", ["Telemetry", "TelemetryWire", core, grpcProtobuf]),
+    // What the engine found, as the client sends it.
+    room("TrainingReports", ["Telemetry", "TrainingEngine", "GradwatchClient"]),
     // Recorded runs, for judging rules on them.
     .systemLibrary(name: "CZlib"),
     room("TraceFile", ["Telemetry", "CZlib"]),
@@ -143,9 +152,14 @@ let package = Package(
     .executableTarget(
       name: "training-client",
       dependencies: [
-        "Telemetry", "TrainingEngine", "GradwatchClient", "TerminalOutput", core, sockets,
-        arguments,
+        "Telemetry", "TrainingEngine", "TrainingReports", "GradwatchClient", "TerminalOutput",
+        core, sockets, arguments,
       ]
+    ),
+    // An example: a model and data of one's own.
+    .executableTarget(
+      name: "own-model",
+      dependencies: ["Telemetry", "TrainingEngine", "TrainingReports", "GradwatchClient", sockets]
     ),
 
     // Load for scripts/bench.
@@ -160,6 +174,12 @@ let package = Package(
       name: "DetectionBenchmark",
       dependencies: ["Telemetry", "Detection", arguments],
       path: "Tests/Benchmarks/DetectionBenchmark"
+    ),
+    .executableTarget(
+      name: "TrainingBenchmark",
+      dependencies: ["TrainingEngine"],
+      path: "Tests/Benchmarks/TrainingBenchmark",
+      exclude: ["pytorch_reference.py"]
     ),
 
     // The tests, a target a room; Tests/EndToEnd is in Python.

@@ -39,6 +39,6 @@ struct TrainingClient: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "training-client",
     abstract: "Trains small networks and streams their gradients to a collector.",
-    subcommands: [ListCommand.self, RunCommand.self]
+    subcommands: [ListCommand.self, RunCommand.self, CompareCommand.self]
   )
 }

@@ -1,8 +1,5 @@
 import ArgumentParser
-import Foundation
-import GradwatchClient
 import Telemetry
-import TerminalOutput
 import TrainingEngine
 
 /// `training-client run`: trains experiments, one after the other, and streams every step.
@@ -23,44 +20,36 @@ struct RunCommand: AsyncParsableCommand {
   @Flag(help: "Train all experiments.")
   var all = false
 
-  @Option(
-    help: ArgumentHelp(
-      """
-      HOST:PORT or unix:PATH of a collector that must be there. Without this option the one of \
-      GRADWATCH_ADDRESS, else 127.0.0.1:50151, may also come later.
-      """,
-      valueName: "address"
-    )
-  )
-  var collector: CollectorAddress?
-
   @Option(help: "The run's id; of one experiment only. [NAME-UTC TIME-4 HEX DIGITS]")
   var runID: String?
 
-  @Option(help: "The project that groups runs.")
-  var project = "training-client"
+  @Option(
+    help: ArgumentHelp(
+      """
+      What to do when a warning or critical alert tells of growth: none, stop, lower-rate (to a tenth) or clip (the \
+      global norm to 1). Other than none, a step waits until the collector has judged the one before, \
+      as long as there is a collector.
+      """,
+      valueName: "reaction"
+    )
+  )
+  var onAlert = Reaction.none
 
-  @Option(help: "Another seed for parameters and batches.")
-  var seed: UInt64?
+  /// What the last line of each run is.
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text
+    case json
+  }
 
-  @Option(help: "Train at most so many steps.")
-  var steps: Int?
+  @Option(name: .shortAndLong, help: "The last line of each run: text or json.")
+  var output = Format.text
 
-  @Option(help: ArgumentHelp("Take histograms on every n-th step; 0: never.", valueName: "n"))
-  var histogramEvery = StepReportBuilder.defaultHistogramInterval
-
-  @Flag(help: "Train without a collector.")
-  var dryRun = false
-
-  @Flag(help: "Only the last line of each run.")
-  var quiet = false
+  @OptionGroup
+  var options: ExperimentOptions
 
   mutating func validate() throws {
     guard all != !names.isEmpty else {
       throw ValidationError("Expected names of experiments, or --all.")
-    }
-    if let steps, steps < 1 {
-      throw ValidationError("--steps: expected at least 1, found \(steps)")
     }
     let experiments = try chosenExperiments()
     if runID != nil, experiments.count > 1 {
@@ -69,62 +58,25 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let address = try collector ?? .ofEnvironment()
-    let console = Console(isQuiet: quiet)
+    let console = Console(isQuiet: options.quiet)
     let interruption = Interruption()
     for experiment in try chosenExperiments() {
       let job = TrainingJob(
         experiment: experiment,
-        run: try runIdentifier(of: experiment),
-        project: project,
-        maximumSteps: steps ?? .max,
-        histogramInterval: histogramEvery
+        run: try RunID(ofTraining: experiment, given: runID),
+        options: options,
+        reaction: onAlert
       )
-      if dryRun {
-        try await job.train(console: console, interruption: interruption)
-      } else {
-        try await job.stream(
-          to: address,
-          isRequired: collector != nil,
-          console: console,
-          interruption: interruption
-        )
+      let result = try await job.run(console: console, interruption: interruption)
+      switch output {
+      case .text: console.write(result.summary, isResult: true)
+      case .json: console.write(result.json + "\n", isResult: true)
       }
+      if let failure = result.failure { throw failure }
     }
   }
 
   private func chosenExperiments() throws -> [Experiment] {
-    var experiments =
-      try all
-      ? Experiment.all
-      : names.map { name in
-        guard
-          let experiment = Experiment.all.first(where: {
-            $0.name == name || $0.identifier.lowercased() == name.lowercased()
-          })
-        else {
-          throw ValidationError(
-            "Expected one of \(Experiment.all.map(\.name).joined(separator: ", ")), found \(name)"
-          )
-        }
-        return experiment
-      }
-    if let seed {
-      for index in experiments.indices { experiments[index].seed = seed }
-    }
-    return experiments
-  }
-
-  private func runIdentifier(of experiment: Experiment) throws -> RunID {
-    do throws(TelemetryError) {
-      if let runID { return try RunID(runID) }
-      let time = TimeText.rfc3339(Date().timeIntervalSince1970.rounded(.down))
-        .filter { $0 != "-" && $0 != ":" }
-      let digits = String(UInt16.random(in: 0...UInt16.max), radix: 16)
-      let padding = String(repeating: "0", count: 4 - digits.count)
-      return try RunID("\(experiment.name)-\(time)-\(padding)\(digits)")
-    } catch {
-      throw CommandFailure(.usage, "--run-id: \(error)")
-    }
+    try all ? Experiment.all.map(options.changed) : names.map(options.experiment)
   }
 }

@@ -2,143 +2,150 @@ import GradwatchClient
 import Telemetry
 import TerminalOutput
 import TrainingEngine
+import TrainingReports
 
 /// One experiment, trained once.
 struct TrainingJob: Sendable {
   let experiment: Experiment
   let run: RunID
-  let project: String
-  let maximumSteps: Int
-  let histogramInterval: UInt64
-
-  /// How a training ended.
-  private struct Ending: Sendable {
-    var stepCount = 0
-    var lastLoss = Double.nan
-    var firstNonFiniteStep: Int?
-
-    var status: RunStatus { firstNonFiniteStep == nil ? .finished : .failed }
-
-    var reason: String {
-      firstNonFiniteStep.map { "the loss was not finite at step \($0)" } ?? ""
-    }
-  }
+  let options: ExperimentOptions
+  let reaction: Reaction
 
   /// Trains, streams every step, and tells alerts as they arrive.
   ///
   /// - Throws: ``CommandFailure`` if the run could not be delivered, or was interrupted.
-  func stream(
-    to address: CollectorAddress,
-    isRequired: Bool,
-    console: Console,
-    interruption: Interruption
-  ) async throws {
-    let model = try experiment.model()
+  func run(console: Console, interruption: Interruption) async throws -> TrainingResult {
+    do {
+      if options.dryRun {
+        let result = try await train([], console, interruption)
+        console.clear()
+        return result
+      }
+      return try await stream(console, interruption)
+    } catch is CancellationError {
+      console.clear()
+      let ending = options.dryRun ? "" : ", ended as aborted"
+      throw CommandFailure(.interrupted, "run \(run): interrupted\(ending)")
+    } catch let error as TrainingError {
+      throw CommandFailure(.usage, "\(experiment.name): \(error)")
+    }
+  }
+
+  private func stream(
+    _ console: Console,
+    _ interruption: Interruption
+  ) async throws -> TrainingResult {
+    let address = try options.collector ?? .ofEnvironment()
+    let log = AlertLog(console: console)
+    console.show("run \(run), project \(options.project), to \(address)")
+    let outcome: RunOutcome<TrainingResult>
+    do {
+      let model = try StepReporter(try Trainer(experiment)).model
+      outcome = try await withRanks([], of: model, address) { ranks in
+        async let alerts: Void = log.follow(ranks[0].alerts)
+        let result = try await train(ranks, console, interruption)
+        for rank in ranks.reversed() { await rank.finish(as: result.status, reason: result.reason) }
+        await alerts
+        return result
+      }
+    } catch let error as ClientError {
+      throw CommandFailure(.unreachable, "\(address): \(error)", whenRefused: error)
+    }
+    console.clear()
+    var result = outcome.value
+    // Of a run that nobody received there is nothing to tell or to ask.
+    result.isStreamed = outcome.delivery.delivered > 0
+    if result.isStreamed { result.alertCounts = log.counts }
+    result.failure = failure(of: outcome.delivery, address)
+    return result
+  }
+
+  /// Opens a stream for each rank that has none, and calls `body` with all of them.
+  private func withRanks(
+    _ open: [LiveRun],
+    of model: Model,
+    _ address: CollectorAddress,
+    body: ([LiveRun]) async throws -> TrainingResult
+  ) async throws -> RunOutcome<TrainingResult> {
     let registration = try RunRegistration(
       run: run,
-      project: project,
+      project: options.project,
       name: experiment.title,
       tags: [experiment.identifier, experiment.name],
       hyperparameters: experiment.hyperparameters,
       framework: "gradwatch TrainingEngine",
-      producer: Producer(id: ProducerID("rank-0"), rank: 0, worldSize: 1),
+      producer: Producer(
+        id: ProducerID("rank-\(open.count)"),
+        rank: UInt32(open.count),
+        worldSize: UInt32(experiment.rankCount)
+      ),
       model: model
     )
-    var options = RunOptions()
-    options.requiresCollector = isRequired
-    let log = AlertLog(console: console)
-    console.show("run \(run), project \(project), to \(address)")
-    let outcome: RunOutcome<Ending>
-    do {
-      outcome = try await withRun(
-        transport: try address.makeTransport(),
-        registration: registration,
-        options: options
-      ) { live in
-        async let alerts: Void = log.follow(live.alerts)
-        let ending = try await train(
-          console,
-          interruption,
-          dropped: { live.status.dropped }
-        ) { step, layers in
-          live.report(
-            step.report(model: model, layers: layers, histogramInterval: histogramInterval)
-          )
-        }
-        await live.finish(as: ending.status, reason: ending.reason)
-        await alerts
-        return ending
-      }
-    } catch let error as ClientError {
-      throw CommandFailure(.unreachable, "\(address): \(error)", whenRefused: error)
-    } catch is CancellationError {
-      console.clear()
-      throw CommandFailure(.interrupted, "run \(run): interrupted, ended as aborted")
+    var settings = RunOptions()
+    settings.requiresCollector = options.collector != nil
+    settings.wantsAlerts = open.isEmpty
+    return try await withRun(
+      transport: try address.makeTransport(),
+      registration: registration,
+      options: settings
+    ) { live in
+      let ranks = open + [live]
+      if ranks.count == experiment.rankCount { return try await body(ranks) }
+      return try await withRanks(ranks, of: model, address, body: body).value
     }
-    console.clear()
-    // Of a run that nobody received there is nothing to tell or to ask.
-    let isKnown = outcome.delivery.delivered > 0
-    console.write(
-      summary(
-        of: outcome.value,
-        alerts: isKnown ? log.counts : "not streamed",
-        query: isKnown ? " · collector-cli query run \(run)" : ""
-      ),
-      isResult: true
-    )
-    try check(outcome.delivery, address)
   }
 
-  /// Trains without a collector.
-  func train(console: Console, interruption: Interruption) async throws {
-    let ending: Ending
-    do {
-      ending = try await train(console, interruption, dropped: { 0 }) { _, _ in }
-    } catch is CancellationError {
-      console.clear()
-      throw CommandFailure(.interrupted, "run \(run): interrupted")
-    }
-    console.clear()
-    console.write(summary(of: ending, alerts: "not streamed", query: ""), isResult: true)
-  }
-
+  /// Trains; streams what each rank found through the run at its index, if there are any.
   private func train(
+    _ ranks: [LiveRun],
     _ console: Console,
-    _ interruption: Interruption,
-    dropped: () -> UInt64,
-    observe: (TrainingStep, [LayerDescription]) -> Void
-  ) async throws -> Ending {
-    var trainer = Trainer(experiment)
-    let layers = trainer.network.layers
-    var progress = Progress(
-      name: experiment.name,
-      total: min(maximumSteps, experiment.stepCount),
-      console: console
-    )
-    var ending = Ending()
-    while ending.stepCount < maximumSteps, let step = trainer.next() {
+    _ interruption: Interruption
+  ) async throws -> TrainingResult {
+    var trainer = try Trainer(experiment)
+    let reporter = try StepReporter(trainer, histogramInterval: options.histogramEvery)
+    let roles = trainer.network.parameters.map(\.role)
+    let total = min(options.steps ?? .max, experiment.stepCount)
+    var progress = Progress(name: experiment.name, total: total, console: console)
+    var result = TrainingResult(experiment: experiment, run: run)
+    var heard: [AlertID: Severity] = [:]
+    var last: TrainingStep?
+    while result.stepCount < total {
+      if reaction != .none { await ranks.first?.settle() }
+      let annotation = reaction.act(
+        on: ranks.first?.openAlerts ?? [],
+        heard: &heard,
+        trainer: &trainer
+      )
+      guard let step = trainer.next() else { break }
       try interruption.check()
-      observe(step, layers)
-      ending.stepCount += 1
-      ending.lastLoss = Double(step.loss)
-      if !step.loss.isFinite, ending.firstNonFiniteStep == nil {
-        ending.firstNonFiniteStep = step.index
+      let isStopping = reaction == .stop && annotation != nil
+      if let annotation { console.write("acted    step \(step.index)  \(annotation.detail)\n") }
+      if step.index % options.every == 0 || annotation != nil {
+        for (rank, live) in ranks.enumerated() {
+          var report = reporter.report(of: step, rank: rank)
+          if rank == 0, let annotation { report.scalars.annotations = [annotation] }
+          live.report(report)
+        }
       }
-      progress.advance(loss: ending.lastLoss, dropped: dropped)
+      result.add(step, roles: roles)
+      last = step
+      progress.advance(loss: result.lastLoss, dropped: { ranks.first?.status.dropped ?? 0 })
+      if isStopping {
+        result.isStopped = true
+        break
+      }
       // This loop never waits, and the sender needs a thread too.
       await Task.yield()
     }
-    return ending
+    result.lastNorms = last?.weightNorms(roles: roles) ?? []
+    return result
   }
 
-  private func summary(of ending: Ending, alerts: String, query: String) -> String {
-    var loss = "loss \(NumberText.short(ending.lastLoss))"
-    if let step = ending.firstNonFiniteStep { loss += " (not finite since step \(step))" }
-    return "\(run): \(ending.stepCount) steps, \(loss), \(alerts)\(query)\n"
-  }
-
-  /// Throws if not everything was delivered, and tells of what was refused or dropped.
-  private func check(_ delivery: DeliveryStatus, _ address: CollectorAddress) throws {
+  /// Tells of what was refused or dropped, and returns why the rest was not delivered, if it was not.
+  private func failure(
+    of delivery: DeliveryStatus,
+    _ address: CollectorAddress
+  ) -> CommandFailure? {
     if let refusal = delivery.firstRefusal {
       Console.diagnose(
         "run \(run): \(delivery.refused) reports refused, the first of step \(refusal.step): "
@@ -146,11 +153,12 @@ struct TrainingJob: Sendable {
       )
     }
     if case .failed(let error) = delivery.state {
-      throw CommandFailure(.unreachable, "\(address): \(error)", whenRefused: error)
+      return CommandFailure(.unreachable, "\(address): \(error)", whenRefused: error)
     }
     if delivery.dropped > 0 {
       Console.diagnose("run \(run): \(delivery.dropped) steps dropped, the buffer was full")
     }
+    return nil
   }
 }
 

@@ -185,6 +185,33 @@ struct IngestFlowTests {
     }
   }
 
+  @Test("who holds the ack of a report has heard the alerts that it raised")
+  func alertsBeforeTheAck() async throws {
+    let run = try RunBuilder(run: "r")
+    try await withCollectorOnDisk { harness in
+      _ = try await harness.ingest.register(run)
+      try await withTelemetryStream(harness.ingest, run.registration, wantAlerts: true) {
+        stream,
+        _ in
+        for sequence in 1...20 as ClosedRange<UInt64> {
+          stream.send(run.report(sequence, loss: sequence % 2 == 0 ? .nan : 1))
+          var heard: [UInt64] = []
+          var acked: UInt64 = 0
+          while acked < sequence, let message = try await stream.next() {
+            switch message.event {
+            case .alert(let transition): heard.append(transition.step)
+            case .ack(let ack): acked = ack.sequence
+            default: break
+            }
+          }
+          // Steps are numbered from 0; the alert fires with the first NaN and stays open.
+          if sequence == 2 { #expect(heard.contains(1)) }
+          #expect(heard.allSatisfy { $0 == sequence - 1 })
+        }
+      }
+    }
+  }
+
   @Test("a finished run may be finished again, and runs again when it is registered again")
   func finishAndResume() async throws {
     let run = try RunBuilder(run: "r")

@@ -41,18 +41,24 @@ struct DatasetTests {
   }
 
   @Test("a regression without noise is a linear map of its informative features")
-  func regression() {
+  func regression() throws {
     let data = Dataset.makeRegression(count: 400, features: 6, informative: 4, noise: 0, seed: 2)
     #expect(data.inputs.shape == [400, 6] && data.targets.shape == [400, 1])
     // Least squares by plain gradient descent: inputs are normal, so it converges at once.
-    var network = oneUnit(inputs: 6)
+    var generator = SeededGenerator(seed: 0)
+    var network = try Network<Float>(
+      inputShape: [6],
+      plan: [.dense(1, .linear, .zeros)],
+      using: &generator
+    )
     var optimizer = Optimizer<Float>(.sgd(learningRate: 0.3))
     var loss = Float.infinity
     for _ in 0..<60 {
       let derivative = network.differentiate(
         .meanSquaredError,
         inputs: data.inputs,
-        targets: data.targets
+        targets: data.targets,
+        using: &generator
       )
       loss = derivative.loss
       optimizer.update(&network, with: derivative.gradients)
@@ -74,20 +80,33 @@ struct DatasetTests {
 
   @Test("the same seed gives the same samples, another seed others")
   func seeds() {
-    for plan in [
-      (0...2).map { DataPlan.moons(count: 50, noise: 0.2, seed: $0 / 2) },
-      (0...2).map {
-        .regression(count: 50, features: 3, informative: 2, noise: 1, seed: $0 / 2)
-      },
-    ] {
+    let plans: [(UInt64) -> DataPlan] = [
+      { .moons(count: 50, noise: 0.2, seed: $0) },
+      { .regression(count: 50, features: 3, informative: 2, noise: 1, seed: $0) },
+      { .clusters(count: 50, features: 3, classes: 4, deviation: 0.3, seed: $0) },
+      { .gratings(count: 50, size: 6, classes: 3, noise: 0.2, seed: $0) },
+      { .recall(count: 50, length: 4, classes: 3, noise: 0.2, seed: $0) },
+      { .tokens(count: 50, length: 9, vocabulary: 11, surprise: 0.1, seed: $0) },
+    ]
+    for makePlan in plans {
+      let plan = [makePlan(0), makePlan(0), makePlan(1)]
       #expect(plan[0].makeDataset() == plan[1].makeDataset(), "\(plan[0].name)")
       #expect(plan[0].makeDataset() != plan[2].makeDataset(), "\(plan[0].name)")
       #expect(plan[0].makeDataset().count == plan[0].count)
     }
   }
 
-  private func oneUnit(inputs: Int) -> Network<Float> {
-    var generator = SeededGenerator(seed: 0)
-    return Network(inputCount: inputs, plan: [.dense(1, .linear, .zeros)], using: &generator)
+  @Test("a standardized regression's targets have mean 0 and variance 1")
+  func standardized() {
+    let data = Dataset.makeRegression(
+      count: 200,
+      features: 3,
+      informative: 3,
+      noise: 5,
+      seed: 3,
+      standardized: true
+    )
+    let moments = Moments(data.targets.elements.map { Double($0) })
+    #expect(moments.mean.magnitude < 1e-6 && (moments.variance - 1).magnitude < 1e-5)
   }
 }

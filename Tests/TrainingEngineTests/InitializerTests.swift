@@ -35,7 +35,53 @@ struct InitializerTests {
     Distribution(initializer: .glorotNormal, variance: 0.004, bound: 0.143802),
     // 2 √(2 / 300) / 0.879626
     Distribution(initializer: .heNormal, variance: 0.0066667, bound: 0.185648),
+    // √(6 / 300)
+    Distribution(initializer: .heUniform, variance: 0.0066667, bound: 0.141422),
+    // 2 √(1 / 300) / 0.879626
+    Distribution(initializer: .leCunNormal, variance: 0.0033333, bound: 0.131273),
   ]
+
+  @Test(
+    "normal weights have their standard deviation, and those of the residual stream a smaller one"
+  )
+  func normal() {
+    // 60,000 draws: 3 %.
+    let variance = Moments(draw(.normal(0.02))).variance
+    #expect((variance / 0.0004 - 1).magnitude < 0.03)
+    // 0.02 / √24
+    let scaled = Moments(draw(.scaledNormal(layers: 12))).variance
+    #expect((scaled / 0.000_016_667 - 1).magnitude < 0.03)
+    #expect(Moments(draw(.normal(0.02))).mean.magnitude < 4 * 0.02 / 245)
+  }
+
+  @Test(
+    "rows, or columns if those are fewer, are orthogonal and as long as told",
+    arguments: [(6, 6, 6), (4, 8, 8), (8, 4, 4), (3, 12, 3), (1, 1, 1)]
+  )
+  func orthogonal(rows: Int, columns: Int, fanOut: Int) {
+    var generator = SeededGenerator(seed: 31)
+    let weight: NDArray<Double> = Initializer.orthogonal(1.5).makeArray(
+      shape: [rows, columns],
+      fanIn: rows,
+      fanOut: fanOut,
+      using: &generator
+    )
+    // A recurrent weight is as many square blocks as its cell has gates.
+    for first in stride(from: 0, to: columns, by: fanOut) {
+      let block = NDArray<Double>(
+        shape: [rows, fanOut],
+        elements: (0..<rows).flatMap { row in
+          weight.elements[row * columns + first..<row * columns + first + fanOut]
+        }
+      )
+      let isTall = rows > fanOut
+      let gram = block.product(block, transposingSelf: isTall, transposingOther: !isTall)
+      let count = min(rows, fanOut)
+      let expected = (0..<count * count).map { $0 % (count + 1) == 0 ? 2.25 : 0.0 }
+      expectClose(gram.elements, expected, tolerance: 1e-14, "products of rows")
+    }
+    #expect(weight.elements.contains { $0 < 0 } || rows == 1)
+  }
 
   @Test(
     "weights have the mean, the variance and the bounds of their distribution",
@@ -53,14 +99,20 @@ struct InitializerTests {
     #expect(largest > 0.999 * expected.bound)
   }
 
-  @Test("zeros are zeros")
-  func zeros() {
+  @Test("constants are constant")
+  func constants() {
     #expect(draw(.zeros).allSatisfy { $0 == 0 })
+    #expect(draw(.constant(0.5)).allSatisfy { $0 == 0.5 })
   }
 
   @Test("names are those of Keras")
   func names() {
     #expect(Initializer.randomUniform(-1, 1).name == "random_uniform(-1.0, 1.0)")
-    #expect(Initializer.glorotNormal.name == "glorot_normal")
+    let names = [Initializer.glorotNormal, .heUniform, .leCunNormal, .zeros].map(\.name)
+    #expect(names == ["glorot_normal", "he_uniform", "lecun_normal", "zeros"])
+    #expect(Initializer.orthogonal(1).name == "orthogonal(1.0)")
+    #expect(Initializer.scaledNormal(layers: 6).name == "scaled_normal(6)")
+    #expect(Initializer.constant(0.25).name == "constant(0.25)")
+    #expect(Initializer.normal(0.02).name == "normal(0.02)")
   }
 }

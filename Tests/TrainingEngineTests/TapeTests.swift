@@ -3,94 +3,76 @@ import TrainingEngine
 
 @Suite("Reverse mode")
 struct TapeTests {
-  var generator = SeededGenerator(seed: 11)
-
-  @Test("the gradient of a matrix product is that of finite differences")
-  mutating func product() {
-    let a = NDArray<Double>.random([4, 3], using: &generator)
-    let b = NDArray<Double>.random([3, 5], using: &generator)
-    let target = NDArray<Double>.random([4, 5], using: &generator)
-    expectGradients(of: [a, b]) { tape, inputs in
-      tape.meanSquaredError(tape.product(inputs[0], inputs[1]), target)
+  @Test("a matrix product with and without something added, of matrices and of sequences")
+  func product() {
+    for (a, d) in [([4, 3], nil), ([4, 3], [5]), ([4, 3], [4, 5]), ([2, 3, 3], [5])] {
+      let inputs = [a, [3, 5]] + (d.map { [$0] } ?? [])
+      expectGradients(of: inputs, result: a.dropLast() + [5]) { tape, x in
+        tape.product(x[0], x[1], adding: x.count > 2 ? x[2] : nil)
+      }
     }
   }
 
-  @Test("the gradient of an offset on every row is that of finite differences")
-  mutating func addingToRows() {
-    let x = NDArray<Double>.random([4, 3], using: &generator)
-    let b = NDArray<Double>.random([3], using: &generator)
-    let target = NDArray<Double>.random([4, 3], using: &generator)
-    expectGradients(of: [x, b]) { tape, inputs in
-      tape.meanSquaredError(tape.addingToRows(inputs[0], inputs[1]), target)
-    }
+  @Test("a product is A · B + D, whatever the shape of D")
+  func productValues() {
+    let tape = Tape<Double>()
+    let a = tape.constant(NDArray(shape: [2, 2], elements: [1, 2, 3, 4]))
+    let b = tape.constant(NDArray(shape: [2, 1], elements: [5, 6]))
+    let row = tape.constant(NDArray(shape: [1], elements: [100]))
+    let whole = tape.constant(NDArray(shape: [2, 1], elements: [100, 200]))
+    #expect(tape.value(of: tape.product(a, b)).elements == [17, 39])
+    #expect(tape.value(of: tape.product(a, b, adding: row)).elements == [117, 139])
+    #expect(tape.value(of: tape.product(a, b, adding: whole)).elements == [117, 239])
   }
 
-  @Test(
-    "the gradient of an activation is that of finite differences",
-    arguments: Activation.allCases
-  )
-  mutating func activation(_ activation: Activation) {
-    // Away from the kink of ReLU at 0.
-    let x = NDArray<Double>(shape: [2, 4], elements: [-3, -1.2, -0.4, -0.02, 0.02, 0.5, 1.3, 4])
-    let target = NDArray<Double>.random([2, 4], using: &generator)
-    expectGradients(of: [x]) { tape, inputs in
-      tape.meanSquaredError(activation(inputs[0], on: tape), target)
-    }
-  }
-
-  @Test("the gradient of the mean squared error is that of finite differences")
-  mutating func meanSquaredError() {
-    let prediction = NDArray<Double>.random([3, 2], using: &generator)
-    let target = NDArray<Double>.random([3, 2], using: &generator)
-    expectGradients(of: [prediction]) { tape, inputs in tape.meanSquaredError(inputs[0], target) }
-  }
-
-  @Test("the gradient of the binary cross-entropy is that of finite differences")
-  func binaryCrossEntropy() {
-    let probability = NDArray<Double>(shape: [5, 1], elements: [0.1, 0.35, 0.5, 0.8, 0.93])
-    let target = NDArray<Double>(shape: [5, 1], elements: [0, 1, 0.3, 1, 0])
-    expectGradients(of: [probability]) { tape, inputs in
-      tape.binaryCrossEntropy(inputs[0], target)
-    }
+  @Test("a sum, a multiple and a penalty")
+  func arithmetic() {
+    expectGradients(of: [[4, 3], [4, 3]], result: [4, 3]) { $0.sum($1[0], $1[1]) }
+    expectGradients(of: [[2, 3]], result: [2, 3]) { $0.scaled($1[0], by: -2.5) }
+    expectGradients(of: [[2, 3]], result: []) { $0.penalty($1[0], factor: 0.3) }
+    let tape = Tape<Double>()
+    let x = tape.constant(NDArray(shape: [2], elements: [3, -4]))
+    #expect(tape.value(of: tape.penalty(x, factor: 0.5)).elements == [12.5])
+    #expect(tape.value(of: tape.scaled(x, by: 2)).elements == [6, -8])
+    #expect(tape.value(of: tape.sum(x, x)).elements == [6, -8])
   }
 
   @Test("a value that is used twice gets the sum of both gradients")
-  mutating func usedTwice() {
-    let x = NDArray<Double>.random([3, 3], using: &generator)
-    let target = NDArray<Double>.random([3, 3], using: &generator)
-    expectGradients(of: [x]) { tape, inputs in
-      tape.meanSquaredError(tape.product(tape.tanh(inputs[0]), inputs[0]), target)
+  func usedTwice() {
+    expectGradients(of: [[3, 3]], result: [3, 3]) { $0.product($0.tanh($1[0]), $1[0]) }
+    expectGradients(of: [[3]], result: [3]) { $0.sum($1[0], $1[0]) }
+    // The block of a residual network: a gradient that was passed on is not changed by what
+    // follows.
+    expectGradients(of: [[2, 3]], result: [2, 3]) { tape, x in
+      let once = tape.sum(x[0], tape.tanh(x[0]))
+      return tape.sum(once, tape.sigmoid(once))
     }
   }
 
-  @Test("losses have their textbook values")
-  func lossValues() {
+  @Test("dropout zeroes the share it is told to, keeps the mean, and its gradient follows its mask")
+  func dropout() {
+    var generator = SeededGenerator(seed: 4)
     let tape = Tape<Double>()
-    let prediction = tape.constant(NDArray(shape: [2, 1], elements: [0.8, 0.4]))
-    let target = NDArray<Double>(shape: [2, 1], elements: [1, 0])
-    let squared = tape.value(of: tape.meanSquaredError(prediction, target))
-    let entropy = tape.value(of: tape.binaryCrossEntropy(prediction, target))
-    #expect(squared.shape == [] && entropy.shape == [])
-    // (0.2² + 0.4²) / 2, and -(ln 0.8 + ln 0.6) / 2.
-    expectClose(squared.elements, [0.1], tolerance: 1e-15, "mean squared error")
-    expectClose(entropy.elements, [0.3669845875401002], tolerance: 1e-15, "cross-entropy")
-  }
+    let x = tape.variable(NDArray(repeating: 2, shape: [100, 100]))
+    let y = tape.dropout(x, rate: 0.3, using: &generator)
+    tape.backward(from: y)
+    let values = tape.value(of: y).elements
+    let kept = 1 / 0.7
+    #expect(values.allSatisfy { $0 == 0 || $0 == 2 * kept })
+    // 10,000 draws, standard deviation 0.0046.
+    let share = Double(values.filter { $0 == 0 }.count) / 10_000
+    #expect((share - 0.3).magnitude < 0.0184)
+    #expect(tape.gradient(of: x).elements == values.map { $0 / 2 })
 
-  @Test("a certain and wrong probability costs what Keras's clip leaves, and has no slope")
-  func clippedProbability() {
-    let tape = Tape<Double>()
-    let probability = tape.variable(NDArray(shape: [2, 1], elements: [0, 1]))
-    let target = NDArray<Double>(shape: [2, 1], elements: [1, 0])
-    let loss = tape.binaryCrossEntropy(probability, target)
-    tape.backward(from: loss)
-    // -ln 10⁻⁷
-    expectClose(
-      tape.value(of: loss).elements,
-      [16.11809565095832],
-      tolerance: 1e-9,
-      "cross-entropy"
-    )
-    #expect(tape.gradient(of: probability).elements == [0, 0])
+    // Another draw is another mask, and the same state of the generator the same.
+    var again = SeededGenerator(seed: 4)
+    #expect(tape.value(of: tape.dropout(x, rate: 0.3, using: &again)).elements == values)
+    #expect(tape.value(of: tape.dropout(x, rate: 0.3, using: &again)).elements != values)
+    #expect(tape.value(of: tape.dropout(x, rate: 0, using: &again)) == tape.value(of: x))
+    expectGradients(of: [[4, 5]], result: [4, 5]) { tape, x in
+      var generator = SeededGenerator(seed: 9)
+      return tape.dropout(x[0], rate: 0.5, using: &generator)
+    }
   }
 
   @Test("constants, and what the loss does not depend on, have gradient 0 in their shape")
@@ -103,5 +85,26 @@ struct TapeTests {
     #expect(tape.gradient(of: constant) == NDArray(repeating: 0, shape: [2, 2]))
     #expect(tape.gradient(of: unused) == NDArray(repeating: 0, shape: [4]))
     #expect(tape.gradient(of: variable) == NDArray(repeating: 4, shape: [2, 2]))
+  }
+
+  @Test("a factor multiplies every gradient, and a result's gradient is there if it was kept")
+  func factor() {
+    let tape = Tape<Double>()
+    let x = tape.variable(NDArray(shape: [2], elements: [1, 2]))
+    let y = tape.scaled(x, by: 3)
+    tape.keepGradient(of: y)
+    tape.backward(from: tape.scaled(y, by: 5), factor: 7)
+    #expect(tape.gradient(of: y).elements == [35, 35])
+    #expect(tape.gradient(of: x).elements == [105, 105])
+  }
+
+  @Test("the gradient of a result that was not kept is a programmer error")
+  func notKept() async {
+    await #expect(processExitsWith: .failure) {
+      let tape = Tape<Double>()
+      let y = tape.tanh(tape.variable(NDArray(repeating: 1, shape: [1])))
+      tape.backward(from: y)
+      _ = tape.gradient(of: y)
+    }
   }
 }

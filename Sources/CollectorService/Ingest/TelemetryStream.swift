@@ -176,11 +176,12 @@ final class TelemetryStream: Sendable {
       }
       if let failure { throw failure }
       if let opened { try await writer.write(.with { $0.opened = opened }) }
+      // First, so that who holds the ack of a report has heard the alerts that it raised.
+      try await writeAlerts(to: writer)
       for event in events {
         try await writer.write(Gradwatch_V1_StreamTelemetryResponse(event, credits: credits))
       }
       credit.raise()
-      try await writeAlerts(to: writer)
       switch ending {
       case .clientDone: return
       case .failed(let error): throw error

@@ -15,9 +15,11 @@ final class Courier: Sendable {
     var wake: AsyncStream<Void>.Continuation?
     /// The largest message that may be sent.
     var maximumMessageBytes: Int
-    /// Wake those that wait for room in the buffer.
+    /// Wake those that wait for room in the buffer, or for acks.
     var waiting: [UInt64: AsyncStream<Void>.Continuation] = [:]
     var lastWaiting: UInt64 = 0
+    /// The run's alerts that are not resolved, as far as was heard.
+    var openAlerts: [AlertID: Alert] = [:]
   }
 
   private let registration: RunRegistration
@@ -70,22 +72,35 @@ final class Courier: Sendable {
 
   /// Takes a report once there is room for it, or there never will be, or the task is cancelled.
   func reportWhenRoom(_ report: PendingReport) async {
-    // Only "there may be room" is told through it, so one place is enough.
+    await wait { $0.isDecided(report) }
+    self.report(report)
+  }
+
+  /// Returns once all that was reported is acked, or nobody is there to do so, or the task is cancelled.
+  func settle() async { await wait { $0.isSettled } }
+
+  /// Returns once the machine meets a condition, or the task is cancelled.
+  private func wait(until isMet: (DeliveryMachine) -> Bool) async {
+    // Only "it may be met" is told through it, so one place is enough.
     let (changes, wake) = AsyncStream.makeStream(
       of: Void.self,
       bufferingPolicy: .bufferingNewest(1)
     )
     let place: UInt64? = state.withLock { state in
-      guard !state.machine.isDecided(report) else { return nil }
+      guard !isMet(state.machine) else { return nil }
       state.lastWaiting += 1
       state.waiting[state.lastWaiting] = wake
       return state.lastWaiting
     }
-    if let place {
-      for await _ in changes where state.withLock({ $0.machine.isDecided(report) }) { break }
-      state.withLock { _ = $0.waiting.removeValue(forKey: place) }
-    }
-    self.report(report)
+    guard let place else { return }
+    for await _ in changes where state.withLock({ isMet($0.machine) }) { break }
+    state.withLock { _ = $0.waiting.removeValue(forKey: place) }
+  }
+
+  /// The run's alerts that are not resolved, as far as was heard, in the order in which they began.
+  var openAlerts: [Alert] {
+    state.withLock { Array($0.openAlerts.values) }
+      .sorted { ($0.firstStep, $0.id.rawValue) < ($1.firstStep, $1.id.rawValue) }
   }
 
   func close(_ ending: RunEnding) {
@@ -310,6 +325,15 @@ final class Courier: Sendable {
     guard let transition = try? AlertTransition(wire: wire) else {
       droppedAlerts.add(1, ordering: .relaxed)
       return
+    }
+    let alert = transition.alert
+    state.withLock { state in
+      if alert.state == .resolved {
+        state.openAlerts[alert.id] = nil
+      } else if state.openAlerts.count < options.alertCapacity || state.openAlerts[alert.id] != nil
+      {
+        state.openAlerts[alert.id] = alert
+      }
     }
     if case .dropped = alerts.yield(transition) { droppedAlerts.add(1, ordering: .relaxed) }
   }

@@ -86,6 +86,19 @@ package struct DeliveryMachine: Sendable {
     isOver || ending != nil || queue.count == 0 || queue.hasRoom(for: pending.bytes)
   }
 
+  /// Whether nothing that was reported waits for an ack, or nobody is there to give one.
+  ///
+  /// An attempt to reach the collector counts as somebody only until the first one failed, so that a loop
+  /// which waits goes on without a collector.
+  package var isSettled: Bool {
+    if isOver || ending != nil || queue.count == queue.refusedCount { return true }
+    return switch phase {
+    case .open: false
+    case .registering, .opening: failures > 0
+    case .pausing, .finished, .failed: true
+    }
+  }
+
   /// Says that no report will follow; the first ending counts.
   package mutating func close(_ ending: RunEnding) {
     guard self.ending == nil else { return }

@@ -76,6 +76,18 @@ public final class LiveRun: Sendable {
     await courier.reportWhenRoom(PendingReport(report))
   }
 
+  /// Waits until the collector has judged all that was reported: for a loop that acts on alerts before its next step.
+  ///
+  /// Afterwards ``openAlerts`` holds what these reports raised. Returns at once if no collector is there, and early if
+  /// it goes away or the task is cancelled; the loop goes on without it.
+  public func settle() async { await courier.settle() }
+
+  /// The run's alerts that are not resolved, as far as was heard, in the order in which they began; at most
+  /// ``RunOptions/alertCapacity``.
+  ///
+  /// Empty without ``RunOptions/wantsAlerts``. Those that only wait to fire are among them.
+  public var openAlerts: [Alert] { courier.openAlerts }
+
   /// What became of the reports so far.
   public var status: DeliveryStatus { courier.status }
 

@@ -234,7 +234,7 @@ public nonisolated struct Gradwatch_V1_Refusal: Sendable {
   public init() {}
 }
 
-/// What has become durable.
+/// What has become durable. On a stream that wants alerts, those that these reports raised came before it.
 public nonisolated struct Gradwatch_V1_Ack: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

@@ -2,7 +2,7 @@
 ///
 /// A value: a copy shares the storage until one of the two changes. NaN and infinities are numbers
 /// like any other and flow through every operation as IEEE 754 says.
-public struct NDArray<Scalar: TrainingScalar>: Equatable, Sendable {
+public struct NDArray<Scalar: TrainingScalar>: Hashable, Sendable {
   /// The dimensions, outermost first; empty for a scalar.
   public let shape: [Int]
   /// The elements, as many as the dimensions multiply to.
@@ -36,40 +36,72 @@ public struct NDArray<Scalar: TrainingScalar>: Equatable, Sendable {
   }
 }
 
+// What runs over all elements is inlined where it is used: there the compiler knows the closure,
+// and makes vector instructions of the loop. It does so only where a buffer is a constant, and
+// where no sum that might overflow is its index: rows are cut out of a buffer first.
 extension NDArray {
+  /// Lends the elements to be changed.
+  @inline(__always)
+  mutating func withMutableElements(_ body: (UnsafeMutableBufferPointer<Scalar>) -> Void) {
+    elements.withUnsafeMutableBufferPointer { body($0) }
+  }
+
+  /// Makes an array whose every element `write` sets; before that, they are no numbers at all.
+  @inline(__always)
+  init(shape: [Int], _ write: (UnsafeMutableBufferPointer<Scalar>) -> Void) {
+    let count = shape.reduce(1, *)
+    let elements = [Scalar](unsafeUninitializedCapacity: count) { buffer, initialized in
+      write(buffer)
+      initialized = count
+    }
+    self.init(shape: shape, elements: elements)
+  }
+
   /// The number of rows of a matrix: its outermost dimension.
   var rowCount: Int { shape[0] }
 
   /// The number of elements in one entry of the outermost dimension.
   var rowSize: Int { shape.dropFirst().reduce(1, *) }
 
+  /// The innermost dimension, along which features run; 1 for a scalar.
+  var lastDimension: Int { shape.last ?? 1 }
+
+  /// The number of rows of the matrix `[everything else, last dimension]`.
+  var rowsOfLastDimension: Int { lastDimension == 0 ? 0 : count / lastDimension }
+
+  /// Returns the same numbers in another shape, without a copy.
+  func reshaped(_ shape: [Int]) -> NDArray { NDArray(shape: shape, elements: elements) }
+
   /// Applies a function to every element.
+  @inline(__always)
   func map(_ transform: (Scalar) -> Scalar) -> NDArray {
-    NDArray(shape: shape, elements: elements.map(transform))
+    NDArray(shape: shape) { result in
+      withUnsafeBufferPointer { elements in
+        for index in elements.indices { result[index] = transform(elements[index]) }
+      }
+    }
   }
 
   /// Applies a function to every pair of elements in the same place; the shapes must be equal.
+  @inline(__always)
   func combined(with other: NDArray, _ transform: (Scalar, Scalar) -> Scalar) -> NDArray {
     precondition(shape == other.shape, "shapes \(shape) and \(other.shape): expected the same")
-    var result = self
-    for index in elements.indices {
-      result.elements[index] = transform(elements[index], other.elements[index])
+    return NDArray(shape: shape) { result in
+      withUnsafeBufferPointer { left in
+        other.withUnsafeBufferPointer { right in
+          for index in left.indices { result[index] = transform(left[index], right[index]) }
+        }
+      }
     }
-    return result
   }
 
   /// Adds another array of the same shape, element by element.
   mutating func add(_ other: NDArray) {
     precondition(shape == other.shape, "shapes \(shape) and \(other.shape): expected the same")
-    for index in elements.indices { elements[index] += other.elements[index] }
-  }
-
-  /// Picks entries of the outermost dimension, in the order given: shape `[rows.count, …]`.
-  func gathering(rows: ArraySlice<Int>) -> NDArray {
-    let size = rowSize
-    var gathered: [Scalar] = []
-    gathered.reserveCapacity(rows.count * size)
-    for row in rows { gathered += elements[row * size..<(row + 1) * size] }
-    return NDArray(shape: [rows.count] + shape.dropFirst(), elements: gathered)
+    withMutableElements { sums in
+      other.withUnsafeBufferPointer { terms in
+        for index in sums.indices { sums[index] += terms[index] }
+      }
+    }
   }
 }

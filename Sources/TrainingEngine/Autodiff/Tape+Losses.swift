@@ -40,4 +40,61 @@ extension Tape {
       tape.add(slope, toGradientOf: probability)
     }
   }
+
+  /// Computes the cross-entropy of classes, from unnormalized log-probabilities.
+  ///
+  /// ```
+  /// L = -(1/n) Σ ln p[i, class[i]]      p = softmax(x) over the last dimension
+  /// dx = dL · (p - [class]) / n
+  /// ```
+  /// Shapes: `logits` `[..., classes]`; `classes` has one whole number, from 0, for each of its n
+  /// rows. A row with a NaN or +Inf gives NaN; -Inf is a class of probability 0. It is a programmer
+  /// error if a number is no class.
+  public func crossEntropy(_ logits: Variable, _ classes: NDArray<Scalar>) -> Variable {
+    var probabilities = value(of: logits)
+    let (rows, width) = (probabilities.rowsOfLastDimension, probabilities.lastDimension)
+    precondition(
+      classes.count == rows,
+      "cross-entropy of \(probabilities.shape): expected \(rows) classes, found \(classes.count)"
+    )
+    let indices = classes.elements.map { Int($0) }
+    precondition(
+      indices.allSatisfy { (0..<width).contains($0) },
+      "cross-entropy: expected classes from 0 to \(width - 1)"
+    )
+    var loss: Scalar = 0
+    probabilities.withMutableElements { elements in
+      for row in 0..<rows {
+        let numbers = elements.extracting(row * width..<(row + 1) * width)
+        let target = numbers[indices[row]]
+        let (largest, sum) = Self.softmax(numbers)
+        loss += Scalar.naturalLogarithm(sum) - (target - largest)
+      }
+    }
+    let share = 1 / Scalar(rows)
+    return record(NDArray(shape: [], elements: [loss * share]), of: logits) { tape, gradient in
+      let factor = gradient.elements[0] * share
+      var slope = probabilities.map { factor * $0 }
+      for row in 0..<rows { slope.elements[row * width + indices[row]] -= factor }
+      tape.add(slope, toGradientOf: logits)
+    }
+  }
+
+  /// Replaces numbers, at least one, by their softmax.
+  ///
+  /// The largest is subtracted first, so that nothing finite overflows.
+  ///
+  /// - Returns: The largest, and the sum of the exponentials after it was subtracted.
+  static func softmax(
+    _ numbers: UnsafeMutableBufferPointer<Scalar>
+  ) -> (largest: Scalar, sum: Scalar) {
+    var largest = numbers[0]
+    for number in numbers where number > largest { largest = number }
+    for index in numbers.indices { numbers[index] = Scalar.exponential(numbers[index] - largest) }
+    var sum: Scalar = 0
+    for number in numbers { sum += number }
+    let share = 1 / sum
+    for index in numbers.indices { numbers[index] *= share }
+    return (largest, sum)
+  }
 }

@@ -2,7 +2,7 @@
 ///
 /// Every operation records its value and, right below it, how a gradient of its result becomes
 /// gradients of its inputs. Inputs always stand before results on the tape, so one pass in reverse
-/// is all that ``backward(from:)`` needs. A tape serves one forward and one backward pass.
+/// is all that ``backward(from:factor:)`` needs. A tape serves one forward and one backward pass.
 ///
 /// ```swift
 /// let tape = Tape<Double>()
@@ -24,7 +24,9 @@ public final class Tape<Scalar: TrainingScalar> {
     let value: NDArray<Scalar>
     var gradient: NDArray<Scalar>?
     let needsGradient: Bool
-    let backward: Backward?
+    /// Whether the gradient stays after it was passed on.
+    var keepsGradient: Bool
+    var backward: Backward?
   }
 
   private var nodes: [Node] = []
@@ -34,31 +36,47 @@ public final class Tape<Scalar: TrainingScalar> {
 
   /// Puts an input on the tape that no gradient is wanted of, such as a batch of data.
   public func constant(_ value: NDArray<Scalar>) -> Variable {
-    append(Node(value: value, needsGradient: false, backward: nil))
+    append(Node(value: value, needsGradient: false, keepsGradient: true))
   }
 
   /// Puts an input on the tape that a gradient is wanted of, such as a parameter.
   public func variable(_ value: NDArray<Scalar>) -> Variable {
-    append(Node(value: value, needsGradient: true, backward: nil))
+    append(Node(value: value, needsGradient: true, keepsGradient: true))
   }
 
   /// Returns what was computed at `variable`.
   public func value(of variable: Variable) -> NDArray<Scalar> { nodes[variable.index].value }
 
-  /// Returns the derivative of the sum of what ``backward(from:)`` started from, in the shape of
-  /// the value.
+  /// Keeps the gradient of the result of an operation, for ``gradient(of:)``; inputs keep theirs.
+  public func keepGradient(of variable: Variable) { nodes[variable.index].keepsGradient = true }
+
+  /// Returns the derivative of the sum of what ``backward(from:factor:)`` started from, in the
+  /// shape of the value.
   ///
-  /// 0 where the start does not depend on `variable`, and for constants.
+  /// 0 where the start does not depend on `variable`, and for constants. It is a programmer error
+  /// to ask for the gradient of a result that was not kept.
   public func gradient(of variable: Variable) -> NDArray<Scalar> {
     let node = nodes[variable.index]
+    precondition(node.keepsGradient, "gradient of a result: expected that it was kept")
     return node.gradient ?? NDArray(repeating: 0, shape: node.value.shape)
   }
 
   /// Computes the gradients of everything that `output` depends on.
-  public func backward(from output: Variable) {
-    nodes[output.index].gradient = NDArray(repeating: 1, shape: value(of: output).shape)
+  ///
+  /// - Parameters:
+  ///   - output: Where to start, of any shape.
+  ///   - factor: The gradient to start with; a loss scale multiplies every gradient.
+  public func backward(from output: Variable, factor: Scalar = 1) {
+    nodes[output.index].gradient = NDArray(repeating: factor, shape: value(of: output).shape)
     for index in (0...output.index).reversed() {
-      if let gradient = nodes[index].gradient { nodes[index].backward?(self, gradient) }
+      guard let backward = nodes[index].backward, let gradient = nodes[index].gradient else {
+        continue
+      }
+      // What is not needed again is freed, and what a gradient is added to need not be copied
+      // first.
+      nodes[index].backward = nil
+      if !nodes[index].keepsGradient { nodes[index].gradient = nil }
+      backward(self, gradient)
     }
   }
 
@@ -68,9 +86,23 @@ public final class Tape<Scalar: TrainingScalar> {
     of inputs: Variable...,
     backward: @escaping Backward
   ) -> Variable {
+    record(value, of: inputs, backward: backward)
+  }
+
+  /// Records the result of an operation on any number of `inputs`.
+  func record(
+    _ value: NDArray<Scalar>,
+    of inputs: [Variable],
+    backward: @escaping Backward
+  ) -> Variable {
     let needsGradient = inputs.contains { nodes[$0.index].needsGradient }
     return append(
-      Node(value: value, needsGradient: needsGradient, backward: needsGradient ? backward : nil)
+      Node(
+        value: value,
+        needsGradient: needsGradient,
+        keepsGradient: !needsGradient,
+        backward: needsGradient ? backward : nil
+      )
     )
   }
 
@@ -80,8 +112,27 @@ public final class Tape<Scalar: TrainingScalar> {
     if nodes[input.index].gradient == nil {
       nodes[input.index].gradient = gradient()
     } else {
-      nodes[input.index].gradient?.add(gradient())
+      accumulate(intoGradientOf: input) { $0.add(gradient()) }
     }
+  }
+
+  /// Lets an operation change the gradient of its input in place; calls nothing if that is a
+  /// constant.
+  ///
+  /// For inputs of which an operation saw a part, or whose gradient is summed by a matrix product:
+  /// an array of their size for every such operation would cost more than the operation.
+  func accumulate(
+    intoGradientOf input: Variable,
+    _ body: (inout NDArray<Scalar>) -> Void
+  ) {
+    guard nodes[input.index].needsGradient else { return }
+    var gradient =
+      nodes[input.index].gradient
+      ?? NDArray(repeating: 0, shape: nodes[input.index].value.shape)
+    // The only reference to the elements, so that the change is in place.
+    nodes[input.index].gradient = nil
+    body(&gradient)
+    nodes[input.index].gradient = gradient
   }
 
   private func append(_ node: Node) -> Variable {

@@ -14,7 +14,7 @@ struct BatchSampler {
     generator = SeededGenerator(seed: seed)
   }
 
-  /// Returns the next batch, inputs `[n, features]` and targets `[n, 1]`.
+  /// Returns the next batch, inputs and targets of n samples.
   ///
   /// `n` is the batch size, or what is left for the last batch of an epoch.
   mutating func next() -> (inputs: NDArray<Float>, targets: NDArray<Float>) {

@@ -4,7 +4,7 @@ extension Dataset {
   /// ```
   /// y = Σⱼ cⱼ xⱼ + noise · n        xⱼ, n normal;  cⱼ uniform from 0 to 100, or 0
   /// ```
-  /// Targets are not scaled: with 10 informative features their variance is about 10 · 100² / 3 =
+  /// Unless `standardized`, targets are not scaled: with 10 informative features their variance is about 10 · 100² / 3 =
   /// 33,000.
   ///
   /// - Parameters:
@@ -13,13 +13,15 @@ extension Dataset {
   ///   - informative: How many features, the first ones, have a coefficient other than 0.
   ///   - noise: The standard deviation of the normal noise on a target.
   ///   - seed: Gives everything.
+  ///   - standardized: Whether targets are shifted and scaled to mean 0 and variance 1.
   /// - Returns: Inputs `[count, features]`, targets `[count, 1]`.
   public static func makeRegression(
     count: Int,
     features: Int,
     informative: Int,
     noise: Double,
-    seed: UInt64
+    seed: UInt64,
+    standardized: Bool = false
   ) -> Dataset {
     precondition(
       count > 0 && features > 0 && (0...features).contains(informative),
@@ -35,6 +37,12 @@ extension Dataset {
       let exact = zip(coefficients, row).reduce(0) { $0 + $1.0 * $1.1 }
       rows.append(row)
       targets.append(exact + noise * generator.nextNormal())
+    }
+    if standardized {
+      let mean = targets.reduce(0, +) / Double(count)
+      let variance = targets.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)
+      let deviation = max(variance.squareRoot(), .leastNormalMagnitude)
+      targets = targets.map { ($0 - mean) / deviation }
     }
     return Dataset(rows: rows, targets: targets, shuffledBy: &generator)
   }

@@ -6,8 +6,16 @@ public enum LossFunction: String, Sendable, CaseIterable {
   ///
   /// It takes probabilities, so the last layer has to be a sigmoid.
   case binaryCrossEntropy = "binary_crossentropy"
+  /// The cross-entropy of classes, ``Tape/crossEntropy(_:_:)``.
+  ///
+  /// It takes unnormalized log-probabilities, so the last layer has to be linear, with a unit for
+  /// each class.
+  case crossEntropy = "sparse_categorical_crossentropy"
 
-  /// Applies the loss on a tape: predictions and targets `[batch, outputs]`, result `[]`.
+  /// Applies the loss on a tape.
+  ///
+  /// Shapes: predictions `[batch, ..., outputs]`; targets alike or, of ``crossEntropy``, without
+  /// the last dimension; result `[]`.
   public func callAsFunction<Scalar>(
     _ prediction: Variable,
     _ target: NDArray<Scalar>,
@@ -16,6 +24,7 @@ public enum LossFunction: String, Sendable, CaseIterable {
     switch self {
     case .meanSquaredError: tape.meanSquaredError(prediction, target)
     case .binaryCrossEntropy: tape.binaryCrossEntropy(prediction, target)
+    case .crossEntropy: tape.crossEntropy(prediction, target)
     }
   }
 }

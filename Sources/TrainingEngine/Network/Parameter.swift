@@ -2,13 +2,19 @@
 public enum ParameterRole: String, Sendable {
   /// A matrix that multiplies activations.
   case weight
-  /// An additive offset.
+  /// An additive offset, or the slope of an activation.
   case bias
+  /// The gain or offset of a normalization.
+  case norm
+  /// A table of vectors that are looked up.
+  case embedding
+  /// A matrix that multiplies the state of the time step before.
+  case recurrent
 }
 
 /// A named array that training changes.
 public struct Parameter<Scalar: TrainingScalar>: Sendable {
-  /// The layer's name and the role, such as `dense_1.weight`; unique in its network.
+  /// The layer's name and the parameter's own, such as `dense_1.weight`; unique in its network.
   public let name: String
   /// The index in ``Network/layers`` of the layer that owns it.
   public let layer: Int
@@ -18,19 +24,4 @@ public struct Parameter<Scalar: TrainingScalar>: Sendable {
   public let initialization: String
   /// Its numbers.
   public package(set) var value: NDArray<Scalar>
-
-  /// Makes a parameter of a layer.
-  init(
-    layerName: String,
-    layer: Int,
-    role: ParameterRole,
-    initializer: Initializer,
-    value: NDArray<Scalar>
-  ) {
-    self.name = "\(layerName).\(role.rawValue)"
-    self.layer = layer
-    self.role = role
-    self.initialization = initializer.name
-    self.value = value
-  }
 }

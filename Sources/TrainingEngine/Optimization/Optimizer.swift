@@ -12,7 +12,19 @@ public struct Optimizer<Scalar: TrainingScalar>: Sendable {
   ///
   /// `gradients` are in the order and shapes of the network's parameters, and it must be the same
   /// network every time: the running means belong to it.
-  public mutating func update(_ network: inout Network<Scalar>, with gradients: [NDArray<Scalar>]) {
+  ///
+  /// - Parameters:
+  ///   - network: The network, changed in place.
+  ///   - gradients: The gradients of a loss.
+  ///   - learningRate: The rate of this update; the rule's own if `nil`.
+  ///   - frozen: The parameters that stay as they are, by their index.
+  @specialized(where Scalar == Float)
+  public mutating func update(
+    _ network: inout Network<Scalar>,
+    with gradients: [NDArray<Scalar>],
+    learningRate: Double? = nil,
+    frozen: Set<Int> = []
+  ) {
     precondition(
       gradients.count == network.parameters.count,
       "gradients: expected \(network.parameters.count), found \(gradients.count)"
@@ -23,8 +35,9 @@ public struct Optimizer<Scalar: TrainingScalar>: Sendable {
       }
     }
     updates += 1
-    for index in gradients.indices {
-      rule.apply(
+    let current = learningRate.map(rule.withLearningRate) ?? rule
+    for index in gradients.indices where !frozen.contains(index) {
+      current.apply(
         gradients[index],
         to: &network.parameters[index].value,
         slots: &slots[index],

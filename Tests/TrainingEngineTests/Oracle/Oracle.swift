@@ -4,42 +4,43 @@ import TrainingEngine
 /// What PyTorch computes of one network and one batch, in `Double`.
 struct OracleNetwork: Sendable, CustomTestStringConvertible {
   let name: String
-  /// The number of inputs, then of the units of each layer.
-  let sizes: [Int]
-  let activations: [Activation]
-  let lossFunction: LossFunction
-  /// `[batch, inputs]`, row-major.
-  let inputs: [Double]
-  /// `[batch, outputs]`, row-major.
-  let targets: [Double]
-  /// Weight `[inputs, units]` and bias `[units]` of each layer.
-  let parameters: [[Double]]
-  let loss: Double
+  let plan: [LayerPlan]
+  let inputShape: [Int]
+  /// Inputs are tokens below this; `nil`: a wave.
+  let vocabulary: Int?
+  let batch: Int
+  let loss: LossFunction
+  let targetShape: [Int]
+  let penalties: Penalties
+  /// The loss.
+  let value: Double
+  /// In the order of the network's parameters.
   let gradients: [[Double]]
-  /// `[batch, units]` of each layer.
-  let activationOutputs: [[Double]]
+  /// Of each layer.
+  let activations: [[Double]?]
+  let timeStepNorms: [Double]
 
   var testDescription: String { name }
 
-  var batch: (inputs: NDArray<Double>, targets: NDArray<Double>) {
-    let count = inputs.count / sizes[0]
-    return (
-      NDArray(shape: [count, sizes[0]], elements: inputs),
-      NDArray(shape: [count, targets.count / count], elements: targets)
-    )
+  var inputs: NDArray<Double> {
+    let shape = [batch] + inputShape
+    return vocabulary.map { .whole(shape, below: $0) } ?? .wave(shape, seed: 0)
   }
 
-  /// The engine's network with these parameters.
-  func makeNetwork() -> Network<Double> {
-    let plan = zip(sizes.dropFirst(), activations).map { LayerPlan.dense($0, $1, .zeros) }
-    var generator = SeededGenerator(seed: 0)
-    var network = Network<Double>(inputCount: sizes[0], plan: plan, using: &generator)
-    for (index, elements) in parameters.enumerated() {
-      network.parameters[index].value = NDArray(
-        shape: network.parameters[index].value.shape,
-        elements: elements
-      )
+  /// The targets of a network with `classes` outputs.
+  func targets(classes: Int) -> NDArray<Double> {
+    switch loss {
+    case .meanSquaredError: .wave(targetShape, seed: 50)
+    case .binaryCrossEntropy: .whole(targetShape, below: 2)
+    case .crossEntropy: .whole(targetShape, below: classes)
     }
+  }
+
+  /// The engine's network, with waves as its parameters.
+  func makeNetwork() throws -> Network<Double> {
+    var generator = SeededGenerator(seed: 0)
+    var network = try Network<Double>(inputShape: inputShape, plan: plan, using: &generator)
+    network.fillWithWaves()
     return network
   }
 }
@@ -52,4 +53,28 @@ struct OracleTrajectory: Sendable, CustomTestStringConvertible {
   let parameters: [[Double]]
 
   var testDescription: String { name }
+}
+
+/// What PyTorch makes of two gradients, `[3, 2]` and `[4]`, waves of seeds 1 and 2.
+struct OracleClipping: Sendable {
+  let plan: ClippingPlan
+  let gradients: [[Double]]
+}
+
+/// The rates of PyTorch's schedulers, of a rate of 1.
+struct OracleSchedule: Sendable, CustomTestStringConvertible {
+  let schedule: RateSchedule
+  let factors: [Double]
+
+  var testDescription: String { schedule.name }
+}
+
+extension Network<Double> {
+  /// Makes all parameters waves: seeds count from 1, the amplitude is 0.5.
+  mutating func fillWithWaves() {
+    for index in parameters.indices {
+      let shape = parameters[index].value.shape
+      parameters[index].value = .wave(shape, seed: Double(index + 1), amplitude: 0.5)
+    }
+  }
 }

@@ -1,0 +1,89 @@
+import ArgumentParser
+import GradwatchClient
+import TrainingEngine
+
+/// How experiments are trained and streamed, whichever command does it.
+struct ExperimentOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      """
+      HOST:PORT or unix:PATH of a collector that must be there. Without this option the one of \
+      GRADWATCH_ADDRESS, else 127.0.0.1:50151, may also come later.
+      """,
+      valueName: "address"
+    )
+  )
+  var collector: CollectorAddress?
+
+  @Option(help: "The project that groups runs.")
+  var project = "training-client"
+
+  @Option(help: "Another seed for parameters and batches.")
+  var seed: UInt64?
+
+  @Option(help: "Train at most so many steps.")
+  var steps: Int?
+
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp(
+      "Change a setting, such as learning-rate=0.1; may be repeated. See training-client list --settings.",
+      valueName: "key=value"
+    )
+  )
+  var changes: [String] = []
+
+  @Option(help: ArgumentHelp("Report every n-th step.", valueName: "n"))
+  var every = 1
+
+  @Option(help: ArgumentHelp("Take histograms on every n-th step; 0: never.", valueName: "n"))
+  var histogramEvery = StepReportBuilder.defaultHistogramInterval
+
+  @Flag(help: "Train without a collector.")
+  var dryRun = false
+
+  @Flag(help: "Only the last line of each run.")
+  var quiet = false
+
+  mutating func validate() throws {
+    if let steps, steps < 1 {
+      throw ValidationError("--steps: expected at least 1, found \(steps)")
+    }
+    if every < 1 { throw ValidationError("--every: expected at least 1, found \(every)") }
+  }
+
+  /// Finds an experiment by its name or identifier, and changes what was asked for.
+  ///
+  /// - Throws: `ValidationError` if there is none, a setting is wrong, or what comes out can't be trained.
+  func experiment(_ name: String) throws -> Experiment {
+    guard
+      let found = Experiment.all.first(where: {
+        $0.name == name || $0.identifier.lowercased() == name.lowercased()
+      })
+    else {
+      throw ValidationError(
+        "Expected one of \(Experiment.all.map(\.name).joined(separator: ", ")), found \(name)"
+      )
+    }
+    return try changed(found)
+  }
+
+  /// Changes what was asked for.
+  func changed(_ experiment: Experiment) throws -> Experiment {
+    var experiment = experiment
+    do throws(TrainingError) {
+      for change in changes {
+        let parts = change.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2 else {
+          throw .setting("--set", expected: "key=value", found: change)
+        }
+        try experiment.set(parts[0], to: parts[1])
+      }
+      if let seed { experiment.seed = seed }
+      _ = try Trainer(experiment)
+    } catch {
+      throw ValidationError("\(experiment.name): \(error)")
+    }
+    return experiment
+  }
+}
