@@ -177,7 +177,7 @@ let package = Package(
     ),
     .executableTarget(
       name: "TrainingBenchmark",
-      dependencies: ["TrainingEngine"],
+      dependencies: ["Telemetry", "TrainingEngine", "TrainingReports"],
       path: "Tests/Benchmarks/TrainingBenchmark",
       exclude: ["pytorch_reference.py"]
     ),

@@ -52,7 +52,6 @@ public struct StepReporter: Sendable {
     )
     builder.scalars.losses = [NamedLoss(name: NamedLoss.primaryName, value: Double(share.loss))]
     builder.scalars.learningRate = step.learningRate
-    builder.scalars.globalNorm = share.globalGradientNorm()
     builder.scalars.batchSize = UInt64(share.sampleCount)
     builder.scalars.phase = step.phase.telemetry
     builder.scalars.clipping = step.clipping.map { applied in
@@ -65,8 +64,13 @@ public struct StepReporter: Sendable {
     builder.scalars.lossScale = step.lossScale
     builder.scalars.gradientsAreScaled = step.gradientsAreScaled
     builder.scalars.optimizerSkipped = step.isSkipped
+    var norm = SquaredNorm()
     for (tensor, gradient) in share.gradients.enumerated() where !frozen.contains(tensor) {
-      gradient.withUnsafeBufferPointer { builder.addGradient($0, tensor: tensor) }
+      let summary = gradient.withUnsafeBufferPointer {
+        GradientSummary($0, takesHistogram: builder.takesHistograms)
+      }
+      norm.add(summary)
+      builder.add(summary, tensor: tensor)
       let change = step.parametersBefore[tensor].withUnsafeBufferPointer { before in
         step.parametersAfter[tensor].withUnsafeBufferPointer {
           ParameterSummary(before: before, after: $0)
@@ -74,6 +78,7 @@ public struct StepReporter: Sendable {
       }
       builder.add(change, tensor: tensor)
     }
+    builder.scalars.globalNorm = norm.root
     for (layer, activation) in share.activations.enumerated() {
       guard let activation, let unitCount = activation.shape.last else { continue }
       let summary = activation.withUnsafeBufferPointer {
@@ -120,4 +125,19 @@ extension Activation {
     case .tanh: .bounded(-1...1)
     }
   }
+}
+
+/// The squared L2 norm over all tensors that train, from their summaries.
+private struct SquaredNorm {
+  private var sum = 0.0
+
+  /// Adds a tensor; a summary's norm is that of its finite elements, so NaN and infinities are added apart.
+  mutating func add(_ summary: GradientSummary) {
+    if !summary.norm.isNaN { sum += summary.norm * summary.norm }
+    if summary.positiveInfinityCount + summary.negativeInfinityCount > 0 { sum += .infinity }
+    if summary.nanCount > 0 { sum = .nan }
+  }
+
+  /// NaN if any element is, else Inf if any is infinite.
+  var root: Double { sum.squareRoot() }
 }

@@ -52,12 +52,13 @@ extension Experiment {
   static let clippedImages = largeBatchImages.varied(
     "C1",
     "growing-clip-images",
-    "Residual convolutions, clipped at a norm that doubles every 30 steps",
+    "Residual convolutions, clipped at a norm that doubles every 15 steps from 0.02",
     claim: "A schedule from 1.0 that doubles prevents early collapses and keeps the speed later.",
-    finding: "The first steps are clipped, the later ones are not; nothing is raised.",
-    isFix: false
+    finding: "Every early step is clipped, and told so; that resolves as the limit rises.",
+    isFix: false,
+    must: [ExpectedAlert("clipping_every_step", .warning)]
   ) {
-    $0.clipping = .growingNorm(first: 0.25, doublingEvery: 30, largest: 8)
+    $0.clipping = .growingNorm(first: 0.02, doublingEvery: 15, largest: 8)
   }
 
   static let badlyInitializedClippedImages = largeBatchImages.varied(

@@ -71,6 +71,10 @@ public struct Trainer: IteratorProtocol, Sendable {
     let scale = lossScale
     var shares = (0..<experiment.rankCount).map { makeShare(rank: $0, step: index) }
     var gradients = shares.meanGradients
+    // What does not train has no part in the norm that is clipped.
+    for index in frozen {
+      gradients[index] = NDArray(repeating: 0, shape: gradients[index].shape)
+    }
     let isSkipped = scale.map { unscale(&gradients, $0) } ?? false
     if let scale, experiment.lossScaling?.reportsScaledGradients == false {
       shares = shares.map { $0.divided(by: Float(scale)) }
