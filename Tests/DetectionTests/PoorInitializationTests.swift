@@ -6,7 +6,7 @@ import Testing
 struct PoorInitializationTests {
   private static let rule = "poor_initialization"
 
-  @Test("U(4,5) over 15 inputs (seed 004) warns at step 0, and is told of for 20 steps")
+  @Test("U(4,5) over 15 inputs (seed 004) is critical at step 0, and is told of for 20 steps")
   func largeStart() throws {
     let model = try Model(
       layers: [
@@ -31,7 +31,7 @@ struct PoorInitializationTests {
       report.parameters.norm = [(Float(20.25 + 1.0 / 12) * 525).squareRoot(), 26.7]
       watch.feed(report)
     }
-    #expect(watch.life(Self.rule) == ["firing warning @0", "resolved warning @120"])
+    #expect(watch.life(Self.rule) == ["firing critical @0", "resolved critical @120"])
     let alert = try #require(watch.alerts(Self.rule).first)
     #expect(alert.scope == .run)
     #expect(alert.evidence.layers == ["hidden"])

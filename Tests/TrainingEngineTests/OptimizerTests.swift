@@ -112,7 +112,8 @@ struct OptimizerTests {
   func halfPrecision() {
     let limits: [(Float, Float)] = [
       (65_504, 65_504), (65_505, .infinity), (-70_000, -.infinity), (0x1p-25, 0),
-      (-0x1p-25, 0), (0x1.1p-25, 0x1.1p-25), (1, 1), (-.infinity, -.infinity),
+      (-0x1p-25, 0), (0x1.1p-25, 0x1p-24), (0x1.8p-23, 0x1.8p-23), (0x1.9p-23, 0x1.8p-23), (1, 1),
+      (-.infinity, -.infinity),
     ]
     for (gradient, expected) in limits { #expect(LossScaling.limited(gradient) == expected) }
     #expect(LossScaling.limited(.nan).isNaN)

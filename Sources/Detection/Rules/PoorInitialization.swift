@@ -33,7 +33,13 @@ struct PoorInitialization: Rule {
     in: 1...1e9,
     "mean square / recommended in the median layer: four times the recommended deviation"
   )
-  static let thresholds = [warning, critical, layer]
+  private static let criticalLayer = Threshold(
+    "critical_layer_factor",
+    100,
+    in: 1...1e9,
+    "as above; U(4, 5), whose regression is NaN at step 3, has 150"
+  )
+  static let thresholds = [warning, critical, layer, criticalLayer]
   /// Steps at which weights are still those of the initialization.
   private static let firstSteps: UInt64 = 10
   /// Decades between the signals of the first and the last layers that show a small product.
@@ -94,7 +100,13 @@ struct PoorInitialization: Rule {
     } else {
       return
     }
-    severity = abs(decades) >= tuning[Self.critical] || fault == .dead ? .critical : .warning
+    severity = isCertain ? .critical : .warning
+  }
+
+  /// Whether training can't work, rather than begin badly.
+  private var isCertain: Bool {
+    abs(decades) >= tuning[Self.critical] || fault == .dead
+      || fault == .large && middle >= tuning[Self.criticalLayer]
   }
 
   /// Whether a hidden weight is exactly 0.
@@ -207,7 +219,7 @@ struct PoorInitialization: Rule {
     return Diagnosis(
       summary: summary,
       cause: cause,
-      confidence: abs(decades) >= tuning[Self.critical] || fault == .dead ? 0.95 : 0.8,
+      confidence: isCertain ? 0.95 : 0.8,
       evidence: Evidence(
         quantity: "log10 of the product over layers of mean square / recommended mean square",
         observed: decades,

@@ -21,7 +21,8 @@ extension Experiment {
     badlyInitializedClippedImages, sequenceConvolutions,
     deadReLU, deadReLULowerRate, deadReLUToLeaky, chainOfSigmoids, chainOfGains, highRate,
     highRateWarmedUp, lowRate,
-    healthyClusters, jumpingGradient, collapsedGradient, scaledGradients, skippedSteps,
+    healthyClusters, jumpingGradient, collapsedGradient, longTailedGradient,
+    underflowingGradient, rescuedGradient, scaledGradients, skippedSteps,
     frozenBackbone, cosineTail,
     warmUp, nanOnOneRank,
   ]

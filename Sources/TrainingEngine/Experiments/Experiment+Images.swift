@@ -58,6 +58,7 @@ extension Experiment {
     isFix: false,
     must: [ExpectedAlert("clipping_every_step", .warning)]
   ) {
+    $0.epochs = 30
     $0.clipping = .growingNorm(first: 0.02, doublingEvery: 15, largest: 8)
   }
 

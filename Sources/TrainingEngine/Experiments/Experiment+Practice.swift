@@ -1,7 +1,7 @@
 // What happens in practice and must not be taken for a fault, and synthetic faults: S1 and A1.
 extension Experiment {
   /// A small healthy network, into which faults are put.
-  private static let healthy = Experiment(
+  static let healthyClusters = Experiment(
     identifier: "S0",
     name: "healthy-clusters",
     title: "A healthy network on four clusters",
@@ -19,7 +19,7 @@ extension Experiment {
     seed: 1234
   )
 
-  static let jumpingGradient = healthy.varied(
+  static let jumpingGradient = healthyClusters.varied(
     "S1j",
     "jumping-gradient",
     "One batch of inputs 10,000 times too large",
@@ -43,7 +43,7 @@ extension Experiment {
     $0.faults = [.scaledInputs(1e4, steps: 300..<301)]
   }
 
-  static let collapsedGradient = healthy.varied(
+  static let collapsedGradient = healthyClusters.varied(
     "S1c",
     "collapsed-gradient",
     "Gradients multiplied by 10⁻⁷ from step 5",
@@ -57,7 +57,52 @@ extension Experiment {
     $0.faults = [.scaledGradients(1e-7, steps: 5..<100_000)]; $0.epochs = 10
   }
 
-  static let scaledGradients = healthy.varied(
+  static let longTailedGradient = healthyClusters.varied(
+    "S1t",
+    "long-tailed-gradient",
+    "Every hundredth element of each gradient 3,000 times too large from step 300",
+    source: Source.strategies,
+    claim: "Long tails extending past 10 say that explosions are imminent.",
+    finding: "So they do; values are clipped at 0.1 here, so that training goes on.",
+    isFix: false,
+    must: [ExpectedAlert("gradient_long_tail", .warning)],
+    may: [
+      "clipping_every_step", "gradient_spike", "exploding_gradient", "loss_spike",
+      "loss_divergence",
+    ],
+    mustNot: [ExpectedAlert("vanishing_gradient", .info)]
+  ) {
+    $0.faults = [.scaledElements(3000, every: 100, steps: 300..<100_000)]
+    $0.clipping = .value(0.1)
+    $0.epochs = 12
+  }
+
+  static let underflowingGradient = healthyClusters.varied(
+    "S1u",
+    "underflowing-gradient",
+    "Gradients of a millionth in the range of half precision, at a rate of 50,000",
+    source: Source.strategies,
+    claim: "If histograms cluster around 10⁻⁸, vanishing is your culprit.",
+    finding: "Half precision has nothing below 6·10⁻⁸: most elements are exactly 0.",
+    isFix: false,
+    must: [ExpectedAlert("gradient_underflow", .warning)],
+    mustNot: [ExpectedAlert("exploding_gradient", .info)]
+  ) {
+    $0.faults = [.scaledGradients(1e-6, steps: 0..<100_000)]
+    $0.lossScaling = LossScaling(initialScale: 1)
+    $0.updateRule = .sgd(learningRate: 5e4)
+  }
+
+  static let rescuedGradient = underflowingGradient.varied(
+    "S1u-scale",
+    "underflowing-gradient-scaled",
+    "The same with the loss scaled by 65,536",
+    source: Source.ours,
+    claim: "(Loss scaling lifts gradients into the range: Micikevicius et al., 2018.)",
+    finding: "Nothing is lost, and the network learns as if in single precision."
+  ) { $0.lossScaling = LossScaling(initialScale: 65_536) }
+
+  static let scaledGradients = healthyClusters.varied(
     "A1-amp",
     "scaled-gradients",
     "Loss scaled by 65,536, reported before it is undone",
@@ -66,7 +111,7 @@ extension Experiment {
     isFix: false
   ) { $0.lossScaling = LossScaling(reportsScaledGradients: true) }
 
-  static let skippedSteps = healthy.varied(
+  static let skippedSteps = healthyClusters.varied(
     "A1-skip",
     "skipped-steps",
     "Loss scaling that starts too high and skips until it fits",
@@ -76,7 +121,7 @@ extension Experiment {
     must: [ExpectedAlert("non_finite_gradient", .info)]
   ) { $0.lossScaling = LossScaling(initialScale: 0x1p24, growthInterval: 200) }
 
-  static let frozenBackbone = healthy.varied(
+  static let frozenBackbone = healthyClusters.varied(
     "A1-frozen",
     "frozen-backbone",
     "Two frozen layers below two that train",
@@ -85,7 +130,7 @@ extension Experiment {
     isFix: false
   ) { $0.frozenLayers = ["dense_1", "dense_2"] }
 
-  static let cosineTail = healthy.varied(
+  static let cosineTail = healthyClusters.varied(
     "A1-tail",
     "cosine-tail",
     "AdamW along a cosine to 0",
@@ -97,7 +142,7 @@ extension Experiment {
     $0.schedule = .cosine(period: 512)
   }
 
-  static let warmUp = healthy.varied(
+  static let warmUp = healthyClusters.varied(
     "A1-warm",
     "long-warm-up",
     "A warm-up over half of the run",
@@ -106,7 +151,7 @@ extension Experiment {
     isFix: false
   ) { $0.schedule = .warmUp(steps: 256) }
 
-  static let nanOnOneRank = healthy.varied(
+  static let nanOnOneRank = healthyClusters.varied(
     "A1-rank",
     "nan-on-one-rank",
     "Four ranks, of which one reads a NaN at step 60",
@@ -124,6 +169,4 @@ extension Experiment {
     $0.batchSize = 16
     $0.faults = [.nanInput(rank: 3, steps: 60..<61)]
   }
-
-  static let healthyClusters = healthy
 }

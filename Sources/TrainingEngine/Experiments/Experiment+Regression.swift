@@ -15,7 +15,7 @@ extension Experiment {
     sourceClaim: "Gradients explode: the tracker refuses to log infinite or NaN values.",
     finding: "The norm is 2·10⁴ at step 0 and 5·10³¹ at step 3, where the loss is Inf.",
     mustAlert: [
-      ExpectedAlert("poor_initialization", .warning),
+      ExpectedAlert("poor_initialization", .critical),
       ExpectedAlert("exploding_gradient", .critical),
       ExpectedAlert("non_finite_loss", .critical),
       ExpectedAlert("non_finite_gradient", .critical),

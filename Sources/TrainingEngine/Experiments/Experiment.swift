@@ -129,14 +129,3 @@ extension Experiment {
     )
   }
 }
-
-extension LossFunction {
-  /// Throws ``TrainingError`` if what comes out is not what the targets are for.
-  func check(output: [Int], targets: [Int]) throws(TrainingError) {
-    let expected = Array(targets.dropFirst())
-    let found = self == .crossEntropy ? Array(output.dropLast()) : output
-    guard found == expected else {
-      throw .shape("\(rawValue)", expected: "an output for targets of \(expected)", found: output)
-    }
-  }
-}

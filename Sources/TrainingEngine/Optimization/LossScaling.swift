@@ -27,6 +27,8 @@ public struct LossScaling: Hashable, Sendable {
 
   /// Holds a scaled gradient to the range of half precision.
   package static func limited(_ x: Float) -> Float {
-    x.magnitude > 65_504 ? (x > 0 ? .infinity : -.infinity) : x.magnitude <= 0x1p-25 ? 0 : x
+    if x.magnitude > 65_504 { return x > 0 ? .infinity : -.infinity }
+    // Below its smallest normal number, half precision has the multiples of 2⁻²⁴.
+    return x.magnitude < 0x1p-14 ? (x * 0x1p24).rounded(.toNearestOrEven) * 0x1p-24 : x
   }
 }

@@ -60,13 +60,3 @@ public indirect enum RateSchedule: Hashable, Sendable {
     }
   }
 }
-
-/// A part of a schedule.
-public enum RatePhase: Hashable, Sendable {
-  /// The rate rises from almost 0.
-  case warmUp
-  /// The rate is as set.
-  case main
-  /// The rate falls.
-  case decay
-}

@@ -6,6 +6,8 @@ public enum Fault: Hashable, Sendable {
   case scaledTargets(Double, steps: Range<Int>)
   /// Gradients are multiplied by a factor in these steps, before anything else sees them.
   case scaledGradients(Double, steps: Range<Int>)
+  /// Every so many-th element of each gradient is multiplied by a factor in these steps.
+  case scaledElements(Double, every: Int, steps: Range<Int>)
   /// One rank's inputs hold a NaN in these steps.
   case nanInput(rank: Int, steps: Range<Int>)
 
@@ -19,6 +21,10 @@ public enum Fault: Hashable, Sendable {
     case .scaledTargets:
       if loss == .crossEntropy {
         throw .setting("fault", expected: "targets that are no classes", found: loss.rawValue)
+      }
+    case .scaledElements(_, let every, _):
+      guard every > 0 else {
+        throw .setting("fault", expected: "every element or fewer", found: "\(every)")
       }
     case .scaledGradients: break
     }

@@ -235,13 +235,22 @@ extension Fault {
       batch.targets = batch.targets.map { $0 * Float(factor) }
     case .nanInput(rank, let steps) where steps.contains(step):
       batch.inputs.elements[0] = .nan
-    case .scaledInputs, .scaledTargets, .scaledGradients, .nanInput: break
+    case .scaledInputs, .scaledTargets, .scaledGradients, .scaledElements, .nanInput: break
     }
   }
 
   /// Changes gradients that the fault is about.
   fileprivate func corrupt(_ gradients: inout [NDArray<Float>], step: Int) {
-    guard case .scaledGradients(let factor, let steps) = self, steps.contains(step) else { return }
-    gradients = gradients.map { $0.map { $0 * Float(factor) } }
+    switch self {
+    case .scaledGradients(let factor, let steps) where steps.contains(step):
+      gradients = gradients.map { $0.map { $0 * Float(factor) } }
+    case .scaledElements(let factor, let every, let steps) where steps.contains(step):
+      for index in gradients.indices {
+        for place in stride(from: 0, to: gradients[index].count, by: every) {
+          gradients[index].elements[place] *= Float(factor)
+        }
+      }
+    case .scaledInputs, .scaledTargets, .scaledGradients, .scaledElements, .nanInput: break
+    }
   }
 }
