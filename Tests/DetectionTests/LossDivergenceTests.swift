@@ -6,24 +6,9 @@ import Testing
 struct LossDivergenceTests {
   private static let rule = "loss_divergence"
 
-  private func watch(
-    steps: Int,
-    change: (Int, inout StepReport) -> Void = { _, _ in },
-    loss: (Int) -> Double
-  ) throws -> Watch {
-    let net = try Net(depth: 2)
-    var watch = try Watch(net.model)
-    for step in 0..<steps {
-      var report = net.report(UInt64(step), loss: loss(step))
-      change(step, &report)
-      watch.feed(report)
-    }
-    return watch
-  }
-
   @Test("a loss at five times its best warns after 20 reports, and resolves once it is back")
   func rises() throws {
-    let watch = try watch(steps: 220) { (100..<140).contains($0) ? 5 : 1 }
+    let watch = try Watch(steps: 220) { (100..<140).contains($0) ? 5 : 1 }
     // The average over ten reports passes 3 at the seventh of them, which is judged at the next.
     #expect(
       watch.life(Self.rule).prefix(2) == ["pending warning @116", "firing warning @126"]
@@ -38,7 +23,7 @@ struct LossDivergenceTests {
 
   @Test("ten times its best for as long is critical")
   func risesFar() throws {
-    let watch = try watch(steps: 130) { $0 < 100 ? 1 : 20 }
+    let watch = try Watch(steps: 130) { $0 < 100 ? 1 : 20 }
     #expect(
       watch.life(Self.rule) == [
         "pending critical @111", "firing warning @121", "firing critical @126",
@@ -48,13 +33,13 @@ struct LossDivergenceTests {
 
   @Test("two tenfold jumps in a row are critical at the second, and a thousandfold first one alone")
   func jumps() throws {
-    #expect(try watch(steps: 3) { [1, 20, 400][$0] }.life(Self.rule) == ["firing critical @2"])
-    #expect(try watch(steps: 2) { [1, 2000][$0] }.life(Self.rule) == ["firing critical @1"])
+    #expect(try Watch(steps: 3) { [1, 20, 400][$0] }.life(Self.rule) == ["firing critical @2"])
+    #expect(try Watch(steps: 2) { [1, 2000][$0] }.life(Self.rule) == ["firing critical @1"])
   }
 
   @Test("during warm-up it is info")
   func warmup() throws {
-    let watch = try watch(steps: 140, change: { $1.scalars.phase = .warmup }) {
+    let watch = try Watch(steps: 140, change: { $1.scalars.phase = .warmup }) {
       $0 < 100 ? 1 : 5
     }
     #expect(watch.life(Self.rule).last == "firing info @126")
@@ -69,7 +54,7 @@ struct LossDivergenceTests {
   )
   func traps(_ trap: String) throws {
     var noise = Noise(seed: 5)
-    let watch = try watch(
+    let watch = try Watch(
       steps: 1300,
       change: { step, report in
         if trap == "game of two nets" {

@@ -6,24 +6,9 @@ import Testing
 struct LossOscillationTests {
   private static let rule = "loss_oscillation"
 
-  private func watch(
-    steps: Int,
-    change: (Int, inout StepReport) -> Void = { _, _ in },
-    loss: (Int) -> Double
-  ) throws -> Watch {
-    let net = try Net(depth: 2)
-    var watch = try Watch(net.model)
-    for step in 0..<steps {
-      var report = net.report(UInt64(step), loss: loss(step))
-      change(step, &report)
-      watch.feed(report)
-    }
-    return watch
-  }
-
   @Test("a loss that swings between 1 and 1.5 warns after 47 reports, and resolves")
   func swings() throws {
-    let watch = try watch(steps: 260) { $0 < 100 && $0 % 2 == 1 ? 1.5 : 1 }
+    let watch = try Watch(steps: 260) { $0 < 100 && $0 % 2 == 1 ? 1.5 : 1 }
     let life = watch.life(Self.rule)
     #expect(life.prefix(2) == ["pending warning @38", "firing warning @46"])
     #expect(life.last?.hasPrefix("resolved warning") == true)
@@ -36,13 +21,13 @@ struct LossOscillationTests {
   @Test("noise on top of the swing does not hide it")
   func noisySwing() throws {
     var noise = Noise(seed: 3)
-    let watch = try watch(steps: 120) { ($0 % 2 == 1 ? 1.6 : 1) + 0.2 * noise.fraction() }
+    let watch = try Watch(steps: 120) { ($0 % 2 == 1 ? 1.6 : 1) + 0.2 * noise.fraction() }
     #expect(watch.life(Self.rule).last?.hasPrefix("firing warning") == true)
   }
 
   @Test("during warm-up it is info")
   func warmup() throws {
-    let watch = try watch(steps: 60, change: { $1.scalars.phase = .warmup }) {
+    let watch = try Watch(steps: 60, change: { $1.scalars.phase = .warmup }) {
       $0 % 2 == 1 ? 1.5 : 1
     }
     #expect(watch.life(Self.rule).last == "firing info @46")
@@ -58,7 +43,7 @@ struct LossOscillationTests {
   func traps(_ trap: String) throws {
     for seed in 1...5 {
       var noise = Noise(seed: UInt64(seed))
-      let watch = try watch(
+      let watch = try Watch(
         steps: 800,
         change: { _, report in
           guard trap == "two losses" else { return }

@@ -6,24 +6,9 @@ import Testing
 struct LossPlateauTests {
   private static let rule = "loss_plateau"
 
-  private func watch(
-    _ net: Net,
-    steps: Int,
-    change: (Int, inout StepReport) -> Void = { _, _ in },
-    loss: (Int) -> Double
-  ) throws -> Watch {
-    var watch = try Watch(net.model)
-    for step in 0..<steps {
-      var report = net.report(UInt64(step), loss: loss(step))
-      change(step, &report)
-      watch.feed(report)
-    }
-    return watch
-  }
-
   @Test("a loss that stays warns when patience ends, and resolves once it has fallen by a fifth")
   func stays() throws {
-    let watch = try watch(try Net(depth: 2), steps: 240) { $0 < 200 ? 1 : 0.1 }
+    let watch = try Watch(steps: 240) { $0 < 200 ? 1 : 0.1 }
     let patience = Int(try #require(Detector.standard(Self.rule, "warning_reports")))
     // The average is below 0.8 with the third low report, and judged at the next.
     #expect(
@@ -38,7 +23,7 @@ struct LossPlateauTests {
   @Test("where gradients vanish fewer are enough, and that alert is to be followed first")
   func explained() throws {
     let net = try Net(depth: 12, activation: "sigmoid")
-    let watch = try watch(
+    let watch = try Watch(
       net,
       steps: 60,
       change: { step, report in
@@ -65,7 +50,7 @@ struct LossPlateauTests {
   )
   func traps(_ trap: String) throws {
     let patience = try #require(Detector.standard(Self.rule, "warning_reports"))
-    let watch = try watch(
+    let watch = try Watch(
       try Net(depth: 2),
       steps: 400,
       change: { step, report in

@@ -6,21 +6,6 @@ import Testing
 struct LossSpikeTests {
   private static let rule = "loss_spike"
 
-  private func watch(
-    steps: Int,
-    change: (Int, inout StepReport) -> Void = { _, _ in },
-    loss: (Int) -> Double
-  ) throws -> Watch {
-    let net = try Net(depth: 2)
-    var watch = try Watch(net.model)
-    for step in 0..<steps {
-      var report = net.report(UInt64(step), loss: loss(step))
-      change(step, &report)
-      watch.feed(report)
-    }
-    return watch
-  }
-
   /// A loss of 1 with 5 % of noise.
   private static func noisy(_ step: Int) -> Double {
     var noise = Noise(seed: UInt64(step))
@@ -29,7 +14,7 @@ struct LossSpikeTests {
 
   @Test("a loss of 5 after 1 warns at that step, and resolves 20 reports later")
   func spike() throws {
-    let watch = try watch(steps: 140) { $0 == 100 ? 5 : Self.noisy($0) }
+    let watch = try Watch(steps: 140) { $0 == 100 ? 5 : Self.noisy($0) }
     #expect(watch.life(Self.rule) == ["firing warning @100", "resolved warning @120"])
     let alert = try #require(watch.alerts(Self.rule).first)
     #expect(alert.scope == .run)
@@ -40,7 +25,7 @@ struct LossSpikeTests {
 
   @Test("one that has not come back within 200 reports is critical")
   func lingering() throws {
-    let watch = try watch(steps: 340) { ($0 < 100 ? 1 : 5) * Self.noisy($0) }
+    let watch = try Watch(steps: 340) { ($0 < 100 ? 1 : 5) * Self.noisy($0) }
     #expect(
       watch.life(Self.rule) == [
         "firing warning @100", "firing critical @300", "resolved critical @320",
@@ -51,7 +36,7 @@ struct LossSpikeTests {
 
   @Test("during warm-up it is info")
   func warmup() throws {
-    let watch = try watch(steps: 110, change: { $1.scalars.phase = .warmup }) {
+    let watch = try Watch(steps: 110, change: { $1.scalars.phase = .warmup }) {
       $0 == 100 ? 5 : Self.noisy($0)
     }
     #expect(watch.life(Self.rule) == ["firing info @100"])
@@ -65,7 +50,7 @@ struct LossSpikeTests {
     ]
   )
   func traps(_ trap: String) throws {
-    let watch = try watch(
+    let watch = try Watch(
       steps: trap == "converged" ? 1500 : 400,
       change: { step, report in
         if trap == "batch size" { report.scalars.batchSize = step < 100 ? 32 : 512 }

@@ -67,6 +67,23 @@ struct Watch {
     detector = Detector(run: try RunID("run"), producer: try ProducerID("rank-0"), model: model)
   }
 
+  /// Feeds steps of a net, by default of two layers, whose losses are given; `change` may change a
+  /// report before it is fed.
+  init(
+    _ net: Net? = nil,
+    steps: Int,
+    change: (Int, inout StepReport) -> Void = { _, _ in },
+    loss: (Int) -> Double
+  ) throws {
+    let net = try net ?? Net(depth: 2)
+    try self.init(net.model)
+    for step in 0..<steps {
+      var report = net.report(UInt64(step), loss: loss(step))
+      change(step, &report)
+      feed(report)
+    }
+  }
+
   /// The time at which the report of `step` arrives.
   static func time(_ step: UInt64) -> WallTime { WallTime(clamping: 1_000_000 + Double(step)) }
 
