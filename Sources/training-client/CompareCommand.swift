@@ -17,7 +17,11 @@ struct CompareCommand: AsyncParsableCommand {
   @OptionGroup
   var options: ExperimentOptions
 
-  mutating func validate() throws { _ = try pair() }
+  mutating func validate() throws {
+    let (fault, fix) = try pair()
+    try options.check(fault)
+    try options.check(fix)
+  }
 
   func run() async throws {
     let (fault, fix) = try pair()

@@ -54,7 +54,7 @@ struct ExperimentOptions: ParsableArguments {
 
   /// Finds an experiment by its name or identifier, and changes what was asked for.
   ///
-  /// - Throws: `ValidationError` if there is none, a setting is wrong, or what comes out can't be trained.
+  /// - Throws: `ValidationError` if there is none, or a setting is wrong.
   func experiment(_ name: String) throws -> Experiment {
     guard
       let found = Experiment.all.first(where: {
@@ -68,7 +68,7 @@ struct ExperimentOptions: ParsableArguments {
     return try changed(found)
   }
 
-  /// Changes what was asked for.
+  /// Changes what was asked for; throws `ValidationError` if a setting is wrong.
   func changed(_ experiment: Experiment) throws -> Experiment {
     var experiment = experiment
     do throws(TrainingError) {
@@ -80,10 +80,20 @@ struct ExperimentOptions: ParsableArguments {
         try experiment.set(parts[0], to: parts[1])
       }
       if let seed { experiment.seed = seed }
-      _ = try Trainer(experiment)
     } catch {
       throw ValidationError("\(experiment.name): \(error)")
     }
     return experiment
+  }
+
+  /// Throws `ValidationError` if an experiment can't be trained.
+  ///
+  /// That takes its data and first weights, so it is asked once, before the first training.
+  func check(_ experiment: Experiment) throws {
+    do throws(TrainingError) {
+      _ = try Trainer(experiment)
+    } catch {
+      throw ValidationError("\(experiment.name): \(error)")
+    }
   }
 }

@@ -52,6 +52,7 @@ struct RunCommand: AsyncParsableCommand {
       throw ValidationError("Expected names of experiments, or --all.")
     }
     let experiments = try chosenExperiments()
+    for experiment in experiments { try options.check(experiment) }
     if runID != nil, experiments.count > 1 {
       throw ValidationError("--run-id: expected one experiment, found \(experiments.count)")
     }

@@ -16,12 +16,14 @@ struct TrainingJob: Sendable {
   /// - Throws: ``CommandFailure`` if the run could not be delivered, or was interrupted.
   func run(console: Console, interruption: Interruption) async throws -> TrainingResult {
     do {
+      let trainer = try Trainer(experiment)
+      let reporter = try StepReporter(trainer, histogramInterval: options.histogramEvery)
       if options.dryRun {
-        let result = try await train([], console, interruption)
+        let result = try await train(trainer, reporter, [], console, interruption)
         console.clear()
         return result
       }
-      return try await stream(console, interruption)
+      return try await stream(trainer, reporter, console, interruption)
     } catch is CancellationError {
       console.clear()
       let ending = options.dryRun ? "" : ", ended as aborted"
@@ -32,6 +34,8 @@ struct TrainingJob: Sendable {
   }
 
   private func stream(
+    _ trainer: Trainer,
+    _ reporter: StepReporter,
     _ console: Console,
     _ interruption: Interruption
   ) async throws -> TrainingResult {
@@ -40,10 +44,9 @@ struct TrainingJob: Sendable {
     console.show("run \(run), project \(options.project), to \(address)")
     let outcome: RunOutcome<TrainingResult>
     do {
-      let model = try StepReporter(try Trainer(experiment)).model
-      outcome = try await withRanks([], of: model, address) { ranks in
+      outcome = try await withRanks([], of: reporter.model, address) { ranks in
         async let alerts: Void = log.follow(ranks[0].alerts)
-        let result = try await train(ranks, console, interruption)
+        let result = try await train(trainer, reporter, ranks, console, interruption)
         for rank in ranks.reversed() { await rank.finish(as: result.status, reason: result.reason) }
         await alerts
         return result
@@ -97,12 +100,13 @@ struct TrainingJob: Sendable {
 
   /// Trains; streams what each rank found through the run at its index, if there are any.
   private func train(
+    _ start: Trainer,
+    _ reporter: StepReporter,
     _ ranks: [LiveRun],
     _ console: Console,
     _ interruption: Interruption
   ) async throws -> TrainingResult {
-    var trainer = try Trainer(experiment)
-    let reporter = try StepReporter(trainer, histogramInterval: options.histogramEvery)
+    var trainer = start
     let roles = trainer.network.parameters.map(\.role)
     let total = min(options.steps ?? .max, experiment.stepCount)
     var progress = Progress(name: experiment.name, total: total, console: console)

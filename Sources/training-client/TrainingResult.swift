@@ -74,12 +74,8 @@ struct TrainingResult: Sendable {
 extension TrainingStep {
   /// The L2 norms of the gradients of weights, in `Double`.
   func weightNorms(roles: [ParameterRole]) -> [Double] {
-    zip(shares[0].gradients, roles).filter { $0.1 == .weight || $0.1 == .recurrent }.map {
-      gradient,
-      _ in
-      gradient.withUnsafeBufferPointer { elements in
-        elements.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
-      }
-    }
+    zip(shares[0].gradients, roles)
+      .filter { $0.1 == .weight || $0.1 == .recurrent }
+      .map { [$0.0].globalNorm }
   }
 }

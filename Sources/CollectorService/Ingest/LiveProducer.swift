@@ -213,15 +213,7 @@ final class LiveProducer: Sendable {
       state.isFinished = true
       state.lastUsed = now
       let transitions = state.detector.finish(at: now)
-      state.reportsSinceSnapshot = 0
-      submit(
-        [
-          .transitions(transitions),
-          .snapshot(run: run, producer: producer, state: state.detector.snapshot()),
-        ],
-        bytes: 0,
-        &state
-      ) { _ in }
+      submitWithSnapshot(transitions, &state)
     }
   }
 
@@ -270,6 +262,11 @@ final class LiveProducer: Sendable {
   /// The same without a report: the snapshot says that what follows is replayed with other rules.
   private func settleRules(_ state: inout State, at now: WallTime) {
     guard let transitions = takeRules(&state, at: now) else { return }
+    submitWithSnapshot(transitions, &state)
+  }
+
+  /// Submits transitions that no report carries, with the state in which they leave the detector.
+  private func submitWithSnapshot(_ transitions: [AlertTransition], _ state: inout State) {
     state.reportsSinceSnapshot = 0
     submit(
       [

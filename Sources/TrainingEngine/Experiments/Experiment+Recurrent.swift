@@ -128,9 +128,7 @@ extension Experiment {
       "(A forget gate's bias of ln T keeps the cell over T time steps: Tallec and Ollivier, 2018.)",
     finding: "Gradients reach back over all 100 time steps, and the class is learned."
   ) {
-    $0.layers = [
-      .recurrent(.longShortTermMemory, 32, recurrent: .orthogonal(1), carryBias: 4.6), .dense(4),
-    ]
+    $0.layers = recurrence(.longShortTermMemory, gain: 1, carryBias: 4.6)
     $0.updateRule = .adam(learningRate: 0.005)
   }
 
@@ -142,9 +140,7 @@ extension Experiment {
     claim: "(The same for the update gate.)",
     finding: "Gradients reach back over all 100 time steps, and the class is learned."
   ) {
-    $0.layers = [
-      .recurrent(.gatedUnit, 32, recurrent: .orthogonal(1), carryBias: 4.6), .dense(4),
-    ]
+    $0.layers = recurrence(.gatedUnit, gain: 1, carryBias: 4.6)
     $0.updateRule = .adam(learningRate: 0.005)
   }
 
@@ -168,7 +164,11 @@ extension Experiment {
     ]
   }
 
-  private static func recurrence(_ cell: RecurrentCell, gain: Double) -> [LayerPlan] {
-    [.recurrent(cell, 32, recurrent: .orthogonal(gain)), .dense(4)]
+  private static func recurrence(
+    _ cell: RecurrentCell,
+    gain: Double,
+    carryBias: Double = 0
+  ) -> [LayerPlan] {
+    [.recurrent(cell, 32, recurrent: .orthogonal(gain), carryBias: carryBias), .dense(4)]
   }
 }

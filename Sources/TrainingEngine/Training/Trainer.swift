@@ -79,9 +79,9 @@ public struct Trainer: IteratorProtocol, Sendable {
     if let scale, experiment.lossScaling?.reportsScaledGradients == false {
       shares = shares.map { $0.divided(by: Float(scale)) }
     }
-    let norm = clipping == nil ? nil : gradients.globalNorm
-    let applied = clipping.flatMap { plan in
-      norm.map { plan.apply(&gradients, norm: $0, step: index) }
+    let applied = clipping.map { plan in
+      let norm = gradients.globalNorm
+      return plan.apply(&gradients, norm: norm, step: index)
     }
     let rate =
       experiment.updateRule.learningRate * experiment.schedule.factor(at: index) * rateFactor
@@ -101,7 +101,6 @@ public struct Trainer: IteratorProtocol, Sendable {
       batchSize: shares.reduce(0) { $0 + $1.sampleCount },
       shares: shares,
       clipping: applied,
-      clippedNorm: norm,
       lossScale: scale,
       gradientsAreScaled: scale != nil && experiment.lossScaling?.reportsScaledGradients == true,
       isSkipped: isSkipped,

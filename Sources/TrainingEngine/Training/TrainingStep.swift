@@ -45,8 +45,6 @@ public struct TrainingStep: Sendable {
   public let shares: [Share]
   /// How the mean of the ranks' gradients was limited; `nil` if the run does not clip.
   public let clipping: AppliedClipping?
-  /// The L2 norm over the mean of the ranks' gradients, before it was limited; `nil` if nothing needed it.
-  public let clippedNorm: Double?
   /// What the loss was multiplied by; `nil` without loss scaling.
   public let lossScale: Double?
   /// Whether the gradients in ``shares`` are still multiplied by ``lossScale``.
@@ -61,7 +59,7 @@ public struct TrainingStep: Sendable {
 
 extension [NDArray<Float>] {
   /// The L2 norm over all elements of all arrays, summed in `Double`.
-  var globalNorm: Double {
+  package var globalNorm: Double {
     var sum = 0.0
     for array in self {
       array.withUnsafeBufferPointer { elements in

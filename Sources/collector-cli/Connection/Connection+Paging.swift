@@ -29,15 +29,13 @@ extension Connection {
     _ request: Gradwatch_V1_ListRunsRequest,
     limit: Int
   ) async throws -> (runs: [Gradwatch_V1_Run], hasMore: Bool) {
-    var request = request
-    var runs: [Gradwatch_V1_Run] = []
-    repeat {
-      request.pageSize = UInt32(min(limit - runs.count, Self.pageSize))
+    let found = try await entries(limit: limit) { size, token in
+      var request = request
+      (request.pageSize, request.pageToken) = (size, token)
       let page = try await query.listRuns(request, options: unary)
-      runs += page.runs
-      request.pageToken = page.nextPageToken
-    } while !request.pageToken.isEmpty && runs.count < limit
-    return (runs, !request.pageToken.isEmpty)
+      return (page.runs, page.nextPageToken)
+    }
+    return (found.entries, found.hasMore)
   }
 
   /// Alerts, the newest first; up to `limit` of them, and whether there are more.
@@ -45,15 +43,13 @@ extension Connection {
     _ request: Gradwatch_V1_ListAlertsRequest,
     limit: Int
   ) async throws -> (alerts: [Gradwatch_V1_Alert], hasMore: Bool) {
-    var request = request
-    var alerts: [Gradwatch_V1_Alert] = []
-    repeat {
-      request.pageSize = UInt32(min(limit - alerts.count, Self.pageSize))
+    let found = try await entries(limit: limit) { size, token in
+      var request = request
+      (request.pageSize, request.pageToken) = (size, token)
       let page = try await query.listAlerts(request, options: unary)
-      alerts += page.alerts
-      request.pageToken = page.nextPageToken
-    } while !request.pageToken.isEmpty && alerts.count < limit
-    return (alerts, !request.pageToken.isEmpty)
+      return (page.alerts, page.nextPageToken)
+    }
+    return (found.entries, found.hasMore)
   }
 
   /// What was done about a run, the newest first; up to `limit`, and whether there is more.
@@ -61,14 +57,27 @@ extension Connection {
     _ request: Gradwatch_V1_ListAnnotationsRequest,
     limit: Int
   ) async throws -> (annotations: [Gradwatch_V1_AnnotationEntry], hasMore: Bool) {
-    var request = request
-    var annotations: [Gradwatch_V1_AnnotationEntry] = []
-    repeat {
-      request.pageSize = UInt32(min(limit - annotations.count, Self.pageSize))
+    let found = try await entries(limit: limit) { size, token in
+      var request = request
+      (request.pageSize, request.pageToken) = (size, token)
       let page = try await query.listAnnotations(request, options: unary)
-      annotations += page.annotations
-      request.pageToken = page.nextPageToken
-    } while !request.pageToken.isEmpty && annotations.count < limit
-    return (annotations, !request.pageToken.isEmpty)
+      return (page.annotations, page.nextPageToken)
+    }
+    return (found.entries, found.hasMore)
+  }
+
+  /// Asks for page after page; up to `limit` entries, and whether there are more.
+  private func entries<Entry>(
+    limit: Int,
+    page: (_ size: UInt32, _ token: String) async throws -> (entries: [Entry], next: String)
+  ) async throws -> (entries: [Entry], hasMore: Bool) {
+    var entries: [Entry] = []
+    var token = ""
+    repeat {
+      let found = try await page(UInt32(min(limit - entries.count, Self.pageSize)), token)
+      entries += found.entries
+      token = found.next
+    } while !token.isEmpty && entries.count < limit
+    return (entries, !token.isEmpty)
   }
 }
