@@ -8,9 +8,16 @@ public import TrainingEngine
 /// ```swift
 /// let reporter = try StepReporter(trainer)
 /// try await withRun(transport: transport, registration: registration) { run in
-///   while let step = trainer.next() { run.report(reporter.report(of: step)) }
+///   var upcoming = trainer.next()
+///   while let step = upcoming {
+///     async let report = reporter.report(of: step)
+///     upcoming = trainer.next()
+///     run.report(await report)
+///   }
 /// }
 /// ```
+/// A report takes a step's arrays as they are, so it can be made on another thread, beside the next step. Train on the main
+/// actor: a step that moves from core to core finds nothing of the one before in its cache.
 public struct StepReporter: Sendable {
   /// The model to register: layers in forward order, each with its weight before its bias.
   public let model: Model

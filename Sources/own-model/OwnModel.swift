@@ -12,7 +12,7 @@ import TrainingEngine
 import TrainingReports
 
 /// Learns which of two spirals a point is on.
-@main
+@main @MainActor
 struct OwnModel {
   static func main() async throws {
     let experiment = Experiment(
@@ -39,11 +39,13 @@ struct OwnModel {
     )
     let outcome = try await withRun(transport: transport, registration: registration) { run in
       var loss: Float = 0
-      while let step = trainer.next() {
-        run.report(reporter.report(of: step))
+      var upcoming = trainer.next()
+      while let step = upcoming {
+        // Made on another thread, while this one trains the next step.
+        async let report = reporter.report(of: step)
+        upcoming = trainer.next()
+        run.report(await report)
         loss = step.loss
-        // The sender needs a thread, too.
-        await Task.yield()
       }
       return loss
     }

@@ -5,7 +5,11 @@ import TrainingEngine
 import TrainingReports
 
 /// One experiment, trained once.
-struct TrainingJob: Sendable {
+///
+/// It trains on the main thread, and what it streams is made and sent on the others: a step that moved from core to core
+/// would find nothing of the one before in its cache.
+@MainActor
+struct TrainingJob {
   let experiment: Experiment
   let run: RunID
   let options: ExperimentOptions
@@ -100,46 +104,35 @@ struct TrainingJob: Sendable {
 
   /// Trains; streams what each rank found through the run at its index, if there are any.
   private func train(
-    _ start: Trainer,
+    _ trainer: Trainer,
     _ reporter: StepReporter,
     _ ranks: [LiveRun],
     _ console: Console,
     _ interruption: Interruption
   ) async throws -> TrainingResult {
-    var trainer = start
     let roles = trainer.network.parameters.map(\.role)
     let total = min(options.steps ?? .max, experiment.stepCount)
+    var loop = TrainingLoop(trainer, stepCount: total, reaction: reaction)
     var progress = Progress(name: experiment.name, total: total, console: console)
     var result = TrainingResult(experiment: experiment, run: run)
-    var heard: [AlertID: Severity] = [:]
     var last: TrainingStep?
-    while result.stepCount < total {
-      if reaction != .none { await ranks.first?.settle() }
-      let annotation = reaction.act(
-        on: ranks.first?.openAlerts ?? [],
-        heard: &heard,
-        trainer: &trainer
-      )
-      guard let step = trainer.next() else { break }
+    var upcoming = await loop.next(hearing: ranks.first)
+    while let (step, annotation) = upcoming {
       try interruption.check()
-      let isStopping = reaction == .stop && annotation != nil
       if let annotation { console.write("acted    step \(step.index)  \(annotation.detail)\n") }
-      if step.index % options.every == 0 || annotation != nil {
-        for (rank, live) in ranks.enumerated() {
-          var report = reporter.report(of: step, rank: rank)
-          if rank == 0, let annotation { report.scalars.annotations = [annotation] }
-          live.report(report)
-        }
-      }
+      let isReported = step.index % options.every == 0 || annotation != nil
+      async let reports = isReported ? reporter.reports(of: step, annotation, ranks.count) : []
+      // Made beside the next step, which must not wait for statistics; but one that acts waits for the judgement on them.
+      if reaction == .none { upcoming = await loop.next(hearing: nil) }
+      for (live, report) in zip(ranks, await reports) { live.report(report) }
       result.add(step, roles: roles)
       last = step
       progress.advance(loss: result.lastLoss, dropped: { ranks.first?.status.dropped ?? 0 })
-      if isStopping {
+      if reaction == .stop, annotation != nil {
         result.isStopped = true
         break
       }
-      // This loop never waits, and the sender needs a thread too.
-      await Task.yield()
+      if reaction != .none { upcoming = await loop.next(hearing: ranks.first) }
     }
     result.lastNorms = last?.weightNorms(roles: roles) ?? []
     return result
@@ -163,6 +156,21 @@ struct TrainingJob: Sendable {
       Console.diagnose("run \(run): \(delivery.dropped) steps dropped, the buffer was full")
     }
     return nil
+  }
+}
+
+extension StepReporter {
+  /// What each rank found at a step; what the loop did is the first one's to tell.
+  fileprivate func reports(
+    of step: TrainingStep,
+    _ annotation: StepAnnotation?,
+    _ rankCount: Int
+  ) -> [StepReport] {
+    (0..<rankCount).map { rank in
+      var report = report(of: step, rank: rank)
+      if rank == 0, let annotation { report.scalars.annotations = [annotation] }
+      return report
+    }
   }
 }
 
