@@ -106,7 +106,8 @@ let package = Package(
     room("Detection", ["Telemetry"]),
     // Users' rule files.
     room("RuleFile", ["Telemetry", "Detection", yams]),
-    room("RunStore", ["Telemetry", grdb, sqlite], exclude: ["Format.md"]),
+    .systemLibrary(name: "CZstd"),
+    room("RunStore", ["Telemetry", "CZstd", grdb, sqlite], exclude: ["Format.md"]),
     room("Query", ["Telemetry", "RunStore"]),
     room(
       "CollectorService",

@@ -215,13 +215,18 @@ private struct NonFiniteCounts {
   mutating func of(_ tensor: Int) -> UInt64 {
     guard isMeasured else { return 0 }
     guard let row = columns.tensorIDs.isEmpty ? tensor : rows[UInt32(tensor)] else { return 0 }
-    var sum: UInt64 = 0
-    for column in [
-      columns.nanCount, columns.positiveInfinityCount, columns.negativeInfinityCount,
-    ] where !column.isEmpty {
-      let (next, overflow) = sum.addingReportingOverflow(column[row])
-      sum = overflow ? .max : next
-    }
-    return sum
+    return Self.sum(
+      Self.sum(Self.value(row, columns.nanCount), Self.value(row, columns.positiveInfinityCount)),
+      Self.value(row, columns.negativeInfinityCount)
+    )
+  }
+
+  private static func value(_ row: Int, _ column: [UInt64]) -> UInt64 {
+    column.isEmpty ? 0 : column[row]
+  }
+
+  private static func sum(_ lhs: UInt64, _ rhs: UInt64) -> UInt64 {
+    let (sum, overflow) = lhs.addingReportingOverflow(rhs)
+    return overflow ? .max : sum
   }
 }

@@ -29,6 +29,14 @@ package struct ByteWriter: ~Copyable {
   /// Forgets the bytes written, and keeps the memory.
   package mutating func removeAll() { count = 0 }
 
+  /// Forgets the bytes from `count` on.
+  ///
+  /// - Precondition: At least as many were written.
+  mutating func truncate(to count: Int) {
+    precondition(count >= 0 && count <= self.count, "bytes not written yet")
+    self.count = count
+  }
+
   /// Makes room for `size` more bytes, and returns where they go.
   @inline(__always)
   package mutating func reserve(_ size: Int) -> UnsafeMutableRawPointer {

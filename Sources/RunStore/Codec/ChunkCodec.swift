@@ -27,14 +27,22 @@ package enum ChunkCodec {
   private enum Layout {
     static let sparse: UInt8 = 1
     static let constant: UInt8 = 2
+    /// The values stand in byte planes, the lowest bytes of all of them first, compressed.
+    static let packed: UInt8 = 4
+    static let all = sparse | constant | packed
   }
 
   private static let entrySize = 10
 
-  /// Appends a chunk.
+  /// Appends a chunk; columns are compressed if there is a deflater, each by itself.
   ///
   /// - Precondition: 1 to 256 rows; every column has as many values as rows, and at least one.
-  package static func write(_ columns: [Column], rows: Int, to writer: inout ByteWriter) {
+  package static func write(
+    _ columns: [Column],
+    rows: Int,
+    to writer: inout ByteWriter,
+    _ deflater: Deflater?
+  ) {
     precondition(rows >= 1 && rows <= RowSet.maximumRows && columns.count < 256, "chunk too large")
     let start = writer.count
     writer.append(BlobFrame.version)
@@ -44,7 +52,7 @@ package enum ChunkCodec {
     let directory = writer.count
     for column in columns {
       writer.append(column.metric.rawValue)
-      writer.append(layout(of: column, rows: rows))
+      writer.append(UInt8(0))
       writer.append(UInt32(0))
       writer.append(UInt32(0))
     }
@@ -52,15 +60,20 @@ package enum ChunkCodec {
     writer.append(UInt32(0))
     for (index, column) in columns.enumerated() {
       let payload = writer.count
-      let layout = layout(of: column, rows: rows)
+      var layout = layout(of: column, rows: rows)
       if layout & Layout.sparse != 0 { column.rows.write(rows: rows, to: &writer) }
-      let values = layout & Layout.constant != 0 ? column.bits.prefix(1) : column.bits[...]
-      if column.metric.isCount {
-        for value in values { writer.append(value) }
+      if layout & Layout.constant == 0, let deflater, pack(column, to: &writer, deflater) {
+        layout |= Layout.packed
       } else {
-        for value in values { writer.append(UInt32(truncatingIfNeeded: value)) }
+        let values = layout & Layout.constant != 0 ? column.bits.prefix(1) : column.bits[...]
+        if column.metric.isCount {
+          for value in values { writer.append(value) }
+        } else {
+          for value in values { writer.append(UInt32(truncatingIfNeeded: value)) }
+        }
       }
       let entry = directory + index * entrySize
+      writer.replaceByte(at: entry + 1, with: layout)
       writer.replace(at: entry + 2, with: UInt32(writer.count - payload))
       writer.replace(
         at: entry + 6,
@@ -79,29 +92,32 @@ package enum ChunkCodec {
   ///   - metric: The column's metric.
   ///   - rows: The number of rows that the chunk must have.
   ///   - bytes: The chunk.
+  ///   - inflater: Where a compressed column is taken apart.
   /// - Returns: The column; `nil` if the metric was not measured in any row.
-  /// - Throws: ``CodecError`` for any bytes that ``write(_:rows:to:)`` doesn't write.
+  /// - Throws: ``CodecError`` for any bytes that ``write(_:rows:to:_:)`` doesn't write.
   package static func read(
     _ metric: Metric,
     rows: Int,
-    from bytes: UnsafeRawBufferPointer
+    from bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
   ) throws(CodecError) -> Column? {
     for entry in try readDirectory(rows: rows, of: bytes) where entry.metric == metric {
-      return try readColumn(entry, rows: rows, of: bytes)
+      return try readColumn(entry, rows: rows, of: bytes, inflater)
     }
     return nil
   }
 
   /// Reads all columns of a chunk.
   ///
-  /// - Throws: As ``read(_:rows:from:)``.
+  /// - Throws: As ``read(_:rows:from:_:)``.
   package static func readAll(
     rows: Int,
-    from bytes: UnsafeRawBufferPointer
+    from bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
   ) throws(CodecError) -> [Column] {
     var columns: [Column] = []
     for entry in try readDirectory(rows: rows, of: bytes) {
-      columns.append(try readColumn(entry, rows: rows, of: bytes))
+      columns.append(try readColumn(entry, rows: rows, of: bytes, inflater))
     }
     return columns
   }
@@ -111,6 +127,64 @@ package enum ChunkCodec {
     var layout: UInt8
     var range: Range<Int>
     var checksum: UInt32
+  }
+
+  /// The bytes of a value.
+  private static func width(of metric: Metric) -> Int { metric.isCount ? 8 : 4 }
+
+  /// Appends a column's values packed, unless that would not make them smaller.
+  ///
+  /// Neighbouring values share sign, exponent and the high bits of their mantissas; planes put the bytes that repeat side by side.
+  private static func pack(
+    _ column: Column,
+    to writer: inout ByteWriter,
+    _ deflater: Deflater
+  ) -> Bool {
+    let start = writer.count
+    let count = column.bits.count
+    let size = count * width(of: column.metric)
+    let planes = writer.reserve(size)
+    column.bits.withUnsafeBufferPointer { bits in
+      for plane in 0..<width(of: column.metric) {
+        let shift = UInt64(8 * plane)
+        for index in 0..<count {
+          planes.storeBytes(
+            of: UInt8(truncatingIfNeeded: bits[index] &>> shift),
+            toByteOffset: plane &* count &+ index,
+            as: UInt8.self
+          )
+        }
+      }
+    }
+    writer.advance(by: size)
+    let packed = deflater.deflate(
+      UnsafeRawBufferPointer(rebasing: writer.bytes[start...]),
+      .repeats
+    )
+    writer.truncate(to: start)
+    if let packed { writer.append(packed) }
+    return packed != nil
+  }
+
+  /// Reads `count` values that ``pack(_:to:_:)`` wrote.
+  private static func unpack(
+    _ count: Int,
+    _ metric: Metric,
+    _ bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
+  ) throws(CodecError) -> [UInt64] {
+    let width = width(of: metric)
+    let planes = try inflater.inflate(bytes, size: count * width)
+    return [UInt64](unsafeUninitializedCapacity: count) { bits, initialized in
+      for index in 0..<count { bits.initializeElement(at: index, to: UInt64(planes[index])) }
+      for plane in 1..<width {
+        let shift = UInt64(8 * plane)
+        for index in 0..<count {
+          bits[index] |= UInt64(planes[plane &* count &+ index]) &<< shift
+        }
+      }
+      initialized = count
+    }
   }
 
   private static func layout(of column: Column, rows: Int) -> UInt8 {
@@ -138,8 +212,9 @@ package enum ChunkCodec {
     for _ in 0..<count {
       let metric = try directory.readCase(of: Metric.self)
       let layout = try directory.read(UInt8.self)
-      guard layout <= Layout.sparse | Layout.constant else {
-        throw .unexpected("\(metric)", expected: "layout 0 to 3", found: "\(layout)")
+      guard layout <= Layout.all, layout & Layout.packed == 0 || layout & Layout.constant == 0
+      else {
+        throw .unexpected("\(metric)", expected: "layout 0 to 5", found: "\(layout)")
       }
       let size = try directory.readCount()
       let checksum = try directory.read(UInt32.self)
@@ -160,7 +235,8 @@ package enum ChunkCodec {
   private static func readColumn(
     _ entry: Entry,
     rows: Int,
-    of bytes: UnsafeRawBufferPointer
+    of bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
   ) throws(CodecError) -> Column {
     try BlobFrame.check(bytes, entry.range, against: entry.checksum)
     var reader = ByteReader(bytes, from: entry.range.lowerBound, to: entry.range.upperBound)
@@ -168,6 +244,16 @@ package enum ChunkCodec {
       entry.layout & Layout.sparse != 0
       ? try RowSet.read(rows: rows, from: &reader) : RowSet(first: rows)
     let count = present.count
+    guard entry.layout & Layout.packed == 0 else {
+      let packed = bytes[reader.position..<entry.range.upperBound]
+      let bits = try unpack(
+        count,
+        entry.metric,
+        UnsafeRawBufferPointer(rebasing: packed),
+        inflater
+      )
+      return Column(metric: entry.metric, rows: present, bits: bits)
+    }
     let stored = entry.layout & Layout.constant != 0 ? Swift.min(count, 1) : count
     var bits: [UInt64]
     if entry.metric.isCount {

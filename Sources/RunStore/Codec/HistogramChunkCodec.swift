@@ -72,9 +72,9 @@ package enum HistogramChunkCodec {
       explicitRuns.append(column.form.run(position, in: bytes))
     }
 
-    /// Appends the chunk to `writer`, and forgets what was added.
-    mutating func write(to writer: inout ByteWriter) {
-      BlobFrame.write(to: &writer) { (writer: inout ByteWriter) in
+    /// Appends the chunk to `writer`, compressed if there is a deflater, and forgets what was added.
+    mutating func write(to writer: inout ByteWriter, _ deflater: Deflater?) {
+      BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
         writer.append(UInt16(rows.count))
         writer.append(elements: rows)
         IntegerColumn.write(signed: scale, to: &writer)
@@ -101,9 +101,12 @@ package enum HistogramChunkCodec {
 
   /// Reads all histograms, by row, at one row the exponential one first.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``Builder/write(to:)`` doesn't write.
-  package static func read(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> [Entry] {
-    var reader = try BlobFrame.open(bytes)
+  /// - Throws: ``CodecError`` for any bytes that ``Builder/write(to:_:)`` doesn't write.
+  package static func read(
+    _ bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
+  ) throws(CodecError) -> [Entry] {
+    var reader = try BlobFrame.open(bytes, inflater)
     let exponential = try readExponential(from: &reader)
     let explicit = try readExplicit(from: &reader)
     try reader.finish()

@@ -76,9 +76,9 @@ package enum SegmentCodec {
     return try readAscending(count, from: &reader)
   }
 
-  /// Appends the rows' scalars.
-  package static func write(_ rows: [Row], to writer: inout ByteWriter) {
-    BlobFrame.write(to: &writer) { (writer: inout ByteWriter) in
+  /// Appends the rows' scalars, compressed if there is a deflater.
+  package static func write(_ rows: [Row], to writer: inout ByteWriter, _ deflater: Deflater?) {
+    BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
       writer.append(UInt16(rows.count))
       for row in rows {
         writer.append(row.receivedAt.seconds)
@@ -90,9 +90,12 @@ package enum SegmentCodec {
 
   /// Reads the rows' scalars.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:)`` doesn't write.
-  package static func readRows(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> [Row] {
-    var reader = try BlobFrame.open(bytes)
+  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:_:)`` doesn't write.
+  package static func readRows(
+    _ bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
+  ) throws(CodecError) -> [Row] {
+    var reader = try BlobFrame.open(bytes, inflater)
     let count = Int(try reader.read(UInt16.self))
     var rows: [Row] = []
     for _ in 0..<count {
@@ -110,9 +113,13 @@ package enum SegmentCodec {
     return rows
   }
 
-  /// Appends the rows' norms through time.
-  package static func write(_ profiles: [[TimeStepNorms]], to writer: inout ByteWriter) {
-    BlobFrame.write(to: &writer) { (writer: inout ByteWriter) in
+  /// Appends the rows' norms through time, compressed if there is a deflater.
+  package static func write(
+    _ profiles: [[TimeStepNorms]],
+    to writer: inout ByteWriter,
+    _ deflater: Deflater?
+  ) {
+    BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
       writer.append(UInt16(profiles.count))
       for row in profiles { TimeStepNormsCodec.write(row, to: &writer) }
     }
@@ -120,11 +127,12 @@ package enum SegmentCodec {
 
   /// Reads the rows' norms through time.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:)`` doesn't write.
+  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:_:)`` doesn't write.
   package static func readTimeStepNorms(
-    _ bytes: UnsafeRawBufferPointer
+    _ bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
   ) throws(CodecError) -> [[TimeStepNorms]] {
-    var reader = try BlobFrame.open(bytes)
+    var reader = try BlobFrame.open(bytes, inflater)
     let count = Int(try reader.read(UInt16.self))
     var profiles: [[TimeStepNorms]] = []
     for _ in 0..<count { profiles.append(try TimeStepNormsCodec.read(from: &reader)) }

@@ -21,7 +21,8 @@ extension SQLiteRunStore {
           batch.rows,
           in: state.log.bytes,
           of: batch.place,
-          to: &state.segment
+          to: &state.segment,
+          state.deflater
         )
         let bytes = state.segment.bytes
         sealingProbe.withLock { $0 }?()

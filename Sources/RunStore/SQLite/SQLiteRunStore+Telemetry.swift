@@ -23,7 +23,7 @@ extension SQLiteRunStore {
         offset: ChunkKey.offset(metric.subject, index)
       ) { segment in
         let column = try reader.decode(metric.subject, index, segment) { () throws(CodecError) in
-          try ChunkCodec.read(metric, rows: segment.rows, from: segment.body)
+          try ChunkCodec.read(metric, rows: segment.rows, from: segment.body, reader.inflater)
         }
         guard let column else { return true }
         let slice = SeriesSlice(
@@ -69,7 +69,7 @@ extension SQLiteRunStore {
         offset: ChunkKey.offset(.tensor, tensor)
       ) { segment in
         let entries = try reader.decode(.tensor, tensor, segment) { () throws(CodecError) in
-          let entries = try HistogramChunkCodec.read(segment.body)
+          let entries = try HistogramChunkCodec.read(segment.body, reader.inflater)
           if let last = entries.last, last.row >= segment.rows {
             throw .unexpected(
               "histograms",
@@ -110,7 +110,7 @@ extension SQLiteRunStore {
       ) { segment in
         let place = reader.place("scalars of \(reader.text(segment.range))")
         let rows = try place.decode { () throws(CodecError) in
-          let rows = try SegmentCodec.readRows(segment.body)
+          let rows = try SegmentCodec.readRows(segment.body, reader.inflater)
           guard rows.count == segment.rows else {
             throw .unexpected("rows", expected: "\(segment.rows)", found: "\(rows.count)")
           }

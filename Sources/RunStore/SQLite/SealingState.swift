@@ -8,4 +8,5 @@ struct SealingState: ~Copyable {
   /// tensors); bounded by ``SQLiteRunStore/Options/maximumSegmentBytes``.
   var log = ByteWriter()
   var segment = ByteWriter()
+  let deflater = Deflater()
 }

@@ -17,6 +17,7 @@ struct SegmentReports {
   private let scalars: [SegmentCodec.Row]
   private let profiles: [[TimeStepNorms]]
   private var rows: [Row]
+  private let inflater = Inflater()
 
   /// Begins with what all tensors share.
   ///
@@ -27,10 +28,10 @@ struct SegmentReports {
     timeStepNorms: UnsafeRawBufferPointer?
   ) throws(CodecError) {
     self.axis = try SegmentCodec.readAxis(axis)
-    self.scalars = try SegmentCodec.readRows(scalars)
+    self.scalars = try SegmentCodec.readRows(scalars, inflater)
     let count = self.axis.steps.count
     if let timeStepNorms {
-      profiles = try SegmentCodec.readTimeStepNorms(timeStepNorms)
+      profiles = try SegmentCodec.readTimeStepNorms(timeStepNorms, inflater)
     } else {
       profiles = [[TimeStepNorms]](repeating: [], count: count)
     }
@@ -47,7 +48,7 @@ struct SegmentReports {
   /// Adds the statistics of one tensor or layer; called in the order of the keys.
   mutating func add(chunk: UnsafeRawBufferPointer, at offset: Int64) throws(CodecError) {
     let index = UInt32(truncatingIfNeeded: offset % Int64(Model.maximumCount))
-    let columns = try ChunkCodec.readAll(rows: rows.count, from: chunk)
+    let columns = try ChunkCodec.readAll(rows: rows.count, from: chunk, inflater)
     for column in columns {
       var position = 0
       for row in rows.indices where column.rows.contains(row) {
@@ -70,7 +71,7 @@ struct SegmentReports {
   /// Adds the histograms of one tensor; called in the order of the keys.
   mutating func add(histograms: UnsafeRawBufferPointer, at offset: Int64) throws(CodecError) {
     let tensor = UInt32(truncatingIfNeeded: offset)
-    for entry in try HistogramChunkCodec.read(histograms) {
+    for entry in try HistogramChunkCodec.read(histograms, inflater) {
       guard entry.row < rows.count else {
         throw .unexpected("histograms", expected: "rows below \(rows.count)", found: "\(entry.row)")
       }

@@ -11,6 +11,7 @@ struct TelemetryReader {
   let producer: ProducerID
   let keys: ProducerKeys
   let steps: ClosedRange<UInt64>
+  let inflater = Inflater()
 
   /// Starts reading in a transaction that has begun.
   init(

@@ -37,12 +37,14 @@ struct Transposition {
   ///   - arena: The rows' blobs.
   ///   - place: The producer, for errors.
   ///   - writer: Where all blobs of the segment go, end to end; empty.
+  ///   - deflater: What compresses them.
   /// - Throws: ``RunStoreError/damaged(place:detail:)`` naming the report.
   init(
     _ rows: [Row],
     in arena: UnsafeRawBufferPointer,
     of place: Place,
-    to writer: inout ByteWriter
+    to writer: inout ByteWriter,
+    _ deflater: Deflater
   ) throws(RunStoreError) {
     var bodies: [LogRow] = []
     var lines: [SegmentCodec.Row] = []
@@ -64,24 +66,25 @@ struct Transposition {
         bodies.append(body)
       }
     }
-    writeShared(lines, profiles, to: &writer)
+    writeShared(lines, profiles, to: &writer, deflater)
     for subject in [Metric.Subject.tensor, .layer] {
-      writeChunks(of: subject, from: bodies, to: &writer)
+      writeChunks(of: subject, from: bodies, to: &writer, deflater)
     }
-    try writeHistograms(of: rows, in: arena, place, to: &writer)
+    try writeHistograms(of: rows, in: arena, place, to: &writer, deflater)
   }
 
   private mutating func writeShared(
     _ lines: [SegmentCodec.Row],
     _ profiles: [[TimeStepNorms]],
-    to writer: inout ByteWriter
+    to writer: inout ByteWriter,
+    _ deflater: Deflater
   ) {
     SegmentCodec.write(axis, to: &writer)
     axisRange = 0..<writer.count
-    SegmentCodec.write(lines, to: &writer)
+    SegmentCodec.write(lines, to: &writer, deflater)
     scalars = axisRange.upperBound..<writer.count
     guard profiles.contains(where: { !$0.isEmpty }) else { return }
-    SegmentCodec.write(profiles, to: &writer)
+    SegmentCodec.write(profiles, to: &writer, deflater)
     timeStepNorms = scalars.upperBound..<writer.count
   }
 
@@ -96,7 +99,8 @@ struct Transposition {
   private mutating func writeChunks(
     of subject: Metric.Subject,
     from bodies: [LogRow],
-    to writer: inout ByteWriter
+    to writer: inout ByteWriter,
+    _ deflater: Deflater
   ) {
     var sources: [Metric: [Source]] = [:]
     var maps = IndexMaps()
@@ -118,7 +122,7 @@ struct Transposition {
       }
       guard !columns.isEmpty else { continue }
       let start = writer.count
-      ChunkCodec.write(columns, rows: bodies.count, to: &writer)
+      ChunkCodec.write(columns, rows: bodies.count, to: &writer, deflater)
       chunks.append(
         Chunk(offset: ChunkKey.offset(subject, UInt32(index)), range: start..<writer.count)
       )
@@ -152,7 +156,8 @@ struct Transposition {
     of rows: [Row],
     in arena: UnsafeRawBufferPointer,
     _ place: Place,
-    to writer: inout ByteWriter
+    to writer: inout ByteWriter,
+    _ deflater: Deflater
   ) throws(RunStoreError) {
     var sources: [HistogramSource] = []
     var maps = IndexMaps()
@@ -184,7 +189,7 @@ struct Transposition {
       }
       guard !builder.isEmpty else { continue }
       let start = writer.count
-      builder.write(to: &writer)
+      builder.write(to: &writer, deflater)
       histograms.append(
         Chunk(offset: ChunkKey.offset(.tensor, UInt32(index)), range: start..<writer.count)
       )

@@ -44,16 +44,16 @@ struct Blob: Sendable, CustomStringConvertible {
       try SegmentCodec.readAxis(bytes)
     },
     Blob(name: "segment_scalars.body") { bytes throws(CodecError) in
-      try SegmentCodec.readRows(bytes)
+      try SegmentCodec.readRows(bytes, Inflater())
     },
     Blob(name: "segment_scalars.time_step_norms") { bytes throws(CodecError) in
-      try SegmentCodec.readTimeStepNorms(bytes)
+      try SegmentCodec.readTimeStepNorms(bytes, Inflater())
     },
     Blob(name: "chunks.body") { bytes throws(CodecError) in
-      try ChunkCodec.readAll(rows: rows, from: bytes)
+      try ChunkCodec.readAll(rows: rows, from: bytes, Inflater())
     },
     Blob(name: "histograms.body") { bytes throws(CodecError) in
-      try HistogramChunkCodec.read(bytes)
+      try HistogramChunkCodec.read(bytes, Inflater())
     },
     Blob(name: "alerts.body") { bytes throws(CodecError) in try AlertCodec.read(bytes) },
     Blob(name: "alert_transitions.body") { bytes throws(CodecError) in
@@ -109,6 +109,59 @@ struct Blob: Sendable, CustomStringConvertible {
       }
       return report
     }
+  }
+
+  /// The rows of the compressed golden blobs.
+  static let compressedRows = 100
+
+  /// Statistics and histograms in which much repeats.
+  static func compressedReport(_ row: Int) -> StepReport {
+    let scalars = StepScalars(step: UInt64(row), wallTime: Samples.time(1e9))
+    var report = StepReport(sequence: UInt64(row + 1), scalars: scalars)
+    report.gradients.norm = [1 + Float(row) / 128]
+    report.gradients.zeroCount = [UInt64(row % 3)]
+    var column = ExponentialHistogramColumn()
+    column.append(histogram(row))
+    report.histograms = column
+    return report
+  }
+
+  /// What the compressed golden chunk holds.
+  static func compressedColumns() -> [ChunkCodec.Column] {
+    let rows = RowSet(first: compressedRows)
+    let norms = (0..<compressedRows).map { UInt64((1 + Float($0) / 128).bitPattern) }
+    let zeros = (0..<compressedRows).map { UInt64($0 % 3) }
+    return [
+      ChunkCodec.Column(metric: .gradientNorm, rows: rows, bits: norms),
+      ChunkCodec.Column(metric: .gradientZeroCount, rows: rows, bits: zeros),
+    ]
+  }
+
+  /// What the compressed golden histogram chunk holds.
+  static func compressedHistograms() -> [HistogramChunkCodec.Entry] {
+    (0..<compressedRows).map { .init(row: $0, histogram: .exponential(histogram($0))) }
+  }
+
+  private static func histogram(_ row: Int) -> ExponentialHistogram {
+    ExponentialHistogram(
+      scale: 0,
+      zeroCount: 3,
+      positive: .init(offset: -7, counts: [1, 2, 300, UInt64(row % 4), 5]),
+      negative: .init(offset: -6, counts: [9, 8, 7])
+    )
+  }
+
+  /// A compressed blob as it would stand uncompressed.
+  static func inflated(_ bytes: [UInt8]) throws -> [UInt8] {
+    let size = (0..<4).reduce(0) { $0 | Int(bytes[2 + $1]) << (8 * $1) }
+    let content = try bytes.withUnsafeBytes { bytes in
+      let frame = UnsafeRawBufferPointer(rebasing: bytes[6..<bytes.count - 4])
+      let inflater = Inflater()
+      return try withExtendedLifetime(inflater) { Array(try inflater.inflate(frame, size: size)) }
+    }
+    let blob = [1, 0] + content
+    let sum = blob.withUnsafeBytes { Checksum.of($0) }
+    return blob + (0..<4).map { UInt8(truncatingIfNeeded: sum >> UInt32(8 * $0)) }
   }
 
   /// Hexadecimal digits as bytes.

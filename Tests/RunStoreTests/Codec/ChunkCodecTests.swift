@@ -6,10 +6,13 @@ import Testing
 @Suite("Chunk codec")
 struct ChunkCodecTests {
   @Test(
-    "columns of every layout are read back bit for bit",
-    arguments: [1, 2, 63, 64, 65, 255, 256]
+    "columns of every layout are read back bit for bit, compressed or not",
+    arguments: [1, 2, 63, 64, 65, 255, 256],
+    [false, true]
   )
-  func layouts(rows: Int) throws {
+  func layouts(rows: Int, isCompressed: Bool) throws {
+    let deflater = isCompressed ? Deflater() : nil
+    let inflater = Inflater()
     var random = SeededGenerator(seed: UInt64(rows))
     var sparse = RowSet()
     for row in 0..<rows where row == rows - 1 || Bool.random(using: &random) { sparse.insert(row) }
@@ -18,7 +21,8 @@ struct ChunkCodecTests {
       (Metric.gradientNorm, RowSet(first: rows)), (.gradientMean, sparse),
       (.gradientNaNCount, RowSet(first: rows)), (.gradientZeroCount, sparse),
     ] {
-      let limit = metric.rawValue < 7 ? UInt64(UInt32.max) : .max
+      // A third of the counts' bytes and half of a float's repeat.
+      let limit = metric.rawValue < 7 ? UInt64(UInt16.max) : 1 << 40
       let bits = (0..<set.count).map { _ in UInt64.random(in: 0...limit, using: &random) }
       columns.append(ChunkCodec.Column(metric: metric, rows: set, bits: bits))
     }
@@ -30,14 +34,16 @@ struct ChunkCodecTests {
       columns.append(ChunkCodec.Column(metric: metric, rows: set, bits: bits))
     }
     var writer = ByteWriter()
-    ChunkCodec.write(columns, rows: rows, to: &writer)
-    #expect(try ChunkCodec.readAll(rows: rows, from: writer.bytes) == columns)
+    ChunkCodec.write(columns, rows: rows, to: &writer, deflater)
+    #expect(try ChunkCodec.readAll(rows: rows, from: writer.bytes, inflater) == columns)
     for column in columns {
-      #expect(try ChunkCodec.read(column.metric, rows: rows, from: writer.bytes) == column)
+      #expect(
+        try ChunkCodec.read(column.metric, rows: rows, from: writer.bytes, inflater) == column
+      )
     }
-    #expect(try ChunkCodec.read(.gradientMax, rows: rows, from: writer.bytes) == nil)
+    #expect(try ChunkCodec.read(.gradientMax, rows: rows, from: writer.bytes, inflater) == nil)
     #expect(throws: CodecError("rows: expected \(rows + 1), found \(rows)")) {
-      try ChunkCodec.read(.gradientNorm, rows: rows + 1, from: writer.bytes)
+      try ChunkCodec.read(.gradientNorm, rows: rows + 1, from: writer.bytes, inflater)
     }
   }
 
@@ -50,7 +56,7 @@ struct ChunkCodecTests {
         rows: RowSet(first: 256),
         bits: bits
       )
-      ChunkCodec.write([column], rows: 256, to: &writer)
+      ChunkCodec.write([column], rows: 256, to: &writer, nil)
       return writer.count
     }
     #expect(size([UInt64](repeating: 0, count: 256)) == 19 + 8)
@@ -65,14 +71,16 @@ struct ChunkCodecTests {
       ChunkCodec.Column(metric: .gradientMean, rows: rows, bits: [3, 4]),
     ]
     var writer = ByteWriter()
-    ChunkCodec.write(columns, rows: 2, to: &writer)
+    ChunkCodec.write(columns, rows: 2, to: &writer, nil)
     var bytes = writer.array
     bytes[bytes.count - 1] ^= 1
     var damaged = ByteWriter()
     damaged.append(elements: bytes)
-    #expect(try ChunkCodec.read(.gradientNorm, rows: 2, from: damaged.bytes) == columns[0])
+    #expect(
+      try ChunkCodec.read(.gradientNorm, rows: 2, from: damaged.bytes, Inflater()) == columns[0]
+    )
     #expect(throws: CodecError.self) {
-      try ChunkCodec.read(.gradientMean, rows: 2, from: damaged.bytes)
+      try ChunkCodec.read(.gradientMean, rows: 2, from: damaged.bytes, Inflater())
     }
   }
 }

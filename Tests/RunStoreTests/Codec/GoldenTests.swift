@@ -10,7 +10,64 @@ struct GoldenTests {
     let store = try SQLiteRunStore(path: folder.file())
     let found = try Self.blobs(of: store)
     for blob in Blob.all {
-      #expect(found[blob.name] == GoldenBlobs.version1[blob.name], "\(blob.name)")
+      // Other versions of zstd may write other bytes for the same content.
+      let plain = try found[blob.name]?.map { digits in
+        digits.hasPrefix("0101") ? try Blob.inflated(Blob.bytes(digits)) : Blob.bytes(digits)
+      }
+      let golden = GoldenBlobs.version1[blob.name]?.map { Blob.bytes($0) }
+      #expect(plain == golden, "\(blob.name)")
+    }
+    try store.close()
+  }
+
+  @Test("compressed blobs are read as what they always were")
+  func compressed() throws {
+    let scalars = Blob.bytes(GoldenBlobs.compressed["segment_scalars.body"]?.first ?? "")
+    #expect(
+      try Blob.inflated(scalars)
+        == GoldenBlobs.version1["segment_scalars.body"].map {
+          Blob.bytes($0[0])
+        }
+    )
+    let chunk = Blob.bytes(GoldenBlobs.compressed["chunks.body"]?.first ?? "")
+    let columns = try chunk.withUnsafeBytes { bytes throws(CodecError) in
+      try ChunkCodec.readAll(rows: Blob.compressedRows, from: bytes, Inflater())
+    }
+    #expect(columns == Blob.compressedColumns())
+    let histograms = Blob.bytes(GoldenBlobs.compressed["histograms.body"]?.first ?? "")
+    let entries = try histograms.withUnsafeBytes { bytes throws(CodecError) in
+      try HistogramChunkCodec.read(bytes, Inflater())
+    }
+    #expect(entries == Blob.compressedHistograms())
+  }
+
+  @Test("a segment of many rows is stored compressed, and the golden bytes say how")
+  func compresses() throws {
+    let folder = try TemporaryFolder()
+    let store = try SQLiteRunStore(path: folder.file())
+    let registration = try Samples.registration(model: Samples.model(layers: 1, tensors: 1))
+    _ = try store.register(registration, at: Samples.time(1))
+    var changes = (0..<Blob.compressedRows).map { row in
+      RunChange.report(
+        RunChange.AcceptedReport(
+          run: registration.run,
+          producer: registration.producer.id,
+          report: Blob.compressedReport(row),
+          receivedAt: Samples.time(1e9),
+          snapshot: []
+        )
+      )
+    }
+    changes.append(
+      .finish(run: registration.run, status: .finished, reason: "", at: Samples.time(2))
+    )
+    _ = try store.commit(changes)
+    _ = try store.sealNext()
+    for table in ["chunks", "histograms"] {
+      let stored = try store.queryOnWriter("SELECT hex(body) FROM \(table)")[0]
+      let digits = stored.filter { $0 != "\"" }
+      let golden = try #require(GoldenBlobs.compressed["\(table).body"]?.first)
+      #expect(abs(digits.count - golden.count) < golden.count / 4, "\(table): \(digits)")
     }
     try store.close()
   }
