@@ -61,13 +61,64 @@ public struct RunReader: Sendable {
     maximumPoints: Int
   ) throws(QueryError) -> SeriesPoints {
     var downsampler = Downsampler(steps: steps, maximumPoints: maximumPoints)
-    try read(metric, of: index, steps: steps) { slice in
-      for (step, value) in zip(slice.steps, slice.values) {
-        downsampler.add(step: step, value: value)
+    let selection = PointSelection(
+      run: run.run,
+      producer: producer,
+      metric: metric,
+      indices: [index],
+      steps: steps,
+      maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: maximumPoints)
+    )
+    do throws(RunStoreError) {
+      try store.readPoints(selection) { _, part in
+        downsampler.add(part)
+        return true
       }
-      return true
+    } catch {
+      throw .store(error)
     }
     return downsampler.finish()
+  }
+
+  /// The rows of a heatmap, in the order of `indices`; those without any measurement are left out.
+  ///
+  /// - Parameters:
+  ///   - metric: The metric.
+  ///   - indices: The tensors or layers, ascending; memory follows their number.
+  ///   - steps: The steps that the grid was made of.
+  ///   - grid: The columns.
+  ///   - statistic: What a cell shows.
+  /// - Throws: ``QueryError/store(_:)`` if the store can't read.
+  public func rows(
+    _ metric: Metric,
+    of indices: [UInt32],
+    steps: ClosedRange<UInt64>,
+    _ grid: HeatmapGrid,
+    _ statistic: HeatmapGrid.Statistic
+  ) throws(QueryError) -> [HeatmapGrid.Row] {
+    let columns = grid.firstSteps.count
+    var downsamplers = indices.map { _ in Downsampler(steps: steps, maximumPoints: columns) }
+    let places = Dictionary(uniqueKeysWithValues: zip(indices, indices.indices))
+    let selection = PointSelection(
+      run: run.run,
+      producer: producer,
+      metric: metric,
+      indices: indices,
+      steps: steps,
+      maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: columns)
+    )
+    do throws(RunStoreError) {
+      try store.readPoints(selection) { index, part in
+        if let place = places[index] { downsamplers[place].add(part) }
+        return true
+      }
+    } catch {
+      throw .store(error)
+    }
+    return zip(indices, downsamplers).compactMap { index, downsampler in
+      let points = downsampler.finish()
+      return points.steps.isEmpty ? nil : grid.row(index, points, statistic)
+    }
   }
 
   /// One metric of one tensor or layer, every measurement from the range's start up to about `size`.
@@ -165,17 +216,23 @@ public struct RunReader: Sendable {
     var open: HistogramPoint?
     var goesOn = true
     do throws(RunStoreError) {
-      try store.readHistograms(of: run.run, producer: producer, tensor: tensor, steps: steps) {
-        step,
-        histogram in
-        if var point = open, parts.index(of: point.firstStep) == parts.index(of: step),
-          point.merge(step: step, histogram)
+      try store.readHistograms(
+        of: run.run,
+        producer: producer,
+        tensor: tensor,
+        steps: steps,
+        maximumSpan: maximumPoints.map {
+          Downsampler.maximumSpan(steps: steps, maximumPoints: $0)
+        } ?? 1
+      ) { next in
+        if var point = open, parts.index(of: point.firstStep) == parts.index(of: next.firstStep),
+          point.merge(next)
         {
           open = point
           return true
         }
         if let point = open { goesOn = body(point) }
-        open = HistogramPoint(step: step, histogram: histogram)
+        open = next
         return goesOn
       }
     } catch {

@@ -1,8 +1,8 @@
 /// A range of steps, cut into equal parts.
-struct StepParts: Sendable {
+struct StepParts: Hashable, Sendable {
   private let first: UInt64
   /// The number of steps of a part; 0: the one part has all 2^64, a number that UInt64 has not.
-  private let width: UInt64
+  let width: UInt64
 
   /// Cuts a range.
   ///

@@ -88,21 +88,39 @@ public protocol RunStore: Sendable {
   ///   chunk or row.
   func readSeries(_ selection: SeriesSelection, _ body: (SeriesSlice) -> Bool) throws(RunStoreError)
 
-  /// Reads one tensor's histograms in step order, chunks and log as one.
+  /// Reads one metric of some tensors or layers in step order, no finer than need be.
+  ///
+  /// What was rolled up comes as points, each over up to 4,096 measurements, if these points lie within the steps and
+  /// span no more of them than asked for; all else as measurements. No minimum, maximum or non-finite value is lost either way; a
+  /// mean is rounded to a float.
+  ///
+  /// - Parameters:
+  ///   - selection: What to read.
+  ///   - body: Called with parts, those of one index in step order; returns whether to go on.
+  /// - Throws: As ``readSeries(_:_:)``; a damaged rollup is passed over, because all that it has is in what it was made of.
+  func readPoints(
+    _ selection: PointSelection,
+    _ body: (_ index: UInt32, SeriesPart) -> Bool
+  ) throws(RunStoreError)
+
+  /// Reads one tensor's histograms in step order, chunks and log as one, merged where they were rolled up.
   ///
   /// - Parameters:
   ///   - run: The run.
   ///   - producer: The producer.
   ///   - tensor: The index of the tensor in the model.
   ///   - steps: The steps, both ends included.
-  ///   - body: Called once a histogram; returns whether to go on.
+  ///   - maximumSpan: The most steps that merged histograms may be of, from first to last, both included; 1: every one as it was
+  ///     reported.
+  ///   - body: Called once a histogram, or with some that were merged; returns whether to go on.
   /// - Throws: As ``readSeries(_:_:)``.
   func readHistograms(
     of run: RunID,
     producer: ProducerID,
     tensor: UInt32,
     steps: ClosedRange<UInt64>,
-    _ body: (_ step: UInt64, GradientHistogram) -> Bool
+    maximumSpan: UInt64,
+    _ body: (HistogramPoint) -> Bool
   ) throws(RunStoreError)
 
   /// Reads what a producer said of its steps as a whole, in step order, segments and log as one.

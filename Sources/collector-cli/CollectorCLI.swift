@@ -35,6 +35,7 @@ struct QueryCommand: ParsableCommand {
     abstract: "Read runs back: what happened, where, since when and why.",
     subcommands: [
       RunsCommand.self, RunCommand.self, LayersCommand.self, TimelineCommand.self,
+      HeatmapCommand.self,
       HistogramCommand.self, LossCommand.self, AlertsCommand.self, AnnotationsCommand.self,
     ]
   )

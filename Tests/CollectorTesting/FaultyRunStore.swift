@@ -71,14 +71,28 @@ public final class FaultyRunStore: RunStore {
   ) throws(RunStoreError) { try store.readSeries(selection, body) }
 
   /// Passes on.
+  public func readPoints(
+    _ selection: PointSelection,
+    _ body: (_ index: UInt32, SeriesPart) -> Bool
+  ) throws(RunStoreError) { try store.readPoints(selection, body) }
+
+  /// Passes on.
   public func readHistograms(
     of run: RunID,
     producer: ProducerID,
     tensor: UInt32,
     steps: ClosedRange<UInt64>,
-    _ body: (_ step: UInt64, GradientHistogram) -> Bool
+    maximumSpan: UInt64,
+    _ body: (HistogramPoint) -> Bool
   ) throws(RunStoreError) {
-    try store.readHistograms(of: run, producer: producer, tensor: tensor, steps: steps, body)
+    try store.readHistograms(
+      of: run,
+      producer: producer,
+      tensor: tensor,
+      steps: steps,
+      maximumSpan: maximumSpan,
+      body
+    )
   }
 
   /// Passes on.

@@ -1,4 +1,5 @@
 import Query
+import RunStore
 import TelemetryTesting
 import Testing
 

@@ -1,4 +1,5 @@
 import Query
+import RunStore
 import Testing
 
 @Suite("Downsampling")

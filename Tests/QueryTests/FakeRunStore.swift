@@ -89,16 +89,35 @@ struct FakeRunStore: RunStore {
     return slice
   }
 
+  func readPoints(
+    _ selection: PointSelection,
+    _ body: (_ index: UInt32, SeriesPart) -> Bool
+  ) throws(RunStoreError) {
+    for index in selection.indices {
+      try readSeries(
+        SeriesSelection(
+          run: selection.run,
+          producer: selection.producer,
+          metric: selection.metric,
+          index: index,
+          steps: selection.steps
+        )
+      ) { body(index, .measurements($0)) }
+    }
+  }
+
   func readHistograms(
     of run: RunID,
     producer: ProducerID,
     tensor: UInt32,
     steps: ClosedRange<UInt64>,
-    _ body: (_ step: UInt64, GradientHistogram) -> Bool
+    maximumSpan: UInt64,
+    _ body: (HistogramPoint) -> Bool
   ) throws(RunStoreError) {
     if let failure { throw failure }
     for entry in histograms where steps.contains(entry.step) {
-      guard body(entry.step, entry.histogram) else { return }
+      let point = HistogramPoint(step: entry.step, histogram: entry.histogram)
+      guard body(point) else { return }
     }
   }
 

@@ -92,6 +92,16 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
     }
   }
 
+  func getHeatmap(
+    request: Gradwatch_V1_GetHeatmapRequest,
+    response: RPCWriter<Gradwatch_V1_GetHeatmapResponse>,
+    context: ServerContext
+  ) async throws {
+    try await Failure.mapped {
+      try await HeatmapAnswer(collector: collector, request: request).write(to: response)
+    }
+  }
+
   func getHistograms(
     request: Gradwatch_V1_GetHistogramsRequest,
     response: RPCWriter<Gradwatch_V1_GetHistogramsResponse>,

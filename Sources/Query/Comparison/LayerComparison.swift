@@ -1,3 +1,5 @@
+public import RunStore
+
 /// A layer of both runs.
 public struct LayerComparison: Sendable {
   /// Its name in run a.

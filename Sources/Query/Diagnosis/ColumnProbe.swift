@@ -118,9 +118,10 @@ struct ColumnProbe {
         of: run,
         producer: producer,
         tensor: tensor,
-        steps: 0...Step.maximum
-      ) { _, histogram in
-        if case .exponential = histogram { isFound = true }
+        steps: 0...Step.maximum,
+        maximumSpan: Step.maximum
+      ) { point in
+        if case .exponential = point.histogram { isFound = true }
         return !isFound
       }
       if isFound { return true }

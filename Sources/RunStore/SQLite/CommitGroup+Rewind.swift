@@ -53,6 +53,27 @@ extension CommitGroup {
     }
     if let cut { try truncate(cut.segment, cut.axis, before: step) }
     for segment in whole { try remove(segment) }
+    try dropRollups(from: step, of: state.key)
+  }
+
+  /// Drops every rollup that sums up a step that is dropped; what is left is rolled up again with what follows.
+  private func dropRollups(from step: UInt64, of producer: Int64) throws {
+    var rollups: [Int64] = []
+    for level in 1...RollupPlan.maximumLevel {
+      try db.rows(
+        "SELECT id FROM rollups WHERE producer = ? AND level = ? AND last_step >= ?",
+        .integer(producer),
+        .integer(Int64(level)),
+        .number(step)
+      ) { row in
+        rollups.append(row.integer(0))
+        return true
+      }
+    }
+    for rollup in rollups {
+      try db.removeRollupChunks(of: rollup)
+      try db.run("DELETE FROM rollups WHERE id = ?", .integer(rollup))
+    }
   }
 
   private func truncate(_ segment: Int64, _ axis: SegmentCodec.Axis, before step: UInt64) throws {

@@ -72,11 +72,12 @@ extension TelemetryReader {
           timeStepNorms: row.isNull(6) ? nil : row.blob(6)
         )
       }
-      let first = ChunkKey.first(of: row.integer(2))
-      try chunks("chunks", from: first) { offset, body in
+      let segment = row.integer(2)
+      let all = 0..<ChunkKey.span
+      try db.chunks("chunks", of: segment, all) { offset, body in
         try place.decode { () throws(CodecError) in try reports.add(chunk: body, at: offset) }
       }
-      try chunks("histograms", from: first) { offset, body in
+      try db.chunks("histograms", of: segment, all) { offset, body in
         try place.decode { () throws(CodecError) in try reports.add(histograms: body, at: offset) }
       }
       return reports.reports(
@@ -84,21 +85,6 @@ extension TelemetryReader {
         tensors: model?.tensors ?? 0,
         layers: model?.layers ?? 0
       ).filter { $0.report.step >= steps.lowerBound }
-    }
-  }
-
-  private func chunks(
-    _ table: String,
-    from first: Int64,
-    _ body: (_ offset: Int64, UnsafeRawBufferPointer) throws -> Void
-  ) throws {
-    try db.rows(
-      "SELECT key, body FROM \(table) WHERE key BETWEEN ? AND ? ORDER BY key",
-      .integer(first),
-      .integer(first + ChunkKey.span - 1)
-    ) { row in
-      try body(row.integer(0) - first, row.blob(1))
-      return true
     }
   }
 }

@@ -29,6 +29,7 @@ extension SQLiteRunStore {
         try write("seal \(batch.place)") { db in
           try Self.store(segment, bytes, of: batch.producer, in: db)
         }
+        try rollUp(batch.producer, of: batch.place, state.inflater, state.deflater)
       } catch {
         if case .damaged = error { state.paused.insert(batch.producer) }
         throw error

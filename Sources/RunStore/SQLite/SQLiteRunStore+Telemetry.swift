@@ -22,7 +22,8 @@ extension SQLiteRunStore {
         key: "c.key = s.id * \(ChunkKey.span) + ?",
         offset: ChunkKey.offset(metric.subject, index)
       ) { segment in
-        let column = try reader.decode(metric.subject, index, segment) { () throws(CodecError) in
+        let column = try reader.decode(metric.subject, index, segment.range) {
+          () throws(CodecError) in
           try ChunkCodec.read(metric, rows: segment.rows, from: segment.body, reader.inflater)
         }
         guard let column else { return true }
@@ -52,46 +53,35 @@ extension SQLiteRunStore {
     }
   }
 
-  /// Reads one tensor's histograms in step order; at a step with both forms the exponential one
-  /// first.
+  /// Reads one metric of some tensors or layers in step order, where there are rollups from them.
+  public func readPoints(
+    _ selection: PointSelection,
+    _ body: (_ index: UInt32, SeriesPart) -> Bool
+  ) throws(RunStoreError) {
+    try read("read points of run \(selection.run)") { db in
+      let reader = try TelemetryReader(
+        db,
+        run: selection.run,
+        producer: selection.producer,
+        steps: selection.steps
+      )
+      _ = try PointReader(reader, selection).read(body)
+    }
+  }
+
+  /// Reads one tensor's histograms in step order, where there are rollups from them; at a step with both forms the exponential
+  /// one first.
   public func readHistograms(
     of run: RunID,
     producer: ProducerID,
     tensor: UInt32,
     steps: ClosedRange<UInt64>,
-    _ body: (_ step: UInt64, GradientHistogram) -> Bool
+    maximumSpan: UInt64,
+    _ body: (HistogramPoint) -> Bool
   ) throws(RunStoreError) {
     try read("read histograms of run \(run)") { db in
       let reader = try TelemetryReader(db, run: run, producer: producer, steps: steps)
-      let goesOn = try reader.segments(
-        with: "histograms",
-        key: "c.key = s.id * \(ChunkKey.span) + ?",
-        offset: ChunkKey.offset(.tensor, tensor)
-      ) { segment in
-        let entries = try reader.decode(.tensor, tensor, segment) { () throws(CodecError) in
-          let entries = try HistogramChunkCodec.read(segment.body, reader.inflater)
-          if let last = entries.last, last.row >= segment.rows {
-            throw .unexpected(
-              "histograms",
-              expected: "rows below \(segment.rows)",
-              found: "\(last.row)"
-            )
-          }
-          return entries
-        }
-        let axis = try reader.axis(of: segment)
-        for entry in entries where entry.row < segment.count && steps.contains(axis[entry.row]) {
-          guard body(axis[entry.row], entry.histogram) else { return false }
-        }
-        return true
-      }
-      guard goesOn else { return }
-      try reader.log("histograms") { step, bytes in
-        let histograms = try reader.place("report of step \(step)").decode {
-          () throws(CodecError) in try LogHistograms(bytes).histograms(of: tensor)
-        }
-        return histograms.allSatisfy { body(step, $0) }
-      }
+      _ = try HistogramReader(reader, tensor: tensor, maximumSpan: maximumSpan).read(body)
     }
   }
 
@@ -134,7 +124,7 @@ extension SQLiteRunStore {
 
 extension SeriesSlice {
   /// The points of a chunk's column at some steps.
-  fileprivate init(
+  init(
     _ column: ChunkCodec.Column,
     _ axis: ArraySlice<UInt64>,
     in range: ClosedRange<UInt64>

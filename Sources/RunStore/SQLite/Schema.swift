@@ -17,6 +17,7 @@ enum Schema {
     }
     migrator.registerMigration("2: rules, silences") { db in try db.execute(sql: rules) }
     migrator.registerMigration("3: annotations") { db in try db.execute(sql: annotations) }
+    migrator.registerMigration("5: rollups") { db in try db.execute(sql: rollups) }
     return migrator
   }
 
@@ -163,5 +164,28 @@ enum Schema {
     ) STRICT;
     CREATE INDEX annotations_by_run ON annotations(run);
     CREATE INDEX annotations_by_step ON annotations(producer, step);
+    """
+
+  private static let rollups = """
+    CREATE TABLE rollups (
+      id INTEGER PRIMARY KEY,
+      producer INTEGER NOT NULL,
+      level INTEGER NOT NULL,
+      first_step INTEGER NOT NULL,
+      last_step INTEGER NOT NULL,
+      rows INTEGER NOT NULL,
+      axis BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX rollups_by_step ON rollups(producer, level, last_step);
+
+    CREATE TABLE rollup_chunks (
+      key INTEGER PRIMARY KEY,
+      body BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE rollup_histograms (
+      key INTEGER PRIMARY KEY,
+      body BLOB NOT NULL
+    ) STRICT;
     """
 }

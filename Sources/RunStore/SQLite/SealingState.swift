@@ -9,4 +9,5 @@ struct SealingState: ~Copyable {
   var log = ByteWriter()
   var segment = ByteWriter()
   let deflater = Deflater()
+  let inflater = Inflater()
 }

@@ -51,13 +51,15 @@ struct TelemetryReader {
   /// Calls `body` with the segments that hold any of the steps, in order, until it returns false.
   ///
   /// `table` has the blob beside a segment, `key` finds it by `s.id` and one number, `offset`. A
-  /// segment without one is passed over. Returns whether `body` never returned false.
+  /// segment without one is passed over; `steps` are all of the reader's unless given. Returns whether `body` never returned false.
   func segments(
     with table: String,
     key: String,
     offset: Int64 = 0,
+    _ steps: ClosedRange<UInt64>? = nil,
     _ body: (Segment) throws -> Bool
   ) throws -> Bool {
+    let steps = steps ?? self.steps
     var goesOn = true
     // CROSS JOIN: segments first, in the order of their index, and one look-up for each.
     try db.rows(
@@ -80,8 +82,17 @@ struct TelemetryReader {
   /// Calls `body` with the log rows that hold any of the steps, in order, until it returns false.
   ///
   /// `column` is the blob that is asked for; rows without it are passed over.
-  func log(_ column: String, _ body: (_ step: UInt64, UnsafeRawBufferPointer) throws -> Bool) throws
-  {
+  ///
+  /// - Parameters:
+  ///   - column: The column.
+  ///   - steps: Which of the reader's steps; `nil`: all.
+  ///   - body: Called with a row's step and blob.
+  func log(
+    _ column: String,
+    _ steps: ClosedRange<UInt64>? = nil,
+    _ body: (_ step: UInt64, UnsafeRawBufferPointer) throws -> Bool
+  ) throws {
+    let steps = steps ?? self.steps
     try db.rows(
       """
       SELECT step, \(column) FROM log
@@ -113,7 +124,7 @@ struct TelemetryReader {
   func decode<Value>(
     _ subject: Metric.Subject,
     _ index: UInt32,
-    _ segment: Segment,
+    _ range: ClosedRange<UInt64>,
     _ body: () throws(CodecError) -> Value
   ) throws(RunStoreError) -> Value {
     do {
@@ -121,7 +132,7 @@ struct TelemetryReader {
     } catch {
       let name = Place.name(of: subject, index, run: keys.run, in: db)
       throw .damaged(
-        place: "\(place(name).adding(text(segment.range)))",
+        place: "\(place(name).adding(text(range)))",
         detail: error.detail
       )
     }

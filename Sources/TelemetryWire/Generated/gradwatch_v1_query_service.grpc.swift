@@ -87,6 +87,19 @@ public enum Gradwatch_V1_QueryService: Sendable {
                 type: .serverStreaming
             )
         }
+        /// Namespace for "GetHeatmap" metadata.
+        public enum GetHeatmap: Sendable {
+            /// Request type for "GetHeatmap".
+            public typealias Input = Gradwatch_V1_GetHeatmapRequest
+            /// Response type for "GetHeatmap".
+            public typealias Output = Gradwatch_V1_GetHeatmapResponse
+            /// Descriptor for "GetHeatmap".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "gradwatch.v1.QueryService"),
+                method: "GetHeatmap",
+                type: .serverStreaming
+            )
+        }
         /// Namespace for "GetLossTimeline" metadata.
         public enum GetLossTimeline: Sendable {
             /// Request type for "GetLossTimeline".
@@ -172,6 +185,7 @@ public enum Gradwatch_V1_QueryService: Sendable {
             ListLayers.descriptor,
             GetLayerTimeline.descriptor,
             GetHistograms.descriptor,
+            GetHeatmap.descriptor,
             GetLossTimeline.descriptor,
             ListAlerts.descriptor,
             ListAnnotations.descriptor,
@@ -298,6 +312,24 @@ extension Gradwatch_V1_QueryService {
             request: GRPCCore.StreamingServerRequest<Gradwatch_V1_GetHistogramsRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_GetHistogramsResponse>
+
+        /// Handle the "GetHeatmap" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One metric of the selected tensors or layers as a grid of rows and ranges of steps.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Gradwatch_V1_GetHeatmapRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_GetHeatmapResponse` messages.
+        func getHeatmap(
+            request: GRPCCore.StreamingServerRequest<Gradwatch_V1_GetHeatmapRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_GetHeatmapResponse>
 
         /// Handle the "GetLossTimeline" method.
         ///
@@ -515,6 +547,24 @@ extension Gradwatch_V1_QueryService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_GetHistogramsResponse>
 
+        /// Handle the "GetHeatmap" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One metric of the selected tensors or layers as a grid of rows and ranges of steps.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_GetHeatmapRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Gradwatch_V1_GetHeatmapResponse` messages.
+        func getHeatmap(
+            request: GRPCCore.ServerRequest<Gradwatch_V1_GetHeatmapRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_GetHeatmapResponse>
+
         /// Handle the "GetLossTimeline" method.
         ///
         /// > Source IDL Documentation:
@@ -731,6 +781,25 @@ extension Gradwatch_V1_QueryService {
             context: GRPCCore.ServerContext
         ) async throws
 
+        /// Handle the "GetHeatmap" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One metric of the selected tensors or layers as a grid of rows and ranges of steps.
+        ///
+        /// - Parameters:
+        ///   - request: A `Gradwatch_V1_GetHeatmapRequest` message.
+        ///   - response: A response stream of `Gradwatch_V1_GetHeatmapResponse` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func getHeatmap(
+            request: Gradwatch_V1_GetHeatmapRequest,
+            response: GRPCCore.RPCWriter<Gradwatch_V1_GetHeatmapResponse>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
         /// Handle the "GetLossTimeline" method.
         ///
         /// > Source IDL Documentation:
@@ -907,6 +976,17 @@ extension Gradwatch_V1_QueryService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Gradwatch_V1_QueryService.Method.GetHeatmap.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_GetHeatmapRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_GetHeatmapResponse>(),
+            handler: { request, context in
+                try await self.getHeatmap(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Gradwatch_V1_QueryService.Method.GetLossTimeline.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_GetLossTimelineRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_GetLossTimelineResponse>(),
@@ -1027,6 +1107,17 @@ extension Gradwatch_V1_QueryService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_GetHistogramsResponse> {
         let response = try await self.getHistograms(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
+    }
+
+    public func getHeatmap(
+        request: GRPCCore.StreamingServerRequest<Gradwatch_V1_GetHeatmapRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_GetHeatmapResponse> {
+        let response = try await self.getHeatmap(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -1167,6 +1258,23 @@ extension Gradwatch_V1_QueryService.SimpleServiceProtocol {
             metadata: [:],
             producer: { writer in
                 try await self.getHistograms(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
+        )
+    }
+
+    public func getHeatmap(
+        request: GRPCCore.ServerRequest<Gradwatch_V1_GetHeatmapRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Gradwatch_V1_GetHeatmapResponse> {
+        return GRPCCore.StreamingServerResponse<Gradwatch_V1_GetHeatmapResponse>(
+            metadata: [:],
+            producer: { writer in
+                try await self.getHeatmap(
                     request: request.message,
                     response: writer,
                     context: context
@@ -1390,6 +1498,29 @@ extension Gradwatch_V1_QueryService {
             deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_GetHistogramsResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_GetHistogramsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetHeatmap" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One metric of the selected tensors or layers as a grid of rows and ranges of steps.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_GetHeatmapRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_GetHeatmapRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_GetHeatmapResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getHeatmap<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_GetHeatmapRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_GetHeatmapRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_GetHeatmapResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_GetHeatmapResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "GetLossTimeline" method.
@@ -1715,6 +1846,38 @@ extension Gradwatch_V1_QueryService {
             try await self.client.serverStreaming(
                 request: request,
                 descriptor: Gradwatch_V1_QueryService.Method.GetHistograms.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetHeatmap" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One metric of the selected tensors or layers as a grid of rows and ranges of steps.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Gradwatch_V1_GetHeatmapRequest` message.
+        ///   - serializer: A serializer for `Gradwatch_V1_GetHeatmapRequest` messages.
+        ///   - deserializer: A deserializer for `Gradwatch_V1_GetHeatmapResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getHeatmap<Result>(
+            request: GRPCCore.ClientRequest<Gradwatch_V1_GetHeatmapRequest>,
+            serializer: some GRPCCore.MessageSerializer<Gradwatch_V1_GetHeatmapRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Gradwatch_V1_GetHeatmapResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_GetHeatmapResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Gradwatch_V1_QueryService.Method.GetHeatmap.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -2072,6 +2235,33 @@ extension Gradwatch_V1_QueryService.ClientProtocol {
         )
     }
 
+    /// Call the "GetHeatmap" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > One metric of the selected tensors or layers as a grid of rows and ranges of steps.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Gradwatch_V1_GetHeatmapRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getHeatmap<Result>(
+        request: GRPCCore.ClientRequest<Gradwatch_V1_GetHeatmapRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_GetHeatmapResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.getHeatmap(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Gradwatch_V1_GetHeatmapRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Gradwatch_V1_GetHeatmapResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "GetLossTimeline" method.
     ///
     /// > Source IDL Documentation:
@@ -2405,6 +2595,37 @@ extension Gradwatch_V1_QueryService.ClientProtocol {
             metadata: metadata
         )
         return try await self.getHistograms(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetHeatmap" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > One metric of the selected tensors or layers as a grid of rows and ranges of steps.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getHeatmap<Result>(
+        _ message: Gradwatch_V1_GetHeatmapRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Gradwatch_V1_GetHeatmapResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Gradwatch_V1_GetHeatmapRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getHeatmap(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -214,6 +214,63 @@ public nonisolated enum Gradwatch_V1_StepMetric: SwiftProtobuf.Enum, Swift.CaseI
 
 }
 
+/// What a cell of a heatmap shows of the measurements in it.
+public nonisolated enum Gradwatch_V1_HeatmapStatistic: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// In a request: MAX.
+  case unspecified // = 0
+
+  /// The largest finite value.
+  case max // = 1
+
+  /// The smallest finite value.
+  case min // = 2
+
+  /// The mean of the finite values.
+  case mean // = 3
+
+  /// The last value, NaN and infinities included.
+  case last // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .max
+    case 2: self = .min
+    case 3: self = .mean
+    case 4: self = .last
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .max: return 1
+    case .min: return 2
+    case .mean: return 3
+    case .last: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Gradwatch_V1_HeatmapStatistic] = [
+    .unspecified,
+    .max,
+    .min,
+    .mean,
+    .last,
+  ]
+
+}
+
 /// Which tensors or layers are meant. Members that are set must all match.
 public nonisolated struct Gradwatch_V1_Selector: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -579,6 +636,140 @@ public nonisolated struct Gradwatch_V1_GetLayerTimelineResponse: Sendable {
 
   fileprivate var _tensorID: UInt32? = nil
   fileprivate var _points: Gradwatch_V1_SeriesColumns? = nil
+}
+
+/// Request of GetHeatmap.
+public nonisolated struct Gradwatch_V1_GetHeatmapRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The run.
+  public var runID: String = String()
+
+  /// The producer; empty: the one with the lowest rank, then the first by id.
+  public var producerID: String = String()
+
+  /// Which tensors or layers; absent: all.
+  public var selector: Gradwatch_V1_Selector {
+    get {_selector ?? Gradwatch_V1_Selector()}
+    set {_selector = newValue}
+  }
+  /// Returns true if `selector` has been explicitly set.
+  public var hasSelector: Bool {self._selector != nil}
+  /// Clears the value of `selector`. Subsequent reads from it will return its default value.
+  public mutating func clearSelector() {self._selector = nil}
+
+  /// What to show; unspecified: the gradient norm.
+  public var metric: Gradwatch_V1_Metric = .unspecified
+
+  /// Which steps; absent: all.
+  public var steps: Gradwatch_V1_StepRange {
+    get {_steps ?? Gradwatch_V1_StepRange()}
+    set {_steps = newValue}
+  }
+  /// Returns true if `steps` has been explicitly set.
+  public var hasSteps: Bool {self._steps != nil}
+  /// Clears the value of `steps`. Subsequent reads from it will return its default value.
+  public mutating func clearSteps() {self._steps = nil}
+
+  /// At most this many columns, each covering an equal range of steps; 0: 100. At most 4,096.
+  public var maxColumns: UInt32 = 0
+
+  /// What a cell shows.
+  public var statistic: Gradwatch_V1_HeatmapStatistic = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _selector: Gradwatch_V1_Selector? = nil
+  fileprivate var _steps: Gradwatch_V1_StepRange? = nil
+}
+
+/// The columns of a heatmap.
+public nonisolated struct Gradwatch_V1_HeatmapColumns: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The first step of each column, ascending; a column ends where the next one begins.
+  public var firstSteps: [UInt64] = []
+
+  /// The last step of the last column.
+  public var lastStep: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A row of a heatmap.
+public nonisolated struct Gradwatch_V1_HeatmapRow: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The tensor's id; absent: the metric is of a layer.
+  public var tensorID: UInt32 {
+    get {_tensorID ?? 0}
+    set {_tensorID = newValue}
+  }
+  /// Returns true if `tensorID` has been explicitly set.
+  public var hasTensorID: Bool {self._tensorID != nil}
+  /// Clears the value of `tensorID`. Subsequent reads from it will return its default value.
+  public mutating func clearTensorID() {self._tensorID = nil}
+
+  /// The tensor's name; empty: the metric is of a layer.
+  public var tensorName: String = String()
+
+  /// The layer's id.
+  public var layerID: UInt32 = 0
+
+  /// The layer's name.
+  public var layerName: String = String()
+
+  /// A value for each column; NaN: none of its measurements was finite, or there was none.
+  public var values: [Float] = []
+
+  /// How many measurements each cell has; those that a rollup sums up stand in the cell of its first step.
+  public var counts: [UInt32] = []
+
+  /// How many of them were NaN or infinite; empty: none in the whole row.
+  public var nonFiniteCounts: [UInt32] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _tensorID: UInt32? = nil
+}
+
+/// Response of GetHeatmap: first the columns, then rows in the model's order, several a message. Nothing at all: the
+/// run has none of the steps.
+public nonisolated struct Gradwatch_V1_GetHeatmapResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The columns; in the first message only.
+  public var columns: Gradwatch_V1_HeatmapColumns {
+    get {_columns ?? Gradwatch_V1_HeatmapColumns()}
+    set {_columns = newValue}
+  }
+  /// Returns true if `columns` has been explicitly set.
+  public var hasColumns: Bool {self._columns != nil}
+  /// Clears the value of `columns`. Subsequent reads from it will return its default value.
+  public mutating func clearColumns() {self._columns = nil}
+
+  /// Some rows. Tensors or layers without any measurement have none.
+  public var rows: [Gradwatch_V1_HeatmapRow] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _columns: Gradwatch_V1_HeatmapColumns? = nil
 }
 
 /// Request of GetHistograms.
@@ -1260,6 +1451,10 @@ nonisolated extension Gradwatch_V1_StepMetric: SwiftProtobuf._ProtoNameProviding
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STEP_METRIC_UNSPECIFIED\0\u{1}STEP_METRIC_LOSS\0\u{1}STEP_METRIC_LEARNING_RATE\0\u{1}STEP_METRIC_GLOBAL_NORM\0\u{1}STEP_METRIC_LOSS_SCALE\0")
 }
 
+nonisolated extension Gradwatch_V1_HeatmapStatistic: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0HEATMAP_STATISTIC_UNSPECIFIED\0\u{1}HEATMAP_STATISTIC_MAX\0\u{1}HEATMAP_STATISTIC_MIN\0\u{1}HEATMAP_STATISTIC_MEAN\0\u{1}HEATMAP_STATISTIC_LAST\0")
+}
+
 nonisolated extension Gradwatch_V1_Selector: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Selector"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}layer\0\u{1}tensor\0\u{1}roles\0")
@@ -1837,6 +2032,208 @@ nonisolated extension Gradwatch_V1_GetLayerTimelineResponse: SwiftProtobuf.Messa
     if lhs.layerName != rhs.layerName {return false}
     if lhs.producerID != rhs.producerID {return false}
     if lhs._points != rhs._points {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_GetHeatmapRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetHeatmapRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}run_id\0\u{3}producer_id\0\u{1}selector\0\u{1}metric\0\u{1}steps\0\u{3}max_columns\0\u{1}statistic\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.runID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.producerID) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._selector) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.metric) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._steps) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.maxColumns) }()
+      case 7: try { try decoder.decodeSingularEnumField(value: &self.statistic) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.runID.isEmpty {
+      try visitor.visitSingularStringField(value: self.runID, fieldNumber: 1)
+    }
+    if !self.producerID.isEmpty {
+      try visitor.visitSingularStringField(value: self.producerID, fieldNumber: 2)
+    }
+    try { if let v = self._selector {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.metric != .unspecified {
+      try visitor.visitSingularEnumField(value: self.metric, fieldNumber: 4)
+    }
+    try { if let v = self._steps {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if self.maxColumns != 0 {
+      try visitor.visitSingularUInt32Field(value: self.maxColumns, fieldNumber: 6)
+    }
+    if self.statistic != .unspecified {
+      try visitor.visitSingularEnumField(value: self.statistic, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_GetHeatmapRequest, rhs: Gradwatch_V1_GetHeatmapRequest) -> Bool {
+    if lhs.runID != rhs.runID {return false}
+    if lhs.producerID != rhs.producerID {return false}
+    if lhs._selector != rhs._selector {return false}
+    if lhs.metric != rhs.metric {return false}
+    if lhs._steps != rhs._steps {return false}
+    if lhs.maxColumns != rhs.maxColumns {return false}
+    if lhs.statistic != rhs.statistic {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_HeatmapColumns: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HeatmapColumns"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}first_steps\0\u{3}last_step\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedUInt64Field(value: &self.firstSteps) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.lastStep) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.firstSteps.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.firstSteps, fieldNumber: 1)
+    }
+    if self.lastStep != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lastStep, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_HeatmapColumns, rhs: Gradwatch_V1_HeatmapColumns) -> Bool {
+    if lhs.firstSteps != rhs.firstSteps {return false}
+    if lhs.lastStep != rhs.lastStep {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_HeatmapRow: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HeatmapRow"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}tensor_id\0\u{3}tensor_name\0\u{3}layer_id\0\u{3}layer_name\0\u{1}values\0\u{1}counts\0\u{3}non_finite_counts\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self._tensorID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.tensorName) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.layerID) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.layerName) }()
+      case 5: try { try decoder.decodeRepeatedFloatField(value: &self.values) }()
+      case 6: try { try decoder.decodeRepeatedUInt32Field(value: &self.counts) }()
+      case 7: try { try decoder.decodeRepeatedUInt32Field(value: &self.nonFiniteCounts) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._tensorID {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 1)
+    } }()
+    if !self.tensorName.isEmpty {
+      try visitor.visitSingularStringField(value: self.tensorName, fieldNumber: 2)
+    }
+    if self.layerID != 0 {
+      try visitor.visitSingularUInt32Field(value: self.layerID, fieldNumber: 3)
+    }
+    if !self.layerName.isEmpty {
+      try visitor.visitSingularStringField(value: self.layerName, fieldNumber: 4)
+    }
+    if !self.values.isEmpty {
+      try visitor.visitPackedFloatField(value: self.values, fieldNumber: 5)
+    }
+    if !self.counts.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.counts, fieldNumber: 6)
+    }
+    if !self.nonFiniteCounts.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.nonFiniteCounts, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_HeatmapRow, rhs: Gradwatch_V1_HeatmapRow) -> Bool {
+    if lhs._tensorID != rhs._tensorID {return false}
+    if lhs.tensorName != rhs.tensorName {return false}
+    if lhs.layerID != rhs.layerID {return false}
+    if lhs.layerName != rhs.layerName {return false}
+    if lhs.values != rhs.values {return false}
+    if lhs.counts != rhs.counts {return false}
+    if lhs.nonFiniteCounts != rhs.nonFiniteCounts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Gradwatch_V1_GetHeatmapResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetHeatmapResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}columns\0\u{1}rows\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._columns) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.rows) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._columns {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.rows.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.rows, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Gradwatch_V1_GetHeatmapResponse, rhs: Gradwatch_V1_GetHeatmapResponse) -> Bool {
+    if lhs._columns != rhs._columns {return false}
+    if lhs.rows != rhs.rows {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -134,3 +134,28 @@ enum StatusChoice: String, ExpressibleByArgument, CaseIterable, Sendable {
     }
   }
 }
+
+/// What a cell of a heatmap shows, by the name that people type.
+enum HeatmapStatisticChoice: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case max, min, mean, last
+
+  /// The wire's form.
+  var statistic: Gradwatch_V1_HeatmapStatistic {
+    switch self {
+    case .max: .max
+    case .min: .min
+    case .mean: .mean
+    case .last: .last
+    }
+  }
+
+  /// What it is, in words.
+  var words: String {
+    switch self {
+    case .max: "largest"
+    case .min: "smallest"
+    case .mean: "mean"
+    case .last: "last"
+    }
+  }
+}

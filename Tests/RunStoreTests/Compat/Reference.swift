@@ -107,12 +107,6 @@ struct Reference {
   }
 }
 
-/// A tensor's histogram at a step.
-struct HistogramPoint: Hashable {
-  let step: UInt64
-  let histogram: GradientHistogram
-}
-
 /// An annotation at a step.
 struct SteppedAnnotation: Hashable {
   let step: UInt64

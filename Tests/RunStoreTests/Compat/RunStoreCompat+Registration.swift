@@ -243,9 +243,13 @@ extension RunStoreCompat {
       ) { _ in true }
     }
     #expect(throws: error) {
-      try store.readHistograms(of: unknown, producer: producer, tensor: 0, steps: all) { _, _ in
-        true
-      }
+      try store.readHistograms(
+        of: unknown,
+        producer: producer,
+        tensor: 0,
+        steps: all,
+        maximumSpan: 1
+      ) { _ in true }
     }
     #expect(throws: error) {
       try store.readScalars(of: unknown, producer: producer, steps: all) { _ in true }

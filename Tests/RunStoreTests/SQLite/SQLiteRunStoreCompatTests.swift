@@ -57,6 +57,12 @@ struct SQLiteRunStoreCompatTests {
   @Test("sealing is invisible to readers", arguments: [1, 2])
   func sealing(seed: UInt64) throws { try compat.sealingIsInvisibleToReaders(seed: seed) }
 
+  @Test("rollups sum up exactly what they cover, through rewinds", arguments: [1, 2])
+  func rollups(seed: UInt64) throws { try compat.rollupsSumUpWhatTheyCover(seed: seed) }
+
+  @Test("rollups of rollups sum up a long run")
+  func coarseRollups() throws { try compat.rollupsOfRollupsSumUpALongRun() }
+
   @Test("only reports that a snapshot covers are sealed")
   func covered() throws { try compat.onlyCoveredReportsAreSealed() }
 

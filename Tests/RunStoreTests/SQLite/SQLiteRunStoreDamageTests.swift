@@ -75,7 +75,13 @@ struct SQLiteRunStoreDamageTests {
 
   private func histograms(_ tensor: UInt32, in steps: ClosedRange<UInt64>) throws -> Int {
     var count = 0
-    try store.readHistograms(of: run, producer: producer, tensor: tensor, steps: steps) { _, _ in
+    try store.readHistograms(
+      of: run,
+      producer: producer,
+      tensor: tensor,
+      steps: steps,
+      maximumSpan: 1
+    ) { _ in
       count += 1
       return true
     }

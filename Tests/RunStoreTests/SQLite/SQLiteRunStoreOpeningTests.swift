@@ -35,7 +35,7 @@ struct SQLiteRunStoreOpeningTests {
       throws: RunStoreError.newerVersion(
         path: path,
         found: "7: later",
-        supported: "3: annotations"
+        supported: "5: rollups"
       )
     ) { try SQLiteRunStore(path: path) }
     #expect(contents(path) == before)
@@ -64,7 +64,7 @@ struct SQLiteRunStoreOpeningTests {
     _ = try store.commit([report(1, [])])
     // What version 2 left: neither the table nor the name of its migration.
     try store.executeOnWriter("DROP TABLE annotations")
-    try store.executeOnWriter("DELETE FROM grdb_migrations WHERE identifier = '3: annotations'")
+    try store.executeOnWriter("DELETE FROM grdb_migrations WHERE identifier = '5: rollups'")
     try store.close()
 
     store = try SQLiteRunStore(path: path)

@@ -11,6 +11,19 @@ public struct HistogramPoint: Sendable, Hashable {
   /// Their sum, in the form in which the client took them.
   public var histogram: GradientHistogram
 
+  /// Makes a point of histograms that were merged.
+  public init(
+    firstStep: UInt64,
+    lastStep: UInt64,
+    mergedCount: UInt64,
+    histogram: GradientHistogram
+  ) {
+    self.firstStep = firstStep
+    self.lastStep = lastStep
+    self.mergedCount = mergedCount
+    self.histogram = histogram
+  }
+
   /// Makes a point of one histogram.
   public init(step: UInt64, histogram: GradientHistogram) {
     firstStep = step
@@ -19,11 +32,11 @@ public struct HistogramPoint: Sendable, Hashable {
     self.histogram = histogram
   }
 
-  /// Adds a later histogram, if it is of the same form (and, if explicit, has the same bounds).
+  /// Adds later histograms, if they are of the same form (and, if explicit, have the same bounds).
   ///
-  /// - Returns: Whether it was added; if not, it belongs into a point of its own.
-  mutating func merge(step: UInt64, _ other: GradientHistogram) -> Bool {
-    switch (histogram, other) {
+  /// - Returns: Whether they were added; if not, they belong into a point of their own.
+  public mutating func merge(_ other: HistogramPoint) -> Bool {
+    switch (histogram, other.histogram) {
     case (.exponential(var sum), .exponential(let other)):
       sum.merge(other)
       histogram = .exponential(sum)
@@ -32,8 +45,8 @@ public struct HistogramPoint: Sendable, Hashable {
       histogram = .explicit(sum)
     default: return false
     }
-    lastStep = step
-    mergedCount += 1
+    lastStep = other.lastStep
+    mergedCount += other.mergedCount
     return true
   }
 }

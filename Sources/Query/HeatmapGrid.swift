@@ -1,0 +1,72 @@
+import RunStore
+
+/// Rows of one metric over equal ranges of steps.
+public struct HeatmapGrid: Sendable, Hashable {
+  /// What a cell shows of the measurements in it.
+  public enum Statistic: Sendable, CaseIterable {
+    /// The largest finite value.
+    case max
+    /// The smallest finite value.
+    case min
+    /// The mean of the finite values.
+    case mean
+    /// The last value, NaN and infinities included.
+    case last
+  }
+
+  /// One tensor or layer.
+  public struct Row: Sendable, Hashable {
+    /// Its index in the model.
+    public var index: UInt32
+    /// A value a column; NaN: none of the measurements was finite, or there was none.
+    public var values: [Float]
+    /// The number of measurements of each column.
+    public var counts: [UInt32]
+    /// How many of them were not finite.
+    public var nonFiniteCounts: [UInt32]
+  }
+
+  /// The first step of each column.
+  public let firstSteps: [UInt64]
+  /// The last step of the last column.
+  public let lastStep: UInt64
+
+  private let parts: StepParts
+
+  /// Cuts steps into columns.
+  ///
+  /// - Parameters:
+  ///   - steps: The steps, both ends included.
+  ///   - maximumColumns: The most columns, at least 1.
+  public init(steps: ClosedRange<UInt64>, maximumColumns: Int) {
+    let parts = StepParts(steps, maximumCount: maximumColumns)
+    self.parts = parts
+    lastStep = steps.upperBound
+    let count = parts.index(of: steps.upperBound) + 1
+    firstSteps = (0..<count).map { steps.lowerBound + $0 * parts.width }
+  }
+
+  /// Puts the points of a series, one a column at the most, into a row.
+  func row(_ index: UInt32, _ points: SeriesPoints, _ statistic: Statistic) -> Row {
+    var row = Row(
+      index: index,
+      values: Array(repeating: .nan, count: firstSteps.count),
+      counts: Array(repeating: 0, count: firstSteps.count),
+      nonFiniteCounts: Array(repeating: 0, count: firstSteps.count)
+    )
+    for place in points.steps.indices {
+      let column = Int(parts.index(of: points.steps[place]))
+      let value =
+        switch statistic {
+        case .max: points.max[place]
+        case .min: points.min[place]
+        case .mean: points.mean[place]
+        case .last: points.last[place]
+        }
+      row.values[column] = Float(value)
+      row.counts[column] = UInt32(clamping: points.count[place])
+      row.nonFiniteCounts[column] = UInt32(clamping: points.nonFiniteCount[place])
+    }
+    return row
+  }
+}

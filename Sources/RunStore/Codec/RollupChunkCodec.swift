@@ -1,0 +1,139 @@
+package import Telemetry
+
+/// The bytes of up to 256 consecutive points of one tensor or layer in a rollup.
+///
+/// Six chunks end to end, each behind its size in 4 bytes: minimum, maximum, mean, last value, number of measurements, and how
+/// many of them were not finite. `Format.md` draws it.
+package enum RollupChunkCodec {
+  /// One metric: for the points in `rows`, in order, what they sum up.
+  package struct Series: Equatable {
+    /// The metric.
+    package var metric: Metric
+    /// The points that have a measurement.
+    package var rows: RowSet
+    /// The smallest finite value, as bits of the metric; NaN of a float: there was none.
+    package var min: [UInt64] = []
+    /// The largest finite value, likewise.
+    package var max: [UInt64] = []
+    /// The mean of the finite values, as bits of a float, or of a Double if the metric is a count; NaN likewise.
+    package var mean: [UInt64] = []
+    /// The last value, bit for bit.
+    package var last: [UInt64] = []
+    /// The number of measurements.
+    package var count: [UInt64] = []
+    /// The number of those that are NaN or infinite.
+    package var nonFiniteCount: [UInt64] = []
+
+    /// Makes a series without points.
+    package init(metric: Metric, rows: RowSet = RowSet()) {
+      self.metric = metric
+      self.rows = rows
+    }
+
+    /// The mean of the point at `position`.
+    func mean(at position: Int) -> Double {
+      metric.isCount ? Double(bitPattern: mean[position]) : metric.number(mean[position])
+    }
+  }
+
+  /// The six columns, in the order of the file.
+  private static let parts: [any WritableKeyPath<Series, [UInt64]> & Sendable] = [
+    \.min, \.max, \.mean, \.last, \.count, \.nonFiniteCount,
+  ]
+
+  /// Appends the points of one tensor or layer.
+  ///
+  /// - Precondition: 1 to 256 points; every series has at least one, and as many values in each column as points.
+  package static func write(
+    _ series: [Series],
+    rows: Int,
+    to writer: inout ByteWriter,
+    _ deflater: Deflater?
+  ) {
+    for part in parts {
+      let size = writer.count
+      writer.append(UInt32(0))
+      let columns = series.map {
+        ChunkCodec.Column(metric: $0.metric, rows: $0.rows, bits: $0[keyPath: part])
+      }
+      ChunkCodec.write(columns, rows: rows, to: &writer, deflater)
+      writer.replace(at: size, with: UInt32(writer.count - size - 4))
+    }
+  }
+
+  /// Reads one metric's points, and checks no other's.
+  ///
+  /// - Parameters:
+  ///   - metric: The metric.
+  ///   - rows: The number of points that the rollup has.
+  ///   - bytes: What ``write(_:rows:to:_:)`` wrote.
+  ///   - inflater: Where compressed columns are taken apart.
+  /// - Returns: The points; `nil` if the metric was not measured in any.
+  /// - Throws: ``CodecError`` for any other bytes.
+  package static func read(
+    _ metric: Metric,
+    rows: Int,
+    from bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
+  ) throws(CodecError) -> Series? {
+    var reader = ByteReader(bytes)
+    var series: Series?
+    for part in parts {
+      let chunk = try next(&reader, bytes)
+      guard let column = try ChunkCodec.read(metric, rows: rows, from: chunk, inflater) else {
+        return nil
+      }
+      try add(column, to: &series, part)
+    }
+    try reader.finish()
+    return series
+  }
+
+  /// Reads all metrics' points.
+  ///
+  /// - Throws: As ``read(_:rows:from:_:)``.
+  package static func readAll(
+    rows: Int,
+    from bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
+  ) throws(CodecError) -> [Series] {
+    var reader = ByteReader(bytes)
+    var all: [Series?] = []
+    for (number, part) in parts.enumerated() {
+      let columns = try ChunkCodec.readAll(rows: rows, from: try next(&reader, bytes), inflater)
+      if number == 0 { all = Array(repeating: nil, count: columns.count) }
+      guard columns.count == all.count else {
+        throw .unexpected("metrics", expected: "\(all.count)", found: "\(columns.count)")
+      }
+      for (index, column) in columns.enumerated() { try add(column, to: &all[index], part) }
+    }
+    try reader.finish()
+    return all.compactMap(\.self)
+  }
+
+  private static func next(
+    _ reader: inout ByteReader,
+    _ bytes: UnsafeRawBufferPointer
+  ) throws(CodecError) -> UnsafeRawBufferPointer {
+    let size = try reader.readCount()
+    let start = try reader.take(size)
+    return UnsafeRawBufferPointer(rebasing: bytes[start..<start + size])
+  }
+
+  private static func add(
+    _ column: ChunkCodec.Column,
+    to series: inout Series?,
+    _ part: any WritableKeyPath<Series, [UInt64]> & Sendable
+  ) throws(CodecError) {
+    var found = series ?? Series(metric: column.metric, rows: column.rows)
+    guard found.metric == column.metric, found.rows == column.rows else {
+      throw .unexpected(
+        "\(column.metric)",
+        expected: "the points of \(found.metric) in all columns",
+        found: "others"
+      )
+    }
+    found[keyPath: part] = column.bits
+    series = found
+  }
+}

@@ -1,0 +1,95 @@
+import GRDB
+import Telemetry
+
+/// Reads one tensor's histograms in step order, from the coarsest level that is fine enough.
+struct HistogramReader {
+  typealias Body = (HistogramPoint) -> Bool
+
+  private let reader: TelemetryReader
+  private let tensor: UInt32
+  private let maximumSpan: UInt64
+
+  init(_ reader: TelemetryReader, tensor: UInt32, maximumSpan: UInt64) {
+    self.reader = reader
+    self.tensor = tensor
+    self.maximumSpan = maximumSpan
+  }
+
+  /// Calls `body` with all histograms; returns whether it never returned false.
+  func read(_ body: Body) throws -> Bool {
+    try read(RollupPieces(of: reader.steps, reader, maximumSpan: maximumSpan), body)
+  }
+
+  private func read(_ all: RollupPieces, _ body: Body) throws -> Bool {
+    for piece in all.pieces {
+      let goesOn =
+        switch piece {
+        case .rollup(let rollup, let rows): try read(rollup, rows, body)
+        case .measurements(let steps): try readMeasurements(steps, body)
+        }
+      guard goesOn else { return false }
+    }
+    return true
+  }
+
+  /// Gives some points of a rollup; of a chunk that is damaged what the level below has.
+  private func read(
+    _ rollup: RollupPieces.Rollup,
+    _ rows: ClosedRange<Int>,
+    _ body: Body
+  ) throws -> Bool {
+    let entries = try reader.db.firstRow(
+      "SELECT body FROM rollup_histograms WHERE key = ?",
+      .integer(ChunkKey.first(of: rollup.id) + ChunkKey.offset(.tensor, tensor))
+    ) { row in try? RollupHistogramCodec.read(row.blob(0), reader.inflater) }
+    // No row: no histogram in any point.
+    guard let found = entries else { return true }
+    guard let found else {
+      let finer = try RollupPieces(
+        of: rollup.steps(rows),
+        reader,
+        maximumSpan: maximumSpan,
+        level: rollup.level - 1
+      )
+      return try read(finer, body)
+    }
+    return found.allSatisfy { !rows.contains($0.row) || body($0.point) }
+  }
+
+  private func readMeasurements(_ steps: ClosedRange<UInt64>, _ body: Body) throws -> Bool {
+    let goesOn = try reader.segments(
+      with: "histograms",
+      key: "c.key = s.id * \(ChunkKey.span) + ?",
+      offset: ChunkKey.offset(.tensor, tensor),
+      steps
+    ) { segment in
+      let entries = try reader.decode(.tensor, tensor, segment.range) { () throws(CodecError) in
+        let entries = try HistogramChunkCodec.read(segment.body, reader.inflater)
+        if let last = entries.last, last.row >= segment.rows {
+          throw .unexpected(
+            "histograms",
+            expected: "rows below \(segment.rows)",
+            found: "\(last.row)"
+          )
+        }
+        return entries
+      }
+      let axis = try reader.axis(of: segment)
+      for entry in entries where entry.row < segment.count && steps.contains(axis[entry.row]) {
+        let point = HistogramPoint(step: axis[entry.row], histogram: entry.histogram)
+        guard body(point) else { return false }
+      }
+      return true
+    }
+    guard goesOn else { return false }
+    var wanted = true
+    try reader.log("histograms", steps) { step, bytes in
+      let histograms = try reader.place("report of step \(step)").decode {
+        () throws(CodecError) in try LogHistograms(bytes).histograms(of: tensor)
+      }
+      wanted = histograms.allSatisfy { body(HistogramPoint(step: step, histogram: $0)) }
+      return wanted
+    }
+    return wanted
+  }
+}

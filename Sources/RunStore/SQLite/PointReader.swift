@@ -1,0 +1,197 @@
+import GRDB
+import Telemetry
+
+/// Reads one metric of some tensors or layers in step order, from the coarsest level that is fine enough.
+struct PointReader {
+  typealias Body = (_ index: UInt32, SeriesPart) -> Bool
+
+  private let reader: TelemetryReader
+  private let metric: Metric
+  private let maximumSpan: UInt64
+  private var indices: [UInt32]
+
+  init(_ reader: TelemetryReader, _ selection: PointSelection) {
+    self.reader = reader
+    metric = selection.metric
+    maximumSpan = selection.maximumSpan
+    indices = selection.indices
+  }
+
+  /// Calls `body` with all parts; returns whether it never returned false.
+  func read(_ body: Body) throws -> Bool {
+    try read(RollupPieces(of: reader.steps, reader, maximumSpan: maximumSpan), body)
+  }
+
+  private func read(_ all: RollupPieces, _ body: Body) throws -> Bool {
+    for piece in all.pieces {
+      let goesOn =
+        switch piece {
+        case .rollup(let rollup, let rows): try read(rollup, rows, body)
+        case .measurements(let steps): try readMeasurements(steps, body)
+        }
+      guard goesOn else { return false }
+    }
+    return true
+  }
+
+  /// Gives some points of a rollup; of a chunk that is damaged what the level below has.
+  private func read(
+    _ rollup: RollupPieces.Rollup,
+    _ rows: ClosedRange<Int>,
+    _ body: Body
+  ) throws -> Bool {
+    var damaged: [UInt32] = []
+    let goesOn = try chunks("rollup_chunks", of: rollup.id) { index, bytes in
+      do throws(CodecError) {
+        let series = try RollupChunkCodec.read(
+          metric,
+          rows: rollup.firsts.count,
+          from: bytes,
+          reader.inflater
+        )
+        guard let series else { return true }
+        let points = SeriesPoints(series, rollup, rows)
+        return points.steps.isEmpty || body(index, .points(points))
+      } catch {
+        damaged.append(index)
+        return true
+      }
+    }
+    guard goesOn, !damaged.isEmpty else { return goesOn }
+    var rest = self
+    rest.indices = damaged
+    let finer = try RollupPieces(
+      of: rollup.steps(rows),
+      reader,
+      maximumSpan: maximumSpan,
+      level: rollup.level - 1
+    )
+    return try rest.read(finer, body)
+  }
+
+  private func readMeasurements(_ steps: ClosedRange<UInt64>, _ body: Body) throws -> Bool {
+    var segments: [(id: Int64, range: ClosedRange<UInt64>, rows: Int, axis: [UInt64])] = []
+    try reader.db.rows(
+      """
+      SELECT id, first_step, last_step, count, rows, axis FROM segments
+      WHERE producer = ? AND last_step >= ? ORDER BY last_step
+      """,
+      .integer(reader.keys.producer),
+      .number(steps.lowerBound)
+    ) { row in
+      let first = row.number(1)
+      guard first <= steps.upperBound else { return false }
+      let range = first...Swift.max(first, row.number(2))
+      let axis = try reader.place("axis of \(reader.text(range))").decode { () throws(CodecError) in
+        try SegmentCodec.readSteps(row.blob(5))
+      }
+      let rows = Int(clamping: row.integer(4))
+      segments.append(
+        (row.integer(0), range, rows, Array(axis.prefix(Int(clamping: row.integer(3)))))
+      )
+      return true
+    }
+    for segment in segments {
+      let goesOn = try chunks("chunks", of: segment.id) { index, bytes in
+        let column = try reader.decode(metric.subject, index, segment.range) {
+          () throws(CodecError) in
+          try ChunkCodec.read(metric, rows: segment.rows, from: bytes, reader.inflater)
+        }
+        guard let column else { return true }
+        let slice = SeriesSlice(column, segment.axis[...], in: steps)
+        return slice.steps.isEmpty || body(index, .measurements(slice))
+      }
+      guard goesOn else { return false }
+    }
+    return try readLog(steps, body)
+  }
+
+  private func readLog(_ steps: ClosedRange<UInt64>, _ body: Body) throws -> Bool {
+    var slices = Array(repeating: SeriesSlice(), count: indices.count)
+    var rows = 0
+    func flush() -> Bool {
+      defer {
+        slices = Array(repeating: SeriesSlice(), count: indices.count)
+        rows = 0
+      }
+      return zip(indices, slices).allSatisfy { $1.steps.isEmpty || body($0, .measurements($1)) }
+    }
+    var goesOn = true
+    try reader.log("body", steps) { step, bytes in
+      let row = try reader.place("report of step \(step)").decode { () throws(CodecError) in
+        try LogRow(bytes)
+      }
+      for (position, index) in indices.enumerated() {
+        guard let bits = row.bits(of: metric, index: index) else { continue }
+        slices[position].steps.append(step)
+        slices[position].values.append(metric.number(bits))
+      }
+      rows += 1
+      if rows == RowSet.maximumRows { goesOn = flush() }
+      return goesOn
+    }
+    return goesOn && flush()
+  }
+
+  /// Calls `body` with the chunks of the chosen tensors or layers of a segment or rollup.
+  private func chunks(
+    _ table: String,
+    of span: Int64,
+    _ body: (UInt32, UnsafeRawBufferPointer) throws -> Bool
+  ) throws -> Bool {
+    guard let lowest = indices.first, let highest = indices.last else { return true }
+    let first = ChunkKey.first(of: span) + ChunkKey.offset(metric.subject, 0)
+    var goesOn = true
+    // Many chunks are one walk through the table; of few each is looked up.
+    guard indices.count > Int(highest - lowest) / 4 else {
+      for index in indices where goesOn {
+        try reader.db.rows(
+          "SELECT body FROM \(table) WHERE key = ?",
+          .integer(first + Int64(index))
+        ) { row in
+          goesOn = try body(index, row.blob(0))
+          return goesOn
+        }
+      }
+      return goesOn
+    }
+    var position = 0
+    try reader.db.rows(
+      "SELECT key, body FROM \(table) WHERE key BETWEEN ? AND ? ORDER BY key",
+      .integer(first + Int64(lowest)),
+      .integer(first + Int64(highest))
+    ) { row in
+      let index = UInt32(truncatingIfNeeded: row.integer(0) - first)
+      while position < indices.count, indices[position] < index { position += 1 }
+      guard position < indices.count, indices[position] == index else { return true }
+      goesOn = try body(index, row.blob(1))
+      return goesOn
+    }
+    return goesOn
+  }
+}
+
+extension SeriesPoints {
+  /// Some points of a rollup.
+  fileprivate init(
+    _ series: RollupChunkCodec.Series,
+    _ rollup: RollupPieces.Rollup,
+    _ rows: ClosedRange<Int>
+  ) {
+    self.init()
+    let metric = series.metric
+    var position = 0
+    for row in rollup.firsts.indices where series.rows.contains(row) {
+      defer { position += 1 }
+      guard rows.contains(row) else { continue }
+      steps.append(rollup.firsts[row])
+      lastSteps.append(rollup.lasts[row])
+      min.append(metric.number(series.min[position]))
+      max.append(metric.number(series.max[position]))
+      mean.append(series.mean(at: position))
+      last.append(metric.number(series.last[position]))
+      count.append(series.count[position])
+      nonFiniteCount.append(series.nonFiniteCount[position])
+    }
+  }
+}

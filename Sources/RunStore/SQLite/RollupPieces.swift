@@ -1,0 +1,101 @@
+import GRDB
+import Telemetry
+
+/// Which parts of some steps are read from rollups, and which from segments and log.
+///
+/// A level serves the points that lie wholly within the steps and span no more of them than asked for; what is left at both ends
+/// is left to the level below, down to segments and log. Pieces come in step order and don't overlap.
+struct RollupPieces {
+  /// A part of the steps.
+  enum Piece {
+    /// Some points of a rollup.
+    case rollup(Rollup, rows: ClosedRange<Int>)
+    /// What segments and log have of some steps, which may be nothing.
+    case measurements(ClosedRange<UInt64>)
+  }
+
+  /// A rollup that has some of the steps.
+  struct Rollup {
+    let id: Int64
+    let level: Int
+    /// The first step of each point.
+    let firsts: [UInt64]
+    /// The last step of each point.
+    let lasts: [UInt64]
+
+    /// The steps of some points.
+    func steps(_ rows: ClosedRange<Int>) -> ClosedRange<UInt64> {
+      firsts[rows.lowerBound]...lasts[rows.upperBound]
+    }
+  }
+
+  private let reader: TelemetryReader
+  private let maximumSpan: UInt64
+  private(set) var pieces: [Piece] = []
+
+  /// Cuts steps.
+  ///
+  /// - Parameters:
+  ///   - steps: The steps.
+  ///   - reader: The producer.
+  ///   - maximumSpan: The most steps that a point may span.
+  ///   - level: The coarsest level to use.
+  init(
+    of steps: ClosedRange<UInt64>,
+    _ reader: TelemetryReader,
+    maximumSpan: UInt64,
+    level: Int = RollupPlan.maximumLevel
+  ) throws {
+    self.reader = reader
+    self.maximumSpan = maximumSpan
+    try cut(steps, level: maximumSpan > 1 ? level : 0)
+  }
+
+  private mutating func cut(_ steps: ClosedRange<UInt64>, level: Int) throws {
+    guard level > 0 else { return pieces.append(.measurements(steps)) }
+    var next = steps.lowerBound
+    // Whether nothing can lie between `next` and the rollup that follows.
+    var isSeamless = false
+    for rollup in try rollups(level, steps) {
+      let (firsts, lasts) = (rollup.firsts, rollup.lasts)
+      let chosen = firsts.indices.filter { firsts[$0] >= next && lasts[$0] <= steps.upperBound }
+      let isFine = zip(firsts, lasts).allSatisfy { $1 - $0 < maximumSpan }
+      guard isFine, let first = chosen.first, let last = chosen.last else {
+        isSeamless = false
+        continue
+      }
+      if next < firsts[first], !isSeamless || first > 0 {
+        try cut(next...firsts[first] - 1, level: level - 1)
+      }
+      pieces.append(.rollup(rollup, rows: first...last))
+      guard lasts[last] < steps.upperBound else { return }
+      next = lasts[last] + 1
+      isSeamless = last == firsts.count - 1
+    }
+    try cut(next...steps.upperBound, level: level - 1)
+  }
+
+  private func rollups(_ level: Int, _ steps: ClosedRange<UInt64>) throws -> [Rollup] {
+    var found: [Rollup] = []
+    try reader.db.rows(
+      """
+      SELECT id, rows, axis, first_step FROM rollups
+      WHERE producer = ? AND level = ? AND last_step >= ? ORDER BY last_step
+      """,
+      .integer(reader.keys.producer),
+      .integer(Int64(level)),
+      .number(steps.lowerBound)
+    ) { row in
+      guard row.number(3) <= steps.upperBound else { return false }
+      // One whose axis is damaged is left out: the level below has all of it.
+      guard let axis = try? SegmentCodec.readAxis(row.blob(2)),
+        Int64(axis.steps.count) == row.integer(1)
+      else { return true }
+      found.append(
+        Rollup(id: row.integer(0), level: level, firsts: axis.steps, lasts: axis.sequences)
+      )
+      return true
+    }
+    return found
+  }
+}

@@ -1,0 +1,211 @@
+import GRDB
+import Telemetry
+
+extension SQLiteRunStore {
+  /// The tensors or layers that are rolled up at a time; 64 of 64 buckets take some 15 MB.
+  private static let window = 64
+
+  /// Rolls up what a producer's last segment completed, level by level.
+  ///
+  /// A rollup is written some tensors at a time, so that no commit waits long, and becomes visible with the last transaction, if
+  /// no rewind has changed what it was made of. What a crash leaves of one is removed when the next one is begun.
+  func rollUp(
+    _ producer: Int64,
+    of place: Place,
+    _ inflater: Inflater,
+    _ deflater: Deflater
+  ) throws(RunStoreError) {
+    for level in 1...RollupPlan.maximumLevel {
+      let plan = try read("look for what to roll up") { db in
+        try RollupPlan(producer, of: place, level: level, in: db)
+      }
+      guard let plan else { return }
+      try write("begin a rollup of \(place)") { db in try db.removeRollupChunks(of: plan.id) }
+      for (subject, count) in plan.subjects {
+        let first = ChunkKey.offset(subject, 0)
+        for start in stride(from: first, to: first + Int64(count), by: Self.window) {
+          let window = start..<Swift.min(start + Int64(Self.window), first + Int64(count))
+          try rollUp(plan, window, place, inflater, deflater)
+        }
+      }
+      try finish(plan, place)
+    }
+  }
+
+  /// Sums up some tensors or layers.
+  private func rollUp(
+    _ plan: RollupPlan,
+    _ window: Range<Int64>,
+    _ place: Place,
+    _ inflater: Inflater,
+    _ deflater: Deflater
+  ) throws(RunStoreError) {
+    let (points, histograms) = try read("read what to roll up of \(place)") { db in
+      (
+        try Self.points(of: plan, window, place, inflater, in: db),
+        try Self.histograms(of: plan, window, place, inflater, in: db)
+      )
+    }
+    guard !points.isEmpty || !histograms.isEmpty else { return }
+    let first = ChunkKey.first(of: plan.id)
+    var writer = ByteWriter()
+    var blobs: [(table: String, key: Int64, range: Range<Int>)] = []
+    for (offset, series) in points {
+      let start = writer.count
+      RollupChunkCodec.write(series, rows: plan.pointCount, to: &writer, deflater)
+      blobs.append(("rollup_chunks", first + offset, start..<writer.count))
+    }
+    for (offset, entries) in histograms {
+      let start = writer.count
+      RollupHistogramCodec.write(entries, to: &writer, deflater)
+      blobs.append(("rollup_histograms", first + offset, start..<writer.count))
+    }
+    let bytes = writer.bytes
+    try write("roll up \(place)") { db in
+      for blob in blobs {
+        try db.run(
+          "INSERT INTO \(blob.table)(key, body) VALUES (?, ?)",
+          .integer(blob.key),
+          .blob(UnsafeRawBufferPointer(rebasing: bytes[blob.range]))
+        )
+      }
+    }
+  }
+
+  private func finish(_ plan: RollupPlan, _ place: Place) throws(RunStoreError) {
+    let axis = plan.axis
+    guard let first = axis.steps.first, let last = axis.sequences.last else { return }
+    var writer = ByteWriter()
+    SegmentCodec.write(axis, to: &writer)
+    let bytes = writer.bytes
+    try write("finish a rollup of \(place)") { db in
+      guard try plan.isCurrent(in: db) else { return try db.removeRollupChunks(of: plan.id) }
+      try db.run(
+        """
+        INSERT INTO rollups(id, producer, level, first_step, last_step, rows, axis)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """,
+        .integer(plan.id),
+        .integer(plan.producer),
+        .integer(Int64(plan.level)),
+        .number(first),
+        .number(last),
+        .integer(Int64(plan.pointCount)),
+        .blob(bytes)
+      )
+    }
+  }
+
+  private static func points(
+    of plan: RollupPlan,
+    _ window: Range<Int64>,
+    _ place: Place,
+    _ inflater: Inflater,
+    in db: Database
+  ) throws -> [(Int64, [RollupChunkCodec.Series])] {
+    var sums: [Int64: RollupAccumulator] = [:]
+    var rowsBefore = 0
+    for source in plan.sources {
+      try db.chunks(plan.tables.chunks, of: source.id, window) { offset, bytes in
+        var sum = sums[offset] ?? RollupAccumulator(pointCount: plan.pointCount)
+        // Not two of them while one is changed.
+        sums[offset] = nil
+        try place.adding("steps \(source.firstStep)...\(source.lastStep)").decode {
+          () throws(CodecError) in
+          if plan.level == 1 {
+            for column in try ChunkCodec.readAll(rows: source.rows, from: bytes, inflater) {
+              sum.add(column, first: source.count, after: rowsBefore)
+            }
+          } else {
+            for series in try RollupChunkCodec.readAll(rows: source.rows, from: bytes, inflater) {
+              sum.add(series, rows: source.rows, after: rowsBefore)
+            }
+          }
+        }
+        sums[offset] = sum
+      }
+      rowsBefore += source.count
+    }
+    return sums.sorted { $0.key < $1.key }.compactMap { offset, sum in
+      let series = sum.finish()
+      return series.isEmpty ? nil : (offset, series)
+    }
+  }
+
+  private static func histograms(
+    of plan: RollupPlan,
+    _ window: Range<Int64>,
+    _ place: Place,
+    _ inflater: Inflater,
+    in db: Database
+  ) throws -> [(Int64, [RollupHistogramCodec.Entry])] {
+    var merged: [Int64: [RollupHistogramCodec.Entry]] = [:]
+    var rowsBefore = 0
+    for source in plan.sources {
+      let steps = source.axis.steps
+      try db.chunks(plan.tables.histograms, of: source.id, window) { offset, bytes in
+        let entries = try place.adding("steps \(source.firstStep)...\(source.lastStep)").decode {
+          () throws(CodecError) in
+          plan.level == 1
+            ? try HistogramChunkCodec.read(bytes, inflater).compactMap { entry in
+              entry.row < Swift.min(source.count, steps.count)
+                ? RollupHistogramCodec.Entry(
+                  row: entry.row,
+                  point: HistogramPoint(step: steps[entry.row], histogram: entry.histogram)
+                ) : nil
+            } : try RollupHistogramCodec.read(bytes, inflater)
+        }
+        for entry in entries where entry.row < source.count {
+          merged[offset, default: []].add(
+            entry.point,
+            row: (rowsBefore + entry.row) / RollupAccumulator.factor
+          )
+        }
+      }
+      rowsBefore += source.count
+    }
+    return merged.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+}
+
+extension [RollupHistogramCodec.Entry] {
+  /// Adds histograms to a point: to those of the same form that it ends with, or as an entry of their own.
+  fileprivate mutating func add(_ point: HistogramPoint, row: Int) {
+    for index in indices.reversed() {
+      guard self[index].row == row else { break }
+      if self[index].point.merge(point) { return }
+    }
+    append(RollupHistogramCodec.Entry(row: row, point: point))
+  }
+}
+
+extension Database {
+  /// Removes the chunks of a rollup.
+  func removeRollupChunks(of rollup: Int64) throws {
+    for table in ["rollup_chunks", "rollup_histograms"] {
+      try run(
+        "DELETE FROM \(table) WHERE key >= ? AND key < ?",
+        .integer(ChunkKey.first(of: rollup)),
+        .integer(ChunkKey.first(of: rollup) + ChunkKey.span)
+      )
+    }
+  }
+
+  /// Calls `body` with the chunks of a segment or rollup at some offsets, in order.
+  func chunks(
+    _ table: String,
+    of segment: Int64,
+    _ window: Range<Int64>,
+    _ body: (_ offset: Int64, UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let first = ChunkKey.first(of: segment)
+    try rows(
+      "SELECT key, body FROM \(table) WHERE key >= ? AND key < ? ORDER BY key",
+      .integer(first + window.lowerBound),
+      .integer(first + window.upperBound)
+    ) { row in
+      try body(row.integer(0) - first, row.blob(1))
+      return true
+    }
+  }
+}
