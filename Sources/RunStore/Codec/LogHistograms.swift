@@ -141,6 +141,7 @@ struct LogHistograms {
     from reader: inout ByteReader
   ) throws(CodecError) -> Exponential {
     let indices = try reader.readCounted(of: UInt32.self)
+    try LogRowCodec.checkIndices(indices, of: "histograms")
     let scale = try reader.read(Int32.self)
     let count = try readCount(indices: indices, from: &reader)
     let zeroCount = try IntegerColumn(count, from: &reader)
@@ -172,6 +173,7 @@ struct LogHistograms {
 
   private static func readExplicit(from reader: inout ByteReader) throws(CodecError) -> Explicit {
     let indices = try reader.readCounted(of: UInt32.self)
+    try LogRowCodec.checkIndices(indices, of: "histograms")
     let bounds = try reader.readCounted(of: Double.self)
     let count = try readCount(indices: indices, from: &reader)
     var runs: [Int] = []

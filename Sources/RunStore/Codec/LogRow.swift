@@ -51,9 +51,14 @@ struct LogRow {
     scalarsStart = try reader.take(length)
     scalarsEnd = reader.position
     var indices: [(start: Int, count: Int)] = []
-    for _ in ColumnGroup.allCases {
+    for group in ColumnGroup.allCases {
       let count = try reader.readEntryCount(atLeast: 4)
-      indices.append((try reader.take(4 * count), count))
+      let start = try reader.take(4 * count)
+      let named = (0..<count).lazy.map {
+        bytes.loadUnaligned(fromByteOffset: start + 4 * $0, as: UInt32.self)
+      }
+      try LogRowCodec.checkIndices(named, of: "\(group)")
+      indices.append((start, count))
     }
     self.indices = indices
     columns = try Self.readColumns(from: &reader, indices: indices)
@@ -129,6 +134,9 @@ struct LogRow {
     columns.reserveCapacity(number)
     for _ in 0..<number {
       let metric = try reader.readCase(of: Metric.self)
+      if let last = columns.last?.metric, last.rawValue >= metric.rawValue {
+        throw .unexpected("column", expected: "one above \(last)", found: "\(metric)")
+      }
       let count = try reader.readCount()
       let named = indices[metric.group.rawValue].count
       guard named == 0 ? count <= Model.maximumCount : count == named else {

@@ -167,8 +167,9 @@ package enum LogRowCodec {
     }
   }
 
-  private static func checkIndices(
-    _ indices: [UInt32],
+  /// Checks that a model can have these indices: sealing makes a map as long as the largest.
+  static func checkIndices(
+    _ indices: some Sequence<UInt32>,
     of field: @autoclosure () -> String
   ) throws(CodecError) {
     for index in indices where index >= UInt32(Model.maximumCount) {

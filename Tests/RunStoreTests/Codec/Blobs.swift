@@ -1,5 +1,6 @@
 import RunStore
 import Telemetry
+import Testing
 
 /// Every kind of blob that a store writes, with a function that reads it.
 struct Blob: Sendable, CustomStringConvertible {
@@ -60,6 +61,9 @@ struct Blob: Sendable, CustomStringConvertible {
       try AlertCodec.readTransition(bytes)
     },
   ]
+
+  /// The kind of a name.
+  static func named(_ name: String) throws -> Blob { try #require(all.first { $0.name == name }) }
 
   /// Three reports that use every field and every layout of a column.
   static func goldenReports() -> [StepReport] {

@@ -1,4 +1,5 @@
 import RunStore
+import Telemetry
 import TelemetryTesting
 import Testing
 
@@ -92,6 +93,55 @@ struct CodecRobustnessTests {
         }
       }
     }
+  }
+
+  @Test("a log row's index that no model has is refused", arguments: [131_072, UInt32.max])
+  func indices(index: UInt32) throws {
+    var report = Samples.plain(1, step: 0)
+    report.gradients.tensorIDs = [0, 0x1_4567]
+    var column = ExponentialHistogramColumn()
+    column.append(ExponentialHistogram(zeroCount: 1))
+    column.tensorIDs = [0x4567]
+    report.histograms = column
+    var body = ByteWriter()
+    try LogRowCodec.writeBody(of: report, to: &body)
+    var histograms = ByteWriter()
+    try LogRowCodec.writeHistograms(of: report, to: &histograms)
+    let damagedBody = try Self.replacing([0x67, 0x45, 0x01, 0], by: index, in: body.array)
+    #expect(
+      throws: CodecError("gradients: expected an index below 131072, found \(index)")
+    ) { try Blob.named("log.body").read(damagedBody) }
+    let damagedHistograms = try Self.replacing([0x67, 0x45, 0, 0], by: index, in: histograms.array)
+    #expect(
+      throws: CodecError("histograms: expected an index below 131072, found \(index)")
+    ) { try Blob.named("log.histograms").read(damagedHistograms) }
+  }
+
+  @Test("a log row with two columns of one metric is refused")
+  func repeatedColumn() throws {
+    var report = Samples.plain(1, step: 0)
+    report.gradients.mean = [1, 2]
+    var body = ByteWriter()
+    try LogRowCodec.writeBody(of: report, to: &body)
+    // The metric of the second column, and its two values.
+    let damaged = try Self.replacing([2, 2, 0, 0], by: 0x0000_0201, in: body.array)
+    #expect(
+      throws: CodecError("column: expected one above gradientNorm, found gradientNorm")
+    ) { try Blob.named("log.body").read(damaged) }
+  }
+
+  /// Replaces the only place where four bytes stand, and makes the checksum match.
+  private static func replacing(
+    _ old: [UInt8],
+    by new: UInt32,
+    in bytes: [UInt8]
+  ) throws -> [UInt8] {
+    let places = bytes.indices.dropLast(3).filter { Array(bytes[$0..<$0 + 4]) == old }
+    let place = try #require(places.count == 1 ? places.first : nil)
+    var bytes = bytes
+    for byte in 0..<4 { bytes[place + byte] = UInt8(truncatingIfNeeded: new >> UInt32(8 * byte)) }
+    reseal(&bytes, isChunk: false)
+    return bytes
   }
 
   @Test("random bytes are refused or read as something", arguments: Blob.all)
