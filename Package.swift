@@ -221,6 +221,26 @@ let package = Package(
     ),
     tests("TraceFileTests", ["Telemetry", "TraceFile", "Ingest"]),
     tests("TerminalOutputTests", ["TerminalOutput"]),
+
+    // Inputs without end for scripts/fuzz; the tests feed a few, and all that ever failed.
+    .target(
+      name: "Fuzzing",
+      dependencies: [
+        "Telemetry", "TelemetryTesting", "TelemetryWire", "Ingest", "Detection", "RunStore",
+        "RuleFile", "TraceFile", protobuf,
+      ],
+      path: "Tests/Fuzzing/Fuzzing"
+    ),
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: ["Fuzzing", "TelemetryTesting", arguments],
+      path: "Tests/Fuzzing/Fuzz"
+    ),
+    .testTarget(
+      name: "FuzzingTests",
+      dependencies: ["Fuzzing", "TelemetryTesting"],
+      path: "Tests/Fuzzing/FuzzingTests"
+    ),
   ]
 )
 
