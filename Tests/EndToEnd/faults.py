@@ -1,0 +1,55 @@
+"""Faults of the system below a collector: a small disk, syncs that fail, a clock that jumps."""
+
+import contextlib
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+@contextlib.contextmanager
+def small_disk(path: Path, megabytes: int):
+    """A file system of its own that holds no more than this; skips the test where none may be mounted."""
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, text=True)
+        refusal = mounted.stderr.strip() if mounted.returncode else None
+    except OSError as error:
+        refusal = str(error)
+    if refusal is not None:
+        pytest.skip(f"no small file system can be mounted here: {refusal}")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+class Shim:
+    """What shim.c does to a collector that is started with `environment`."""
+
+    def __init__(self, folder: Path):
+        compiler = shutil.which("cc") or shutil.which("clang")
+        if not compiler:
+            pytest.skip("no C compiler, so that nothing can be put before the system's own functions")
+        library = folder / "shim.so"
+        source = Path(__file__).parent / "shim.c"
+        command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source)]
+        subprocess.run(command, check=True)
+        self._failing = folder / "syncs-fail"
+        self._clock = folder / "clock"
+        self._clock.write_bytes(struct.pack("<d", 0))
+        self.environment = {
+            "LD_PRELOAD": str(library),
+            "SHIM_FAIL_SYNC": str(self._failing),
+            "SHIM_CLOCK": str(self._clock),
+        }
+
+    def fail_syncs(self, fail: bool = True):
+        self._failing.touch() if fail else self._failing.unlink()
+
+    def set_clock(self, seconds_off: float):
+        with open(self._clock, "r+b") as file:
+            file.write(struct.pack("<d", seconds_off))

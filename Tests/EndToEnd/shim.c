@@ -1,0 +1,63 @@
+// What a test puts between the collector and the system (LD_PRELOAD): a disk whose fsync fails while the
+// file SHIM_FAIL_SYNC exists, and a wall clock that is off by the seconds in the file SHIM_CLOCK (a double).
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *failing;
+static const volatile double *offset;
+
+__attribute__((constructor)) static void start(void) {
+  failing = getenv("SHIM_FAIL_SYNC");
+  const char *path = getenv("SHIM_CLOCK");
+  int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  if (file < 0) return;
+  void *memory = mmap(NULL, sizeof(double), PROT_READ, MAP_SHARED, file, 0);
+  if (memory != MAP_FAILED) offset = memory;
+  close(file);
+}
+
+static int fails(void) {
+  if (!failing || syscall(SYS_faccessat, AT_FDCWD, failing, F_OK) != 0) return 0;
+  errno = EIO;
+  return 1;
+}
+
+int fsync(int file) { return fails() ? -1 : (int)syscall(SYS_fsync, file); }
+
+int fdatasync(int file) { return fails() ? -1 : (int)syscall(SYS_fdatasync, file); }
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+  int result = (int)syscall(SYS_clock_gettime, clock, time);
+  if (result == 0 && offset && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+    time->tv_sec += (time_t)floor(*offset);
+  return result;
+}
+
+int timespec_get(struct timespec *time, int base) {
+  return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, time) == 0 ? base : 0;
+}
+
+int gettimeofday(struct timeval *restrict value, void *restrict zone) {
+  (void)zone;
+  struct timespec now;
+  if (clock_gettime(CLOCK_REALTIME, &now) != 0) return -1;
+  value->tv_sec = now.tv_sec;
+  value->tv_usec = now.tv_nsec / 1000;
+  return 0;
+}
+
+time_t time(time_t *result) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (result) *result = now.tv_sec;
+  return now.tv_sec;
+}
