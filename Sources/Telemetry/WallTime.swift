@@ -23,12 +23,13 @@ public struct WallTime: Hashable, Sendable, Comparable {
         found: "\(seconds)"
       )
     }
-    self.seconds = seconds
+    // Minus zero becomes zero: one moment has one form.
+    self.seconds = seconds + 0
   }
 
   /// Takes a time from this machine's clock or from the store, brought into range.
   public init(clamping seconds: Double) {
-    self.seconds = seconds.isNaN ? 0 : Swift.min(Swift.max(seconds, 0), Self.maximumSeconds)
+    self.seconds = seconds.isNaN ? 0 : Swift.min(Swift.max(seconds, 0), Self.maximumSeconds) + 0
   }
 
   /// Orders by time.

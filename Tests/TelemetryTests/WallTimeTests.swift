@@ -43,6 +43,13 @@ struct WallTimeTests {
     #expect(WallTime(clamping: seconds).seconds == expected)
   }
 
+  @Test("minus zero is zero, wherever it comes from")
+  func minusZero() throws {
+    let time = try WallTime(seconds: -0.0, field: "wall_time_seconds")
+    #expect(time.seconds.sign == .plus)
+    #expect(WallTime(clamping: -0.0).seconds.sign == .plus)
+  }
+
   @Test("times order and subtract as seconds, also when a clock was set back")
   func arithmetic() {
     let (early, late) = (WallTime(clamping: 10), WallTime(clamping: 12.5))

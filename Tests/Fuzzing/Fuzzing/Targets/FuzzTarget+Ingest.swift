@@ -94,9 +94,10 @@ struct ReportList {
           tensors: 6,
           using: &random
         )
-        // Their counts add up to nothing.
+        // What the wire or the model would refuse.
         report.histograms = nil
         report.explicitHistograms = nil
+        report.scalars.batchSize = 32
       } else {
         let trouble = TroubledReport.allCases.randomElement(using: &random) ?? .healthy
         report = trouble.report(sequence, step: sequence, of: run)
