@@ -170,7 +170,12 @@ struct AlertMachine: Sendable {
   }
 
   /// Replaces the alerts by the store's.
-  mutating func adopt(_ stored: [Alert]) {
+  ///
+  /// - Parameters:
+  ///   - stored: The store's alerts.
+  ///   - isReplayed: Whether all that this machine was ever told was replayed: then it has forgotten the
+  ///     resolved alerts that it does not have, as ones that the producer went back over.
+  mutating func adopt(_ stored: [Alert], isReplayed: Bool) {
     let mine = stored.filter {
       $0.rule == identity.rule && $0.producer == identity.producer && $0.run == identity.run
     }
@@ -179,7 +184,7 @@ struct AlertMachine: Sendable {
     for alert in mine {
       if let index = episodes.firstIndex(where: { $0.alert?.id == alert.id }) {
         episodes[index].adopt(alert)
-      } else if episodes.count < Self.maximumEpisodes {
+      } else if episodes.count < Self.maximumEpisodes, alert.state.isOpen || !isReplayed {
         episodes.append(Episode(adopting: alert))
       }
     }

@@ -183,9 +183,16 @@ public struct Detector: Sendable {
   ///
   /// Acknowledgements and ticks are not replayed, so only the store knows of them.
   ///
-  /// - Parameter stored: This producer's open alerts and its recently resolved ones; those of
-  ///   others and of unknown rules are ignored.
-  public mutating func adopt(_ stored: [Alert]) {
-    for index in slots.indices { slots[index].machine.adopt(stored) }
+  /// - Parameters:
+  ///   - stored: This producer's open alerts and its recently resolved ones; those of others and of
+  ///     unknown rules are ignored.
+  ///   - isReplayed: Whether this detector was told all reports, by itself or before its snapshot. Then
+  ///     a resolved alert that it does not have is one that it has forgotten, and stays so.
+  public mutating func adopt(_ stored: [Alert], isReplayed: Bool = false) {
+    for index in slots.indices {
+      // Ticks are not replayed.
+      let isReplayed = isReplayed && !(slots[index].rule is StalledRun)
+      slots[index].machine.adopt(stored, isReplayed: isReplayed)
+    }
   }
 }

@@ -112,7 +112,7 @@ public struct RankComparison: Sendable {
   /// Replaces the alerts by the store's, after a restart.
   public mutating func adopt(_ stored: [Alert]) {
     for producer in Set(stored.filter { $0.rule == Self.rule && $0.run == run }.map(\.producer)) {
-      machine(of: producer) { $0.adopt(stored) }
+      machine(of: producer) { $0.adopt(stored, isReplayed: false) }
     }
   }
 

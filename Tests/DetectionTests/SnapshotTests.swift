@@ -25,6 +25,43 @@ struct SnapshotTests {
     }
   }
 
+  @Test("an alert that the producer went back over is not taken up again after a restart")
+  func rewoundAlert() throws {
+    let net = try Net(depth: 2)
+    func report(_ step: UInt64, isBroken: Bool = false) -> StepReport {
+      net.report(step, loss: isBroken ? .nan : 1) { _ in isBroken ? .nan : 1 }
+    }
+    var detector = try Self.detector(net)
+    var stored: [AlertID: Alert] = [:]
+    func note(_ changes: [AlertTransition]) {
+      for change in changes { stored[change.alert.id] = change.alert }
+    }
+    for step in UInt64(0)..<95 {
+      note(detector.observe(report(step, isBroken: step == 65), receivedAt: Watch.time(step)))
+    }
+    note(detector.rewind(to: 2, at: Watch.time(95)))
+    #expect(
+      stored.values.contains { $0.rule == RuleID("non_finite_loss") && $0.state == .resolved }
+    )
+    for step in UInt64(2)..<100 {
+      note(detector.observe(report(step), receivedAt: Watch.time(step)))
+    }
+    var restarted = try Detector(
+      run: RunID("run"),
+      producer: ProducerID("rank-0"),
+      model: net.model,
+      restoring: detector.snapshot()
+    )
+    var withAll = restarted
+    restarted.adopt(Array(stored.values), isReplayed: true)
+    // One that was not told all reports can't know, and takes what the store has.
+    withAll.adopt(Array(stored.values))
+    let again = report(100, isBroken: true)
+    let expected = Self.texts(&detector, [again])
+    #expect(Self.texts(&restarted, [again]) == expected)
+    #expect(Self.texts(&withAll, [again]) != expected)
+  }
+
   /// Transitions as text, because NaN in evidence is unequal to itself.
   private static func texts(
     _ detector: inout Detector,

@@ -170,7 +170,8 @@ package actor LiveProducers {
     }
     let rules = try store.rulesInForce(for: key.run)
     let snapshot = try store.snapshot(of: key.run, producer: key.producer)
-    var (detector, seen) = restore(snapshot, key, model)
+    let restored = restore(snapshot, key, model)
+    var (detector, seen) = (restored.detector, restored.seen)
     var replayed = 0
     try store.readLog(of: key.run, producer: key.producer, after: seen) {
       (logged) throws(RunStoreError) in
@@ -181,7 +182,7 @@ package actor LiveProducers {
       seen = logged.report.sequence
       replayed += 1
     }
-    detector.adopt(try storedAlerts(of: key))
+    detector.adopt(try storedAlerts(of: key), isReplayed: restored.isWhole)
     return LiveProducer(
       run: key.run,
       producer: state.producer,
@@ -202,7 +203,8 @@ package actor LiveProducers {
     )
   }
 
-  /// The detector of a snapshot, with the rules of that time, and the last report in it.
+  /// The detector of a snapshot, with the rules of that time, the last report in it, and whether it and
+  /// the log together hold all reports.
   ///
   /// Without a snapshot no rules were ever taken, because taking them makes one.
   /// A snapshot of another version is no loss of data, only of baselines: the detector begins afresh with
@@ -211,9 +213,9 @@ package actor LiveProducers {
     _ snapshot: DetectorSnapshot?,
     _ key: Key,
     _ model: Model
-  ) -> (Detector, UInt64) {
-    let fresh = (Detector(run: key.run, producer: key.producer, model: model), UInt64(0))
-    guard let snapshot else { return fresh }
+  ) -> (detector: Detector, seen: UInt64, isWhole: Bool) {
+    let fresh = Detector(run: key.run, producer: key.producer, model: model)
+    guard let snapshot else { return (fresh, 0, true) }
     do {
       return (
         try Detector(
@@ -222,10 +224,11 @@ package actor LiveProducers {
           model: model,
           restoring: snapshot.state
         ),
-        snapshot.sequence
+        snapshot.sequence,
+        true
       )
     } catch {
-      return fresh
+      return (fresh, 0, false)
     }
   }
 
