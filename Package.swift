@@ -202,7 +202,11 @@ let package = Package(
     tests("IngestTests", ["Telemetry", "TelemetryTesting", "Ingest"]),
     tests("DetectionTests", ["Telemetry", "TelemetryTesting", "Detection"]),
     tests("RuleFileTests", ["Telemetry", "TelemetryTesting", "Detection", "RuleFile"]),
-    tests("RunStoreTests", ["Telemetry", "TelemetryTesting", "RunStore", grdb]),
+    tests(
+      "RunStoreTests",
+      ["Telemetry", "TelemetryTesting", "RunStore", grdb],
+      exclude: ["Fixtures"]
+    ),
     tests("QueryTests", ["Telemetry", "TelemetryTesting", "RunStore", "Query"]),
     tests(
       "CollectorServiceTests",

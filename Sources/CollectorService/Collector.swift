@@ -26,8 +26,13 @@ public final class Collector: Service {
   let comparisons = WorkSlots(overflow: Failure.tooManyComparisons)
   let blocking: BlockingExecutor
   let health = HealthState()
+  /// What it does and has done, for an operator.
+  let activity = Activity()
+  let startedAt: WallTime
+  package let removal: RunRemoval
 
-  private let sealer = Signal()
+  /// There is something to seal, or to delete.
+  private let tidier = Signal()
   private let logger: Logger
 
   /// Makes a collector over a store.
@@ -55,7 +60,7 @@ public final class Collector: Service {
       store: store,
       feed: feed,
       maximumPendingBytes: options.maximumPendingBytes
-    ) { [sealer] in sealer.raise() }
+    ) { [tidier] in tidier.raise() }
     producers = LiveProducers(
       store: store,
       committer: committer,
@@ -63,23 +68,30 @@ public final class Collector: Service {
       options: options,
       now: now
     )
+    startedAt = now()
+    removal = RunRemoval(
+      store: store,
+      producers: producers,
+      blocking: blocking,
+      now: now
+    ) { [tidier] in tidier.raise() }
   }
 
   /// The gRPC services to register with a server.
   public var services: [any RegistrableRPCService] {
     let served: [any RegistrableRPCService] = [
       IngestAdapter(collector: self), QueryAdapter(collector: self),
-      AlertAdapter(collector: self), HealthAdapter(state: health),
+      AlertAdapter(collector: self), AdminAdapter(collector: self), HealthAdapter(state: health),
     ]
     return served + ReflectionAdapter.services
   }
 
-  /// Watches for silence and seals, until the task is cancelled or a graceful shutdown begins.
+  /// Watches for silence, prunes, seals and deletes, until the task is cancelled or a graceful shutdown begins.
   public func run() async throws {
     await cancelWhenGracefulShutdown {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await self.watchForSilence() }
-        group.addTask { await self.sealInBackground() }
+        group.addTask { await self.tidyInBackground() }
         await group.waitForAll()
       }
     }
@@ -119,22 +131,50 @@ public final class Collector: Service {
     }
     while !Task.isCancelled {
       await producers.tick()
+      await prune()
       try? await Task.sleep(for: .seconds(options.tickSeconds))
     }
   }
 
-  private func sealInBackground() async {
-    while !Task.isCancelled {
-      do {
-        while try await blocking.run({ [store] in try store.sealNext() }) {
-          if Task.isCancelled { return }
-        }
-      } catch {
-        // What could not be sealed stays in the log, where it is just as durable; the next snapshot
-        // wakes this loop again.
-        logger.error("cannot seal", metadata: ["error": "\(error)"])
+  private func prune() async {
+    do {
+      for excess in try await removal.tick() {
+        logger.info("deleted a run", metadata: excess.metadata)
       }
-      await sealer.wait()
+    } catch {
+      logger.error("cannot prune", metadata: ["error": "\(error)"])
     }
+  }
+
+  private func tidyInBackground() async {
+    while !Task.isCancelled {
+      // In turn, so that neither waits for all of the other.
+      let sealed = await attempt("seal") { try $0.sealNext() }
+      let reclaimed = await attempt("delete") { try $0.reclaimNext() }
+      if !sealed, !reclaimed { await tidier.wait() }
+    }
+  }
+
+  /// Does a part of the work; returns whether there may be more.
+  ///
+  /// What could not be sealed stays in the log, where it is just as durable, and what could not be deleted
+  /// is seen by nobody; the next snapshot wakes the loop again.
+  private func attempt(
+    _ what: String,
+    _ work: @escaping @Sendable (any RunStore) throws -> Bool
+  ) async -> Bool {
+    do {
+      return try await blocking.run { [store] in try work(store) }
+    } catch {
+      logger.error("cannot \(what)", metadata: ["error": "\(error)"])
+      return false
+    }
+  }
+}
+
+extension Retention.Excess {
+  /// For the log.
+  fileprivate var metadata: Logger.Metadata {
+    ["run": "\(footprint.run)", "project": "\(footprint.project)", "limit": "\(limit)"]
   }
 }

@@ -36,6 +36,10 @@ package enum Failure {
   case tooManyComparisons(limit: Int)
   /// Rules under test that raise more than can be answered.
   case tooManyAlerts(limit: Int)
+  /// A run is running, and streams are open for it.
+  case runHasStreams(RunID)
+  /// The run of a stream was deleted.
+  case runDeleted(RunID)
   /// A selector that nothing of the model matches.
   case nothingMatches(RunID)
 
@@ -120,6 +124,15 @@ package enum Failure {
         "TOO_MANY_ALERTS",
         "rule test: expected at most \(limit) alerts, found more: test stricter rules"
       )
+    case .runHasStreams(let run):
+      Self.make(
+        .failedPrecondition,
+        "RUN_HAS_STREAMS",
+        "run \(run): expected no open stream of a run in progress, found some: end it, or use force"
+      )
+    case .runDeleted(let run):
+      // Not NOT_FOUND, at which a client registers the run anew.
+      Self.make(.failedPrecondition, "RUN_DELETED", "run \(run): was deleted by an operator")
     case .nothingMatches(let run):
       Self.make(.notFound, "NOTHING_MATCHES", "run \(run): no tensor or layer matches the selector")
     }
@@ -151,6 +164,7 @@ package enum Failure {
     case let error as QueryError: status(of: error)
     case LiveProducer.Interruption.superseded: superseded.status
     case LiveProducer.Interruption.storeFailed(let error): status(ofIngest: error)
+    case LiveProducer.Interruption.runDeleted(let run): runDeleted(run).status
     case let error as LiveProducers.Full:
       make(
         .resourceExhausted,

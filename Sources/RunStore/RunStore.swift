@@ -45,6 +45,52 @@ public protocol RunStore: Sendable {
   /// - Returns: Whether there was something to seal; call again until there is not.
   func sealNext() throws(RunStoreError) -> Bool
 
+  // MARK: Deleting
+
+  /// Deletes a run: on return no reader sees anything of it, and its identifier may be registered anew.
+  ///
+  /// What it took is freed by ``reclaimNext()``, also after the store was closed and opened again.
+  /// Changes of the run that are committed later are refused as those of any unknown run.
+  ///
+  /// - Parameters:
+  ///   - run: The run.
+  ///   - evenIfRunning: Whether a run that is running is deleted too.
+  /// - Returns: Whether it was deleted; false: it is running.
+  /// - Throws: ``RunStoreError/unknownRun(_:)``, and the errors of ``RunStoreError`` for the database.
+  func deleteRun(_ run: RunID, evenIfRunning: Bool) throws(RunStoreError) -> Bool
+
+  /// Frees a part of what deleted runs took, in one transaction that is short whatever their size.
+  ///
+  /// - Returns: Whether there was something to do; call again until there is not.
+  func reclaimNext() throws(RunStoreError) -> Bool
+
+  // MARK: Retention
+
+  /// Stores how much is kept of a project, in place of what was set before; prunes nothing itself.
+  ///
+  /// - Parameters:
+  ///   - retention: The limits; `nil`: takes the project's own back.
+  ///   - project: The project, which need not have any runs yet; `nil`: all that have none of their own.
+  func setRetention(_ retention: Retention?, of project: String?) throws(RunStoreError)
+
+  /// All that was set.
+  func retention() throws(RunStoreError) -> RetentionSettings
+
+  /// The projects that have runs, sorted.
+  func projects() throws(RunStoreError) -> [String]
+
+  /// What each run of a project takes, in no particular order.
+  func footprints(of project: String) throws(RunStoreError) -> [RunFootprint]
+
+  // MARK: Upkeep
+
+  /// How large the store is, and what it has still to do.
+  func statistics() throws(RunStoreError) -> StoreStatistics
+
+  /// Moves what waits in the write-ahead log into the database, as far as readers let it, and shortens
+  /// the log to nothing if that was all; commits wait meanwhile, but it waits for no reader.
+  func checkpoint() throws(RunStoreError)
+
   // MARK: Runs
 
   /// The run, or `nil` if it is unknown.

@@ -23,7 +23,7 @@ struct CollectorCLI: AsyncParsableCommand {
     subcommands: [
       QueryCommand.self, DiagnoseCommand.self, DiffCommand.self, WatchCommand.self,
       AcknowledgeCommand.self, ImportCommand.self, RulesCommand.self, SilenceCommand.self,
-      ServerCommand.self,
+      RemovalCommand.self, RetentionCommand.self, StatsCommand.self, ServerCommand.self,
     ]
   )
 }

@@ -2,17 +2,17 @@ import ArgumentParser
 import CollectorService
 import Foundation
 
-/// `collector`: the server.
+/// `collector`: the server, and what is done with its file.
 @main
 struct CollectorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "collector",
     abstract: "Collects gradient telemetry, keeps it, and says what is wrong.",
     version: CollectorOptions.version,
-    subcommands: [ServeCommand.self]
+    subcommands: [ServeCommand.self, StoreCommand.self]
   )
 
-  /// Exit statuses: 0 done, 1 could not serve, 2 wrong usage or configuration.
+  /// Exit statuses: 0 done, 1 could not serve or found damage, 2 wrong usage or configuration.
   static func main() async {
     do {
       var command = try parseAsRoot()
@@ -24,7 +24,10 @@ struct CollectorCommand: AsyncParsableCommand {
     } catch let error as SettingError {
       fail("\(error)", status: 2)
     } catch let error as StartupError {
-      fail("\(error)", status: 1)
+      fail("\(error)", status: error.status)
+    } catch let status as ExitCode {
+      // What there was to say is said.
+      Foundation.exit(status.rawValue)
     } catch {
       // Help and version end here too, with status 0.
       let status = exitCode(for: error).rawValue

@@ -10,7 +10,9 @@ struct SettingError: Error, CustomStringConvertible {
   var description: String { "setting \(name): expected \(expected), found \(found)" }
 }
 
-/// What kept the collector from serving, in one line.
+/// What kept the collector from serving, or from doing what a command asks, in one line.
 struct StartupError: Error, CustomStringConvertible {
   var description: String
+  /// The exit status.
+  var status: Int32 = 1
 }

@@ -28,6 +28,8 @@ public struct CollectorHarness<Transport: ClientTransport>: Sendable {
   public let query: Gradwatch_V1_QueryService.Client<Transport>
   /// The alert service.
   public let alerts: Gradwatch_V1_AlertService.Client<Transport>
+  /// The admin service.
+  public let admin: Gradwatch_V1_AdminService.Client<Transport>
   /// The health service.
   public let health: Grpc_Health_V1_Health.Client<Transport>
   /// Begins the graceful shutdown, as SIGTERM does.
@@ -125,6 +127,7 @@ private func use<Server: ServerTransport, Client: ClientTransport>(
           ingest: .init(wrapping: client),
           query: .init(wrapping: client),
           alerts: .init(wrapping: client),
+          admin: .init(wrapping: client),
           health: .init(wrapping: client),
           beginShutdown: beginShutdown
         )

@@ -169,6 +169,38 @@ public final class FaultyRunStore: RunStore {
   public func silences() throws(RunStoreError) -> [Silence] { try store.silences() }
 
   /// Passes on.
+  public func deleteRun(
+    _ run: RunID,
+    evenIfRunning: Bool
+  ) throws(RunStoreError) -> Bool { try store.deleteRun(run, evenIfRunning: evenIfRunning) }
+
+  /// Passes on.
+  public func reclaimNext() throws(RunStoreError) -> Bool { try store.reclaimNext() }
+
+  /// Passes on.
+  public func setRetention(
+    _ retention: Retention?,
+    of project: String?
+  ) throws(RunStoreError) { try store.setRetention(retention, of: project) }
+
+  /// Passes on.
+  public func retention() throws(RunStoreError) -> RetentionSettings { try store.retention() }
+
+  /// Passes on.
+  public func projects() throws(RunStoreError) -> [String] { try store.projects() }
+
+  /// Passes on.
+  public func footprints(of project: String) throws(RunStoreError) -> [RunFootprint] {
+    try store.footprints(of: project)
+  }
+
+  /// Passes on.
+  public func statistics() throws(RunStoreError) -> StoreStatistics { try store.statistics() }
+
+  /// Passes on.
+  public func checkpoint() throws(RunStoreError) { try store.checkpoint() }
+
+  /// Passes on.
   public func lastCursor() throws(RunStoreError) -> AlertCursor { try store.lastCursor() }
 
   /// Passes on.

@@ -40,6 +40,7 @@ class Client:
         self.ingest = _WithDeadline(v1.IngestServiceStub(self.channel))
         self.query = _WithDeadline(v1.QueryServiceStub(self.channel))
         self.alerts = _WithDeadline(v1.AlertServiceStub(self.channel))
+        self.admin = _WithDeadline(v1.AdminServiceStub(self.channel))
         self.health = _WithDeadline(health_pb2_grpc.HealthStub(self.channel))
 
     def __enter__(self):

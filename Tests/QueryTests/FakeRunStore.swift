@@ -207,6 +207,28 @@ struct FakeRunStore: RunStore {
 
   func silences() throws(RunStoreError) -> [Silence] { throw Self.notAsked }
 
+  func deleteRun(_ run: RunID, evenIfRunning: Bool) throws(RunStoreError) -> Bool {
+    throw Self.notAsked
+  }
+
+  func reclaimNext() throws(RunStoreError) -> Bool { throw Self.notAsked }
+
+  func setRetention(_ retention: Retention?, of project: String?) throws(RunStoreError) {
+    throw Self.notAsked
+  }
+
+  func retention() throws(RunStoreError) -> RetentionSettings { throw Self.notAsked }
+
+  func projects() throws(RunStoreError) -> [String] { throw Self.notAsked }
+
+  func footprints(of project: String) throws(RunStoreError) -> [RunFootprint] {
+    throw Self.notAsked
+  }
+
+  func statistics() throws(RunStoreError) -> StoreStatistics { throw Self.notAsked }
+
+  func checkpoint() throws(RunStoreError) { throw Self.notAsked }
+
   func lastCursor() throws(RunStoreError) -> AlertCursor { throw Self.notAsked }
 
   func close() throws(RunStoreError) {}

@@ -16,7 +16,8 @@ struct AlertAdapter: Gradwatch_V1_AlertService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws {
     try await Failure.mapped {
-      try await AlertSubscription(collector: collector, request: request).serve(response)
+      let subscription = try AlertSubscription(collector: collector, request: request)
+      try await collector.activity.subscribers.counting { try await subscription.serve(response) }
     }
   }
 

@@ -38,7 +38,9 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
     response: RPCWriter<Gradwatch_V1_StreamTelemetryResponse>,
     context: ServerContext
   ) async throws {
-    try await TelemetryStream(collector: collector).serve(request, response)
+    try await collector.activity.streams.counting {
+      try await TelemetryStream(collector: collector).serve(request, response)
+    }
   }
 
   func reportSteps(
@@ -56,6 +58,7 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
         let arriving = try ArrivingReport(wire: wire)
         let sequence = arriving.sequence
         let decision = try producer.receive(arriving, at: collector.now(), claim: nil) { _ in }
+        collector.activity.count(decision)
         if case .refuse(let error) = decision {
           response.ack.refusals.append(Gradwatch_V1_Refusal(sequence: sequence, error: error))
         }

@@ -17,6 +17,8 @@ final class LiveProducer: Sendable {
     case superseded
     /// An earlier report could not be made durable.
     case storeFailed(RunStoreError)
+    /// The run was deleted.
+    case runDeleted(RunID)
   }
 
   /// A stream's claim to speak for the producer; the newest counts.
@@ -29,8 +31,9 @@ final class LiveProducer: Sendable {
     var rules: StoredRules
     var newestClaim: UInt64 = 0
     /// Tells the stream that holds the newest claim that it lost it; `nil` if no stream is open.
-    var onSuperseded: (@Sendable () -> Void)?
-    var failure: RunStoreError?
+    var onLost: (@Sendable (Interruption) -> Void)?
+    /// Why nothing is taken any more.
+    var failure: Interruption?
     var reportsSinceSnapshot = 0
     /// Units that were submitted and not completed.
     var pending = 0
@@ -87,22 +90,35 @@ final class LiveProducer: Sendable {
 
   /// Opens a stream: it speaks for the producer until a newer one opens.
   ///
-  /// - Parameter onSuperseded: Called once if a newer one opens; must not block.
+  /// - Parameter onLost: Called if a newer one opens, or the run is deleted; must not block.
   /// - Returns: What to receive reports with, and to release when the stream ends.
-  func claim(onSuperseded: @escaping @Sendable () -> Void) -> Claim {
+  func claim(onLost: @escaping @Sendable (Interruption) -> Void) -> Claim {
     let (claim, older) = state.withLock { state in
       state.newestClaim += 1
-      defer { state.onSuperseded = onSuperseded }
-      return (Claim(number: state.newestClaim), state.onSuperseded)
+      defer { state.onLost = onLost }
+      return (Claim(number: state.newestClaim), state.onLost)
     }
-    older?()
+    older?(.superseded)
     return claim
+  }
+
+  /// Whether a stream is open.
+  var hasStream: Bool { state.withLock { $0.onLost != nil } }
+
+  /// Takes nothing more, because the run is deleted, and ends the stream that is open.
+  func end() {
+    let reason = Interruption.runDeleted(run)
+    let onLost = state.withLock { state in
+      if state.failure == nil { state.failure = reason }
+      return state.onLost
+    }
+    onLost?(reason)
   }
 
   /// Ends a stream's claim; does nothing if a newer stream has it.
   func release(_ claim: Claim) {
     state.withLock { state in
-      if state.newestClaim == claim.number { state.onSuperseded = nil }
+      if state.newestClaim == claim.number { state.onLost = nil }
     }
   }
 
@@ -111,17 +127,18 @@ final class LiveProducer: Sendable {
     state.withLock { ($0.sequencer.lastSequence, $0.sequencer.lastStep) }
   }
 
-  /// Whether a report could not be made durable, so that this object must be replaced.
+  /// Whether a report could not be made durable, or the run was deleted, so that this object must be
+  /// replaced.
   var isBroken: Bool { state.withLock { $0.failure != nil } }
 
-  /// Throws if something that this producer took could not be made durable.
+  /// Throws if something that this producer took could not be made durable, or the run was deleted.
   func checkIsStored() throws(Interruption) {
-    if let failure = state.withLock({ $0.failure }) { throw .storeFailed(failure) }
+    if let failure = state.withLock({ $0.failure }) { throw failure }
   }
 
   /// Whether nothing would be lost by forgetting this object, and since when it was not used.
   var idleSince: WallTime? {
-    state.withLock { $0.pending == 0 && $0.onSuperseded == nil ? $0.lastUsed : nil }
+    state.withLock { $0.pending == 0 && $0.onLost == nil ? $0.lastUsed : nil }
   }
 
   /// Whether the run ended.
@@ -146,7 +163,7 @@ final class LiveProducer: Sendable {
     completion: @escaping @Sendable (Result<Void, RunStoreError>) -> Void
   ) throws(Interruption) -> Decision {
     try state.withLock { state throws(Interruption) in
-      if let failure = state.failure { throw .storeFailed(failure) }
+      if let failure = state.failure { throw failure }
       if let claim, claim.number != state.newestClaim { throw .superseded }
       state.lastUsed = now
       let sequence = arriving.sequence
@@ -209,7 +226,7 @@ final class LiveProducer: Sendable {
   /// Says that the run ended: silence is no fault any more, and all reports may be sealed.
   func finish(at now: WallTime) throws(Interruption) {
     try state.withLock { state throws(Interruption) in
-      if let failure = state.failure { throw .storeFailed(failure) }
+      if let failure = state.failure { throw failure }
       state.isFinished = true
       state.lastUsed = now
       let transitions = state.detector.finish(at: now)
@@ -226,7 +243,7 @@ final class LiveProducer: Sendable {
     at now: WallTime
   ) throws(Interruption) -> Alert? {
     try state.withLock { state throws(Interruption) in
-      if let failure = state.failure { throw .storeFailed(failure) }
+      if let failure = state.failure { throw failure }
       guard let transition = state.detector.acknowledge(id, by: person, at: now) else {
         let step = state.sequencer.lastStep ?? 0
         return ranks?.acknowledge(id, by: person, step: step, at: now) { change in
@@ -296,7 +313,9 @@ final class LiveProducer: Sendable {
   private func completed(_ result: Result<Void, RunStoreError>) {
     state.withLock { state in
       state.pending -= 1
-      if case .failure(let error) = result, state.failure == nil { state.failure = error }
+      if case .failure(let error) = result, state.failure == nil {
+        state.failure = .storeFailed(error)
+      }
     }
   }
 }

@@ -24,6 +24,10 @@ package actor LiveProducers {
   private var ranks: [RunID: RankWatch] = [:]
   /// Counts how often rules were set: a producer that is loaded meanwhile may have read the old ones.
   private var rulesChanges: UInt64 = 0
+  /// Runs that are being deleted, for which nobody may speak.
+  private var withheld: Set<RunID> = []
+  /// Counts how often runs were deleted: a producer that is loaded meanwhile may be of one.
+  private var deletions: UInt64 = 0
   private let store: any RunStore
   private let committer: Committer
   private let blocking: BlockingExecutor
@@ -50,11 +54,14 @@ package actor LiveProducers {
   func producer(_ id: ProducerID, of run: RunID) async throws -> LiveProducer {
     let key = Key(run: run, producer: id)
     if let producer = producers[key], !producer.isBroken { return producer }
+    guard !withheld.contains(run) else { throw RunStoreError.unknownRun(run) }
+    let deletions = deletions
     // What a broken producer had queued must be settled before the store is asked where it ends.
     await committer.flush()
     let changes = rulesChanges
     let watch = try await rankWatch(for: key)
     let loaded = try await blocking.run { [self] in try load(key, watch) }
+    guard self.deletions == deletions else { return try await producer(id, of: run) }
     // Another call may have been quicker while we waited; its object may have moved on since.
     if let producer = producers[key], !producer.isBroken { return producer }
     try makeRoom()
@@ -107,6 +114,38 @@ package actor LiveProducers {
   private func refreshRules(of producer: LiveProducer) async throws {
     let rules = try await blocking.run { [store] in try store.rulesInForce(for: producer.run) }
     producer.use(rules, at: now())
+  }
+
+  /// How many producers are in memory.
+  var count: Int { producers.count }
+
+  /// Forgets a run's producers, and lets none of them come back while `delete` deletes the run.
+  ///
+  /// Their streams end first, and what they had queued is settled: nothing of the run is on its way to the
+  /// store when `delete` begins. If it fails, clients have heard that the run is deleted all the same.
+  ///
+  /// - Returns: What `delete` returns; false, and nothing was done, if streams are open and that does not
+  ///   count.
+  func forget(
+    _ run: RunID,
+    evenIfStreaming: Bool,
+    _ delete: @Sendable () async throws -> Bool
+  ) async throws -> Bool {
+    let own = producers.filter { $0.key.run == run }
+    guard evenIfStreaming || !own.values.contains(where: \.hasStream) else { return false }
+    guard withheld.insert(run).inserted else { throw RunStoreError.unknownRun(run) }
+    defer {
+      withheld.remove(run)
+      // Also what a producer that was being loaded has left there.
+      ranks[run] = nil
+    }
+    deletions += 1
+    for (key, producer) in own {
+      producer.end()
+      producers[key] = nil
+    }
+    await committer.flush()
+    return try await delete()
   }
 
   /// The producers in memory of one run.

@@ -62,7 +62,7 @@ final class TelemetryStream: Sendable {
         try ProducerID(open.producerID),
         of: try RunID(open.runID)
       )
-      let claim = producer.claim { [weak self] in self?.end(Failure.superseded.status) }
+      let claim = producer.claim { [weak self] reason in self?.end(Failure.status(of: reason)) }
       defer { producer.release(claim) }
       try await self.open(open, producer)
       while let request = try await messages.next() {
@@ -127,6 +127,7 @@ final class TelemetryStream: Sendable {
       let decision = try producer.receive(arriving, at: collector.now(), claim: claim) {
         [weak self] result in self?.completed(sequence, result)
       }
+      collector.activity.count(decision)
       switch decision {
       case .accept: state.outbox?.accepted(sequence)
       case .refuse(let error): state.outbox?.refused(sequence, error)

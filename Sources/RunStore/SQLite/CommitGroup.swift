@@ -169,12 +169,14 @@ struct CommitGroup: ~Copyable {
     let run = try self.run(alert.run)
     body.removeAll()
     AlertCodec.write(alert, to: &body)
+    // A run that is registered anew while the one before it is being deleted raises alerts with the
+    // same identifiers: it takes the rows over.
     let key = try db.firstRow(
       """
       INSERT INTO alerts(id, run, project, producer, rule, severity, state, first_step, body)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT(id) DO UPDATE SET severity = excluded.severity, state = excluded.state,
-        body = excluded.body
+      ON CONFLICT(id) DO UPDATE SET run = excluded.run, project = excluded.project,
+        severity = excluded.severity, state = excluded.state, body = excluded.body
       RETURNING key
       """,
       .text(alert.id.rawValue),

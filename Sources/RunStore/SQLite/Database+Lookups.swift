@@ -27,6 +27,9 @@ extension Database {
     return ProducerKeys(run: runKey, producer: key)
   }
 
+  /// The one number that a statement without values gives; 0 if it gives none.
+  func number(_ sql: String) throws -> Int64 { try firstRow(sql) { $0.integer(0) } ?? 0 }
+
   /// A run's model.
   func model(of run: RunID, key: Int64) throws -> Model? {
     try firstRow("SELECT body FROM models WHERE run = ?", .integer(key)) { row in

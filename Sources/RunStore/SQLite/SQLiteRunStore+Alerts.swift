@@ -9,6 +9,7 @@ extension SQLiteRunStore {
   ) throws(RunStoreError) -> Page<Alert> {
     try read("list alerts") { db in
       var listing = Listing(columns: "key, id, body", table: "alerts", page: page)
+      listing.require(Self.isOfARun)
       if let run = filter.run {
         guard let key = try db.runKey(of: run) else { throw RunStoreError.unknownRun(run) }
         listing.require("run = ?", .integer(key))
@@ -29,7 +30,10 @@ extension SQLiteRunStore {
   /// One alert, or `nil` if it is unknown.
   public func alert(_ id: AlertID) throws(RunStoreError) -> Alert? {
     try read("read alert \(id)") { db in
-      try db.firstRow("SELECT body FROM alerts WHERE id = ?", .text(id.rawValue)) {
+      try db.firstRow(
+        "SELECT body FROM alerts WHERE id = ? AND \(Self.isOfARun)",
+        .text(id.rawValue)
+      ) {
         try Self.alert($0.blob(0), id: id.rawValue)
       }
     }
@@ -73,6 +77,9 @@ extension SQLiteRunStore {
       return AlertCursor(last ?? 0)
     }
   }
+
+  /// What an alert that a reader may see fulfils: its run is not being deleted.
+  private static let isOfARun = "run NOT IN (SELECT run FROM deletions)"
 
   private static func alert(
     _ body: UnsafeRawBufferPointer,

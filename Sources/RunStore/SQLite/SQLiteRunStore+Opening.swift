@@ -51,6 +51,10 @@ extension SQLiteRunStore {
       // Appending takes half the CPU that it takes with pages of 4 KB (limits of the parts, 4).
       // Without effect on a file that has pages.
       try db.execute(sql: "PRAGMA page_size = 16384")
+      // So that space comes back after a deletion. Likewise; and only the writer may say so.
+      if !db.configuration.readonly, try Int64.fetchOne(db, sql: "PRAGMA page_count") == 0 {
+        try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+      }
       // In KiB: a segment's inner pages and a timeline's axes.
       try db.execute(sql: "PRAGMA cache_size = -8192")
     }
@@ -60,6 +64,8 @@ extension SQLiteRunStore {
         // GRDB chooses NORMAL, with which a commit may be lost with the power.
         try db.execute(sql: "PRAGMA synchronous = FULL")
         try db.execute(sql: "PRAGMA wal_autocheckpoint = \(options.checkpointPages)")
+        // Debian's SQLite overwrites what is deleted with zeros, and writes those pages twice.
+        try db.execute(sql: "PRAGMA secure_delete = OFF")
         // Before the first table, so that a file whose making was cut off is known as ours.
         if try Int32.fetchOne(db, sql: "PRAGMA application_id") != Schema.applicationID {
           try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")

@@ -20,6 +20,13 @@ extension SQLiteRunStore {
     /// It bounds the memory of sealing, which is about twice this. 1,500 tensors with histograms of
     /// 64 buckets fill 256 rows.
     public var maximumSegmentBytes = 64 << 20
+    /// The bytes that one slice of a deletion frees, about.
+    ///
+    /// Commits wait as long as a slice takes.
+    public var deletionSliceBytes = 4 << 20
+    /// The bytes of free pages that stay in the file after a deletion: the log of the runs in progress
+    /// takes and frees as much all the time.
+    public var keptFreeBytes = 64 << 20
 
     /// Takes the defaults.
     public init() {}

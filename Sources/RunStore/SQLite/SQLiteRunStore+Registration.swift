@@ -84,11 +84,16 @@ extension SQLiteRunStore {
     in db: Database
   ) throws -> Int64 {
     let labels = labels(of: registration)
+    // Not a key of which something is still there to be deleted.
     try db.run(
       """
-      INSERT INTO runs(id, project, name, framework, status, status_reason, created_at,
+      INSERT INTO runs(key, id, project, name, framework, status, status_reason, created_at,
         layer_count, tensor_count, labels)
-      VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?)
+      VALUES (
+        1 + max(
+          (SELECT coalesce(max(key), 0) FROM runs), (SELECT coalesce(max(run), 0) FROM deletions)
+        ),
+        ?, ?, ?, ?, ?, '', ?, ?, ?, ?)
       """,
       .text(registration.run.rawValue),
       .text(registration.project),

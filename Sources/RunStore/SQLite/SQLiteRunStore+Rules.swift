@@ -60,6 +60,15 @@ extension SQLiteRunStore {
     }
   }
 
+  /// Forgets the rules of a project or run.
+  static func removeRules(of target: RuleTarget, in db: Database) throws {
+    try db.run(
+      "DELETE FROM rule_sets WHERE target = ? AND name = ?",
+      .integer(target.number),
+      .text(target.name)
+    )
+  }
+
   /// Stores a silence, and forgets those that had ended.
   public func addSilence(_ silence: Silence, at now: WallTime) throws(RunStoreError) {
     try write("add a silence") { db in

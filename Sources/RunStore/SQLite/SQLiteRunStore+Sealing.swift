@@ -131,8 +131,8 @@ extension SQLiteRunStore {
     try db.run(
       """
       INSERT INTO segments(producer, first_step, last_step, first_sequence, last_sequence, count,
-        rows, axis)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        rows, axis, bytes)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
       """,
       .integer(producer),
       .number(firstStep),
@@ -141,7 +141,8 @@ extension SQLiteRunStore {
       .number(lastSequence),
       count,
       count,
-      blob(segment.axisRange)
+      blob(segment.axisRange),
+      .integer(Int64(bytes.count))
     )
     let id = db.lastInsertedRowID
     try db.run(

@@ -14,7 +14,7 @@ public final class SQLiteRunStore: RunStore {
   let pool: DatabasePool
   let path: String
   let options: Options
-  /// Held while a segment is sealed.
+  /// Held while a segment is sealed, or a slice of a deletion is made.
   let sealing = Mutex(SealingState())
   /// Called between the two transactions of sealing: where a test does what another thread might.
   package let sealingProbe = Mutex<(@Sendable () -> Void)?>(nil)
@@ -56,12 +56,7 @@ public final class SQLiteRunStore: RunStore {
   /// Runs a pragma or another statement on the connection that writes: how a test fills the disk
   /// (`max_page_count`), or damages a row.
   package func executeOnWriter(_ sql: String) throws(RunStoreError) {
-    try checkIsOpen("execute")
-    do {
-      try pool.writeWithoutTransaction { db in try db.execute(sql: sql) }
-    } catch {
-      throw RunStoreError(error, operation: "execute", path: path)
-    }
+    try writeWithoutTransaction("execute") { db in try db.execute(sql: sql) }
   }
 
   /// Runs a query on the connection that writes, and returns the first column of its rows as text.
@@ -99,6 +94,19 @@ public final class SQLiteRunStore: RunStore {
     try checkIsOpen(operation)
     do {
       return try pool.write(body)
+    } catch {
+      throw RunStoreError(error, operation: operation, path: path)
+    }
+  }
+
+  /// Runs statements on the connection that writes, outside of a transaction.
+  func writeWithoutTransaction(
+    _ operation: String,
+    _ body: (Database) throws -> Void
+  ) throws(RunStoreError) {
+    try checkIsOpen(operation)
+    do {
+      try pool.writeWithoutTransaction(body)
     } catch {
       throw RunStoreError(error, operation: operation, path: path)
     }

@@ -17,6 +17,7 @@ enum Schema {
     }
     migrator.registerMigration("2: rules, silences") { db in try db.execute(sql: rules) }
     migrator.registerMigration("3: annotations") { db in try db.execute(sql: annotations) }
+    migrator.registerMigration("4: deletions, retention") { db in try db.execute(sql: retention) }
     migrator.registerMigration("5: rollups") { db in try db.execute(sql: rollups) }
     return migrator
   }
@@ -164,6 +165,24 @@ enum Schema {
     ) STRICT;
     CREATE INDEX annotations_by_run ON annotations(run);
     CREATE INDEX annotations_by_step ON annotations(producer, step);
+    """
+
+  private static let retention = """
+    CREATE TABLE deletions (
+      run INTEGER PRIMARY KEY,
+      id TEXT NOT NULL,
+      is_empty INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+
+    CREATE TABLE retention (
+      project TEXT PRIMARY KEY,
+      maximum_age REAL,
+      maximum_runs INTEGER,
+      maximum_bytes INTEGER
+    ) STRICT;
+
+    ALTER TABLE segments ADD COLUMN bytes INTEGER;
+    CREATE INDEX alert_transitions_by_run ON alert_transitions(run);
     """
 
   private static let rollups = """

@@ -1,7 +1,9 @@
-/// What sealing keeps from one segment to the next.
+/// What sealing and deleting keep from one transaction to the next.
 struct SealingState: ~Copyable {
   /// Producers whose oldest reports can't be sealed, because they are damaged.
   var paused: Set<Int64> = []
+  /// The free pages that are still to be given back after a deletion; `nil`: not counted yet.
+  var pagesToGiveBack: Int64?
   /// The log's blobs of the segment, and its own.
   ///
   /// Kept, because fresh memory costs more than the copying (4,700 page faults a segment of 200

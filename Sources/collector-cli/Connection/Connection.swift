@@ -10,6 +10,8 @@ struct Connection: Sendable {
   let query: Gradwatch_V1_QueryService.Client<HTTP2ClientTransport.Posix>
   /// Its alerts.
   let alerts: Gradwatch_V1_AlertService.Client<HTTP2ClientTransport.Posix>
+  /// Its upkeep.
+  let admin: Gradwatch_V1_AdminService.Client<HTTP2ClientTransport.Posix>
   /// Options of a call with one answer.
   let unary: CallOptions
   /// Options of a call that streams its answer.
@@ -30,6 +32,7 @@ struct Connection: Sendable {
             address: address,
             query: .init(wrapping: client),
             alerts: .init(wrapping: client),
+            admin: .init(wrapping: client),
             unary: Self.callOptions(timeout: options.unaryTimeout),
             stream: Self.callOptions(timeout: options.streamTimeout)
           )

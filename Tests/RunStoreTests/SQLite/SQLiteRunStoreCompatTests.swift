@@ -97,4 +97,41 @@ struct SQLiteRunStoreCompatTests {
 
   @Test("silences are kept until they end or are removed")
   func silences() throws { try compat.silencesAreKeptUntilTheyEndOrAreRemoved() }
+
+  @Test("a deleted run is gone at once, and others stay")
+  func deletion() throws { try compat.aDeletedRunIsGoneAtOnceAndOthersStay() }
+
+  @Test("a deletion goes on after reopening, wherever it was cut off")
+  func interruptedDeletion() throws {
+    // Slices so small that a test has many.
+    let compat = RunStoreCompat { [folder] in
+      var options = SQLiteRunStore.Options()
+      options.deletionSliceBytes = 20_000
+      options.keptFreeBytes = 0
+      return try SQLiteRunStore(path: folder.file(), options: options)
+    }
+    try compat.aDeletionGoesOnAfterReopening()
+  }
+
+  @Test("a run is registered anew while the one before it is being deleted")
+  func registrationAfterDeletion() throws {
+    let compat = RunStoreCompat { [folder] in
+      var options = SQLiteRunStore.Options()
+      options.deletionSliceBytes = 20_000
+      return try SQLiteRunStore(path: folder.file(), options: options)
+    }
+    try compat.aDeletedRunIsRegisteredAnew()
+  }
+
+  @Test("a run that was rewound, sealed and finished is deleted")
+  func rewoundDeletion() throws { try compat.aRewoundFinishedRunIsDeleted() }
+
+  @Test("retention is kept by project, with one for all others")
+  func retention() throws { try compat.retentionIsKeptByProject() }
+
+  @Test("footprints say what runs take and when they ended")
+  func footprints() throws { try compat.footprintsSayWhatRunsTake() }
+
+  @Test("a checkpoint keeps everything, and statistics count")
+  func checkpoint() throws { try compat.aCheckpointKeepsEverything() }
 }

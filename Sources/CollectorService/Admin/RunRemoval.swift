@@ -1,0 +1,105 @@
+package import RunStore
+import Telemetry
+
+/// Deletes runs: first what is in memory of them, then in the store. Its space comes back in the background.
+package actor RunRemoval {
+  private let store: any RunStore
+  private let producers: LiveProducers
+  private let blocking: BlockingExecutor
+  private let now: @Sendable () -> WallTime
+  private let onDeletion: @Sendable () -> Void
+  /// When what is beyond the limits was last deleted; `nil`: not yet.
+  private var lastPruned: WallTime?
+
+  /// The seconds between two times of pruning.
+  static let interval = 3600.0
+
+  /// Makes a remover.
+  ///
+  /// - Parameter onDeletion: Called after a run was deleted: there is space to give back.
+  init(
+    store: any RunStore,
+    producers: LiveProducers,
+    blocking: BlockingExecutor,
+    now: @escaping @Sendable () -> WallTime,
+    onDeletion: @escaping @Sendable () -> Void
+  ) {
+    self.store = store
+    self.producers = producers
+    self.blocking = blocking
+    self.now = now
+    self.onDeletion = onDeletion
+  }
+
+  /// Deletes a run, and returns what it was.
+  ///
+  /// - Throws: ``RunStore/RunStoreError/unknownRun(_:)``; ``Failure/runHasStreams(_:)`` if it is
+  ///   running, streams are open for it, and `force` is false.
+  func delete(_ run: RunID, force: Bool) async throws -> RunRecord {
+    guard let record = try await blocking.run({ [store] in try store.run(run) }) else {
+      throw RunStoreError.unknownRun(run)
+    }
+    // A client of a run that ended may have its stream still open.
+    let evenIfStreaming = force || record.status != .running
+    let isDeleted = try await producers.forget(run, evenIfStreaming: evenIfStreaming) {
+      [blocking, store] in
+      try await blocking.run { try store.deleteRun(run, evenIfRunning: true) }
+    }
+    guard isDeleted else { throw Failure.runHasStreams(run).status }
+    onDeletion()
+    return record
+  }
+
+  /// Deletes the runs that are beyond limits.
+  ///
+  /// - Parameters:
+  ///   - project: The project; `nil`: each of them.
+  ///   - retention: The limits; `nil`: those that were set.
+  ///   - dryRun: Whether they are only named.
+  /// - Returns: What was deleted, or would be. A run that is in use again meanwhile stays.
+  func prune(
+    project: String?,
+    retention: Retention?,
+    dryRun: Bool
+  ) async throws -> [Retention.Excess] {
+    let settings = try await blocking.run { [store] in try store.retention() }
+    let all = try await blocking.run { [store] in try store.projects() }
+    var pruned: [Retention.Excess] = []
+    for project in project.map({ [$0] }) ?? all {
+      let limits = retention ?? settings.inForce(for: project)
+      guard !limits.keepsEverything else { continue }
+      let footprints = try await blocking.run { [store] in try store.footprints(of: project) }
+      for excess in limits.excess(of: footprints, at: now()) {
+        if dryRun {
+          pruned.append(excess)
+        } else if try await remove(excess.footprint.run) {
+          pruned.append(excess)
+        }
+      }
+    }
+    return pruned
+  }
+
+  /// Deletes what is beyond the limits that were set, if that was not done within the hour.
+  package func tick() async throws -> [Retention.Excess] {
+    let time = now()
+    // A clock may be set back.
+    if let lastPruned, abs(time.seconds(since: lastPruned)) < Self.interval { return [] }
+    lastPruned = time
+    return try await prune(project: nil, retention: nil, dryRun: false)
+  }
+
+  /// Deletes a run that is not in use; returns whether it was deleted.
+  private func remove(_ run: RunID) async throws -> Bool {
+    do {
+      let isDeleted = try await producers.forget(run, evenIfStreaming: false) { [blocking, store] in
+        try await blocking.run { try store.deleteRun(run, evenIfRunning: false) }
+      }
+      if isDeleted { onDeletion() }
+      return isDeleted
+    } catch RunStoreError.unknownRun {
+      // Somebody else was quicker.
+      return false
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import GRDB
+
+// What an operator does with a file, whether a collector has it open or not.
+
+extension SQLiteRunStore {
+  /// Reads every blob of a file back, and says what is damaged.
+  ///
+  /// The file is only read, in one transaction a run: a collector may have it open, and goes on. It may be
+  /// of an older version.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - found: Called with each damage.
+  /// - Returns: What was looked at.
+  /// - Throws: ``RunStoreError/cannotOpen(path:detail:)`` if there is no such file or it is none of ours,
+  ///   ``RunStoreError/newerVersion(path:found:supported:)``.
+  public static func verify(
+    path: String,
+    _ found: (StoredDamage) -> Void
+  ) throws(RunStoreError) -> StoreVerification {
+    try withReader(of: path, "verify") { queue in
+      try withoutActuallyEscaping(found) { found in
+        let verifier = StoreVerifier(queue, path: path, found)
+        try verifier.verifyAll()
+        return verifier.result
+      }
+    }
+  }
+
+  /// Copies a file as of one moment, without its free pages; a collector may have it open, and goes on.
+  ///
+  /// The write-ahead log of the original can't be shortened while the copy is made: it grows by what is
+  /// ingested meanwhile.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - copy: Where the copy is to be; nothing may be there. It is there as a whole or not at all.
+  /// - Throws: ``RunStoreError/cannotOpen(path:detail:)`` if there is no such file, or something at `copy`;
+  ///   ``RunStoreError/unavailable(operation:detail:)`` if the disk is full.
+  public static func backUp(path: String, to copy: String) throws(RunStoreError) {
+    let files = FileManager.default
+    guard !copy.isEmpty, !files.fileExists(atPath: copy) else {
+      throw .cannotOpen(
+        path: copy,
+        detail: copy.isEmpty ? "the path is empty" : "expected nothing there, found a file"
+      )
+    }
+    let partial = copy + ".partial"
+    try withReader(of: path, "back up to \(copy)") { queue in
+      try? files.removeItem(atPath: partial)
+      do {
+        try queue.writeWithoutTransaction { db in
+          // The copy of a file that can't give pages back can.
+          if try db.number("PRAGMA auto_vacuum") == 0 {
+            try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+          }
+          try db.execute(sql: "VACUUM INTO ?", arguments: [partial])
+        }
+        // SQLite does not.
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: partial))
+        try file.synchronize()
+        try file.close()
+        // Unlike a renaming, it replaces nothing that has come there meanwhile.
+        try files.linkItem(atPath: partial, toPath: copy)
+        try files.removeItem(atPath: partial)
+      } catch {
+        try? files.removeItem(atPath: partial)
+        throw error
+      }
+    }
+  }
+
+  /// Opens a file of ours for reading only.
+  private static func withReader<Value>(
+    of path: String,
+    _ operation: String,
+    _ body: (DatabaseQueue) throws -> Value
+  ) throws(RunStoreError) -> Value {
+    let path = try FileLock.resolve(path)
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw .cannotOpen(path: path, detail: "No such file or directory")
+    }
+    try inspect(path)
+    do {
+      var configuration = Configuration()
+      configuration.readonly = true
+      configuration.busyMode = .timeout(Options().busySeconds)
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      let value = try body(queue)
+      try queue.close()
+      return value
+    } catch {
+      throw RunStoreError(error, operation: operation, path: path)
+    }
+  }
+}

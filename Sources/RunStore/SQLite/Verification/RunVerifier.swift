@@ -1,0 +1,157 @@
+import GRDB
+import Telemetry
+
+/// Reads everything of one run back, in one read transaction.
+struct RunVerifier {
+  private let verifier: StoreVerifier
+  private let db: Database
+  private let run: RunID
+  private let key: Int64
+
+  /// Takes a run, and who counts.
+  init(_ verifier: StoreVerifier, _ db: Database, run: RunID, key: Int64) {
+    self.verifier = verifier
+    self.db = db
+    self.run = run
+    self.key = key
+  }
+
+  /// Verifies the run; returns whether it is there.
+  func verify() throws -> Bool {
+    let isThere: Void? = try db.firstRow(
+      "SELECT labels, status FROM runs WHERE key = ? AND id = ?",
+      .integer(key),
+      .text(run.rawValue)
+    ) { row in
+      decode(Place(run: run, "labels")) { () throws(CodecError) in
+        _ = try LabelsCodec.read(row.blob(0))
+      }
+      decode(Place(run: run, "status")) { () throws(CodecError) in
+        guard RunStatus(rawValue: UInt8(clamping: row.integer(1))) != nil else {
+          throw .unexpected("status", expected: "1 to 4", found: "\(row.integer(1))")
+        }
+      }
+    }
+    guard isThere != nil else { return false }
+    try verifyModel()
+    var producers: [(key: Int64, id: ProducerID, logRows: Int64)] = []
+    try db.rows("SELECT key, id, log_rows FROM producers WHERE run = ?", .integer(key)) { row in
+      producers.append((row.integer(0), ProducerID(stored: row.text(1)), row.integer(2)))
+      return true
+    }
+    for producer in producers {
+      try verifySnapshot(of: producer.key, producer.id)
+      try verifySegments(of: producer.key, producer.id)
+      let found = try verifyLog(of: producer.key, producer.id)
+      if found != producer.logRows {
+        tell(
+          Place(run: run, producer: producer.id, "log"),
+          "rows: expected \(producer.logRows), found \(found)"
+        )
+      }
+    }
+    return true
+  }
+
+  private func verifyModel() throws {
+    let place = Place(run: run, "model")
+    let model: Void? = try db.firstRow("SELECT body FROM models WHERE run = ?", .integer(key)) {
+      row in
+      decode(place) { () throws(CodecError) in _ = try ModelCodec.read(row.blob(0)) }
+    }
+    if model == nil { tell(place, "expected a row, found none") }
+  }
+
+  private func verifySnapshot(of producer: Int64, _ id: ProducerID) throws {
+    _ = try db.firstRow("SELECT state FROM snapshots WHERE producer = ?", .integer(producer)) {
+      row in
+      decode(Place(run: run, producer: id, "detector snapshot")) { () throws(CodecError) in
+        _ = try SnapshotCodec.read(row.blob(0))
+      }
+    }
+  }
+
+  /// Verifies the reports that are not sealed; returns how many there are.
+  private func verifyLog(of producer: Int64, _ id: ProducerID) throws -> Int64 {
+    var count: Int64 = 0
+    var last: UInt64?
+    try db.rows(
+      "SELECT sequence, step, body, histograms FROM log WHERE producer = ? ORDER BY sequence",
+      .integer(producer)
+    ) { row in
+      count += 1
+      let (sequence, step) = (row.number(0), row.number(1))
+      let before = verifier.result.damages
+      let place = Place(run: run, producer: id, "report \(sequence) of step \(step)")
+      let body = attempt { () throws(CodecError) in
+        let report = try LogRowCodec.read(body: row.blob(2), histograms: nil)
+        guard report.sequence == sequence, report.step == step else {
+          throw .unexpected(
+            "report",
+            expected: "\(sequence) of step \(step)",
+            found: "\(report.sequence) of step \(report.step)"
+          )
+        }
+        if let last, step <= last {
+          throw .unexpected("step", expected: "one above \(last)", found: "\(step)")
+        }
+      }
+      let histograms =
+        row.isNull(3)
+        ? nil : attempt { () throws(CodecError) in _ = try LogHistograms(row.blob(3)) }
+      if let body {
+        tell(place, body, saved: row.isNull(3) || histograms != nil ? "" : "histograms")
+      }
+      if let histograms {
+        tell(place.adding("histograms"), histograms, saved: body == nil ? "all else" : "")
+      }
+      last = step
+      verifier.result.reports.add(isSound: verifier.result.damages == before)
+      return true
+    }
+    return count
+  }
+
+  private func verifySegments(of producer: Int64, _ id: ProducerID) throws {
+    var last: UInt64?
+    try db.rows(
+      """
+      SELECT id, first_step, last_step, first_sequence, last_sequence, count, rows, axis
+      FROM segments WHERE producer = ? ORDER BY last_step
+      """,
+      .integer(producer)
+    ) { row in
+      let segment = SegmentVerifier.Segment(row)
+      let before = verifier.result.damages
+      let place = Place(run: run, producer: id)
+      if let last, segment.firstStep <= last {
+        let found = "\(segment.firstStep)"
+        tell(place.adding(segment.words), "first step: expected one above \(last), found \(found)")
+      }
+      last = segment.lastStep
+      try SegmentVerifier(verifier, db, run: key, place: place, segment).verify(axis: row.blob(7))
+      let isSound = verifier.result.damages == before
+      verifier.result.segments.add(isSound: isSound)
+      verifier.result.reports.add(UInt64(segment.count), isSound: isSound)
+      return true
+    }
+  }
+
+  private func tell(_ place: Place, _ detail: String, saved: String = "") {
+    verifier.tell(StoredDamage(place: "\(place)", detail: detail, saved: saved), run: key)
+  }
+
+  private func decode(_ place: Place, _ body: () throws(CodecError) -> Void) {
+    _ = verifier.decode(place, run: key, body)
+  }
+
+  /// What is wrong with stored bytes; `nil` if nothing.
+  private func attempt(_ body: () throws(CodecError) -> Void) -> String? {
+    do throws(CodecError) {
+      try body()
+      return nil
+    } catch {
+      return error.detail
+    }
+  }
+}

@@ -1,0 +1,249 @@
+import Foundation
+import RunStore
+import Telemetry
+import Testing
+
+@Suite("SQLite: verifying and copying a file")
+struct StoreVerificationTests {
+  private let folder: TemporaryFolder
+  private let store: SQLiteRunStore
+
+  /// Of run r1, steps 0 to 511 are sealed, in segments 1 and 2, and steps 512 to 599 are in the log; run
+  /// `other` has 10 reports in the log.
+  init() throws {
+    folder = try TemporaryFolder()
+    let store = try SQLiteRunStore(path: folder.file())
+    self.store = store
+    let compat = RunStoreCompat { store }
+    _ = try store.register(Samples.registration(), at: Samples.time(1))
+    _ = try store.register(Samples.registration(run: "other"), at: Samples.time(1))
+    var changes: [RunChange] = (1...600).map { sequence in
+      var report = Samples.plain(UInt64(sequence), step: UInt64(sequence - 1))
+      report.gradients.mean = [Float(sequence), 2]
+      report.activations.mean = [1, 2, 3]
+      var column = ExponentialHistogramColumn()
+      column.append(ExponentialHistogram(zeroCount: UInt64(sequence)))
+      column.append(ExponentialHistogram(positive: .init(counts: [UInt64(sequence)])))
+      report.histograms = column
+      report.timeStepNorms = [TimeStepNorms(layer: 1, positions: [0], norms: [1])]
+      return compat.report(report)
+    }
+    changes.append(.snapshot(run: compat.run, producer: compat.producer, state: [1, 2]))
+    changes.append(.transitions([Samples.transition(Samples.alert())]))
+    changes += (1...10).map { sequence in
+      .report(
+        RunChange.AcceptedReport(
+          run: RunID(stored: "other"),
+          producer: compat.producer,
+          report: Samples.plain(sequence, step: sequence),
+          receivedAt: Samples.time(5)
+        )
+      )
+    }
+    _ = try store.commit(changes)
+    try compat.sealAll(store)
+    _ = try store.setRules(
+      RuleSet([RuleSettings(RuleID("loss_plateau"))]),
+      of: .project("project")
+    )
+  }
+
+  /// Flips a bit of a blob.
+  private func damage(
+    _ column: String,
+    of table: String,
+    where condition: String,
+    byte: Int = -1
+  ) throws {
+    let digits = try #require(
+      try store.queryOnWriter("SELECT hex(\(column)) FROM \(table) WHERE \(condition)").first
+    )
+    var bytes = Blob.bytes(digits.filter { $0 != "\"" })
+    bytes[byte < 0 ? bytes.count + byte : byte] ^= 0x40
+    let hexadecimal = bytes.map { String(format: "%02X", $0) }.joined()
+    try store.executeOnWriter(
+      "UPDATE \(table) SET \(column) = x'\(hexadecimal)' WHERE \(condition)"
+    )
+  }
+
+  private func verify(
+    _ path: String? = nil
+  ) throws -> (result: StoreVerification, damages: [StoredDamage]) {
+    var damages: [StoredDamage] = []
+    let result = try SQLiteRunStore.verify(path: path ?? folder.file()) { damages.append($0) }
+    #expect(result.damages == damages.count)
+    return (result, damages)
+  }
+
+  @Test("a sound file is counted, while a store has it open and after")
+  func sound() throws {
+    var expected = StoreVerification()
+    expected.runs = .init(all: 2, sound: 2)
+    expected.segments = .init(all: 2, sound: 2)
+    expected.reports = .init(all: 610, sound: 610)
+    expected.alerts = .init(all: 1, sound: 1)
+    #expect(try verify().result == expected)
+    try store.close()
+    let before = FileManager.default.contents(atPath: folder.file())
+    #expect(try verify().result == expected)
+    #expect(FileManager.default.contents(atPath: folder.file()) == before)
+  }
+
+  @Test(
+    "every damage is named with run, producer, tensor or layer and steps, and what is left of it"
+  )
+  func damages() throws {
+    try damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
+    try damage("body", of: "chunks", where: "key = 1 * 262144 + 131072 + 2", byte: 3)
+    try damage("body", of: "histograms", where: "key = 1 * 262144")
+    try damage("body", of: "segment_scalars", where: "segment = 2")
+    try damage("time_step_norms", of: "segment_scalars", where: "segment = 2")
+    try damage("body", of: "log", where: "sequence = 550")
+    try damage("histograms", of: "log", where: "sequence = 560")
+    try damage("state", of: "snapshots", where: "1")
+    try damage("body", of: "alerts", where: "1")
+    try damage("body", of: "alert_transitions", where: "1")
+    try damage("labels", of: "runs", where: "id = 'r1'")
+    try store.executeOnWriter("UPDATE rule_sets SET body = '{'")
+    let (result, damages) = try verify()
+    let producer = "run r1, producer p0, "
+    #expect(
+      damages.map { "\($0.place) | \($0.saved)" } == [
+        "run r1, labels | ",
+        producer + "detector snapshot | ",
+        producer + "layer layer2, steps 0...255 | ",
+        producer + "tensor layer0.tensor0, steps 0...255 | ",
+        producer + "scalars of steps 256...511 | ",
+        producer + "norms through time of steps 256...511 | ",
+        producer + "tensor layer1.tensor1, steps 256...511 | gradientNorm",
+        producer + "report 550 of step 549 | histograms",
+        producer + "report 560 of step 559, histograms | all else",
+        "run r1, alert \(Samples.alert().id) | ",
+        "run r1, alert transition 1 | ",
+        "rules of project | ",
+      ]
+    )
+    #expect(damages.prefix(11).allSatisfy { $0.detail.contains(": expected ") })
+    #expect(
+      damages[6].description.hasSuffix("; can still be read: gradientNorm")
+    )
+    #expect(result.runs == .init(all: 2, sound: 1))
+    #expect(result.segments == .init(all: 2, sound: 0))
+    #expect(result.reports == .init(all: 610, sound: 96))
+    #expect(result.alerts == .init(all: 1, sound: 0))
+    #expect(!result.isSound)
+    try store.close()
+  }
+
+  @Test("without its model, a run's tensors are named by their index")
+  func model() throws {
+    try damage("body", of: "models", where: "run = 1")
+    try damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
+    #expect(
+      try verify().damages.map(\.place) == [
+        "run r1, model", "run r1, producer p0, tensor 1, steps 256...511",
+      ]
+    )
+    try store.close()
+  }
+
+  @Test("rows that are missing or belong to nothing are told")
+  func rows() throws {
+    try store.executeOnWriter("DELETE FROM segments WHERE id = 2")
+    try store.executeOnWriter("DELETE FROM log WHERE sequence = 570")
+    try store.executeOnWriter("DELETE FROM segment_scalars WHERE segment = 1")
+    let damages = try verify().damages.map(\.description)
+    #expect(
+      damages == [
+        "run r1, producer p0, scalars of steps 0...255: damaged: expected a row, found none",
+        "run r1, producer p0, log: damaged: rows: expected 88, found 87",
+        "table chunks: damaged: 5 rows: expected what they belong to, found nothing",
+        "table histograms: damaged: 2 rows: expected what they belong to, found nothing",
+      ]
+    )
+    try store.close()
+  }
+
+  @Test("a run that is being deleted is no damage")
+  func deletion() throws {
+    #expect(try store.deleteRun(RunID("r1"), evenIfRunning: true))
+    let result = try verify().result
+    #expect(result.isSound)
+    #expect(result.runs == .init(all: 1, sound: 1))
+    try store.close()
+  }
+
+  @Test("torn pages are told, and what lies elsewhere is still looked at")
+  func pages() throws {
+    try store.close()
+    let handle = try FileHandle(forUpdating: URL(fileURLWithPath: folder.file()))
+    let pages = Int(try handle.seekToEnd()) / 16_384
+    // The last page that is in use: of a table, an overflow, or free.
+    for page in pages / 2..<pages / 2 + 6 {
+      try handle.seek(toOffset: UInt64(page * 16_384))
+      try handle.write(contentsOf: Data(repeating: 0xAB, count: 16_384))
+    }
+    try handle.close()
+    let (result, damages) = try verify()
+    #expect(!result.isSound)
+    #expect(damages.contains { $0.place.hasPrefix("database ") })
+    #expect(result.runs.all == 2)
+  }
+
+  @Test("a file that is none of ours, or not there, is refused")
+  func refusals() throws {
+    try store.close()
+    let other = folder.file("other")
+    try Data("text".utf8).write(to: URL(fileURLWithPath: other))
+    let empty = folder.file("empty")
+    try Data().write(to: URL(fileURLWithPath: empty))
+    for path in [other, empty, folder.file("missing"), folder.path, ""] {
+      let error = #expect(throws: RunStoreError.self) { try verify(path) }
+      guard case .cannotOpen(path, _) = error else {
+        Issue.record("expected cannotOpen, found \(String(describing: error))")
+        continue
+      }
+    }
+    #expect(FileManager.default.fileExists(atPath: folder.file("missing")) == false)
+  }
+
+  @Test("a copy of a file that is open has everything, and no free page")
+  func copy() throws {
+    #expect(try store.deleteRun(RunID("other"), evenIfRunning: true))
+    while try store.reclaimNext() {}
+    let copy = folder.file("copy")
+    try SQLiteRunStore.backUp(path: folder.file(), to: copy)
+    #expect(!FileManager.default.fileExists(atPath: copy + ".partial"))
+    let result = try verify(copy).result
+    #expect(result.isSound)
+    #expect(result.reports.all == 600)
+    #expect(try verify().result == result)
+    let opened = try SQLiteRunStore(path: copy)
+    #expect(try opened.queryOnWriter("PRAGMA freelist_count") == ["0"])
+    #expect(try opened.queryOnWriter("PRAGMA auto_vacuum") == ["2"])
+    #expect(try opened.queryOnWriter("PRAGMA journal_mode") == ["\"wal\""])
+    let compat = RunStoreCompat { opened }
+    _ = try opened.commit([compat.report(Samples.plain(601, step: 600))])
+    #expect(try compat.steps(opened) == Array(0...600))
+    try opened.close()
+    #expect(try store.run(RunID("r1"))?.lastStep == 599, "the original is not the copy")
+    try store.close()
+  }
+
+  @Test("a copy replaces nothing")
+  func noReplacement() throws {
+    let copy = folder.file("copy")
+    try Data("text".utf8).write(to: URL(fileURLWithPath: copy))
+    for place in [copy, folder.file(), ""] {
+      #expect(throws: RunStoreError.self) {
+        try SQLiteRunStore.backUp(path: folder.file(), to: place)
+      }
+    }
+    #expect(FileManager.default.contents(atPath: copy) == Data("text".utf8))
+    #expect(throws: RunStoreError.self) {
+      try SQLiteRunStore.backUp(path: folder.file("missing"), to: folder.file("new"))
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.file("new")))
+    try store.close()
+  }
+}
