@@ -10,9 +10,9 @@ struct ReflectionTests {
   func services() {
     #expect(
       index.services == [
-        "gradwatch.v1.AlertService", "gradwatch.v1.IngestService", "gradwatch.v1.QueryService",
-        "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
-        "grpc.reflection.v1alpha.ServerReflection",
+        "gradwatch.v1.AdminService", "gradwatch.v1.AlertService", "gradwatch.v1.IngestService",
+        "gradwatch.v1.QueryService", "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
       ]
     )
   }

@@ -12,6 +12,7 @@ struct StandardServicesTests {
     "every service is served",
     arguments: [
       "", "gradwatch.v1.IngestService", "gradwatch.v1.QueryService", "gradwatch.v1.AlertService",
+      "gradwatch.v1.AdminService",
     ]
   )
   func healthy(_ service: String) async throws {

@@ -14,6 +14,7 @@ from reports import Recorded, assert_holds, registration, report
 from wire import reflection_v1, v1
 
 SERVICES = [
+    "gradwatch.v1.AdminService",
     "gradwatch.v1.AlertService",
     "gradwatch.v1.IngestService",
     "gradwatch.v1.QueryService",
@@ -25,7 +26,7 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-@pytest.mark.parametrize("service", ["", *SERVICES[:3]])
+@pytest.mark.parametrize("service", ["", *SERVICES[:4]])
 def test_health_says_that_the_collector_and_its_services_serve(client, service):
     answer = client.health.Check(health_pb2.HealthCheckRequest(service=service))
     assert answer.status == SERVING

@@ -8,6 +8,7 @@ struct HealthAdapter: Grpc_Health_V1_Health.SimpleServiceProtocol {
 
   private static let names: Set<String> = [
     "", "gradwatch.v1.IngestService", "gradwatch.v1.QueryService", "gradwatch.v1.AlertService",
+    "gradwatch.v1.AdminService",
   ]
 
   func check(
