@@ -71,6 +71,7 @@ public protocol RunStore: Sendable {
   /// - Parameters:
   ///   - retention: The limits; `nil`: takes the project's own back.
   ///   - project: The project, which need not have any runs yet; `nil`: all that have none of their own.
+  /// - Throws: The errors of ``RunStoreError`` for the database.
   func setRetention(_ retention: Retention?, of project: String?) throws(RunStoreError)
 
   /// All that was set.

@@ -14,9 +14,7 @@ package actor RunRemoval {
   /// The seconds between two times of pruning.
   static let interval = 3600.0
 
-  /// Makes a remover.
-  ///
-  /// - Parameter onDeletion: Called after a run was deleted: there is space to give back.
+  /// Makes a remover; `onDeletion` is called after a run was deleted: there is space to give back.
   init(
     store: any RunStore,
     producers: LiveProducers,
@@ -57,6 +55,7 @@ package actor RunRemoval {
   ///   - retention: The limits; `nil`: those that were set.
   ///   - dryRun: Whether they are only named.
   /// - Returns: What was deleted, or would be. A run that is in use again meanwhile stays.
+  /// - Throws: ``RunStore/RunStoreError`` for the database; what was deleted before stays deleted.
   func prune(
     project: String?,
     retention: Retention?,

@@ -22,8 +22,9 @@ extension SQLiteRunStore {
     public var maximumSegmentBytes = 64 << 20
     /// The bytes that one slice of a deletion frees, about.
     ///
-    /// Commits wait as long as a slice takes.
-    public var deletionSliceBytes = 4 << 20
+    /// Commits wait as long as a slice takes. With 4 MB, deleting 664 MB took 2.5 s, in which another run's
+    /// ack took 8.4 ms instead of 3.5 (median; 99 of 100: 86 instead of 40; longest: 206 instead of 80).
+    public var deletionSliceBytes = 1 << 20
     /// The bytes of free pages that stay in the file after a deletion: the log of the runs in progress
     /// takes and frees as much all the time.
     public var keptFreeBytes = 64 << 20
