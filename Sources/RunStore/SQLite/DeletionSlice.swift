@@ -39,18 +39,15 @@ struct DeletionSlice: ~Copyable {
   }
 
   private mutating func removeTelemetry(of producer: Int64) throws -> Bool {
-    while let segment = try first("SELECT id FROM segments WHERE producer = ? LIMIT 1", producer) {
-      for table in ["chunks", "histograms"] {
-        let first = ChunkKey.first(of: segment)
-        let isDone = try remove(
-          from: table,
-          by: "key",
-          size: "length(body)",
-          where: "key >= ? AND key < ?",
-          [.integer(first), .integer(first + ChunkKey.span)]
-        )
-        guard isDone else { return false }
+    while let rollup = try first("SELECT id FROM rollups WHERE producer = ? LIMIT 1", producer) {
+      guard try removeChunks(of: rollup, from: ["rollup_chunks", "rollup_histograms"]) else {
+        return false
       }
+      try db.run("DELETE FROM rollups WHERE id = ?", .integer(rollup))
+      bytes -= Self.leastBytes
+    }
+    while let segment = try first("SELECT id FROM segments WHERE producer = ? LIMIT 1", producer) {
+      guard try removeChunks(of: segment, from: ["chunks", "histograms"]) else { return false }
       try db.run("DELETE FROM segment_scalars WHERE segment = ?", .integer(segment))
       try db.run("DELETE FROM segments WHERE id = ?", .integer(segment))
       bytes -= Self.leastBytes
@@ -62,6 +59,19 @@ struct DeletionSlice: ~Copyable {
       of: "producer",
       producer
     )
+  }
+
+  private mutating func removeChunks(of span: Int64, from tables: [String]) throws -> Bool {
+    let first = ChunkKey.first(of: span)
+    return try tables.allSatisfy { table in
+      try remove(
+        from: table,
+        by: "key",
+        size: "length(body)",
+        where: "key >= ? AND key < ?",
+        [.integer(first), .integer(first + ChunkKey.span)]
+      )
+    }
   }
 
   private mutating func remove(

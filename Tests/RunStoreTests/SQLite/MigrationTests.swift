@@ -140,6 +140,7 @@ struct MigrationTests {
 
   /// What takes a file of one version back to the one before.
   private static let reversals: [Int: [String]] = [
+    5: ["DROP TABLE rollups", "DROP TABLE rollup_chunks", "DROP TABLE rollup_histograms"],
     4: [
       "DROP INDEX alert_transitions_by_run", "DROP TABLE deletions", "DROP TABLE retention",
       "ALTER TABLE segments DROP COLUMN bytes",

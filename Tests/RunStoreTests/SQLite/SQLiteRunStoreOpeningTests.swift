@@ -43,50 +43,6 @@ struct SQLiteRunStoreOpeningTests {
     #expect((contents(path + "-wal") ?? Data()).isEmpty)
   }
 
-  @Test("a file of before there were annotations is read on, and takes some")
-  func olderVersion() throws {
-    let path = folder.file()
-    let run = try RunID("r1")
-    func report(_ sequence: UInt64, _ annotations: [StepAnnotation]) -> RunChange {
-      var report = Samples.plain(sequence, step: sequence)
-      report.scalars.annotations = annotations
-      return .report(
-        RunChange.AcceptedReport(
-          run: run,
-          producer: ProducerID(stored: "p0"),
-          report: report,
-          receivedAt: Samples.time(5),
-          rewinds: false
-        )
-      )
-    }
-    var store = try SQLiteRunStore(path: path)
-    _ = try store.register(Samples.registration(), at: Samples.time(1))
-    _ = try store.commit([report(1, [])])
-    // What version 2 left: neither the table nor the name of its migration.
-    try store.executeOnWriter("DROP TABLE annotations")
-    try store.executeOnWriter("DELETE FROM grdb_migrations WHERE identifier = '5: rollups'")
-    try store.close()
-
-    store = try SQLiteRunStore(path: path)
-    let filter = AnnotationFilter(run: run)
-    #expect(try store.annotations(filter, page: PageRequest(size: 9)).items.isEmpty)
-    _ = try store.commit([report(2, Samples.annotations(1))])
-    let found = try store.annotations(filter, page: PageRequest(size: 9))
-    #expect(
-      found.items == [
-        StoredAnnotation(
-          producer: ProducerID(stored: "p0"),
-          step: 2,
-          receivedAt: Samples.time(5),
-          annotation: Samples.annotations(1)[0]
-        )
-      ]
-    )
-    #expect(found.next == nil)
-    try store.close()
-  }
-
   @Test("a file that is no database is refused, and not touched", arguments: [5, 300, 20_000])
   func notADatabase(size: Int) throws {
     let path = folder.file()

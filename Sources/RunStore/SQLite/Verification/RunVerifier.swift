@@ -42,6 +42,7 @@ struct RunVerifier {
     for producer in producers {
       try verifySnapshot(of: producer.key, producer.id)
       try verifySegments(of: producer.key, producer.id)
+      try verifyRollups(of: producer.key, producer.id)
       let found = try verifyLog(of: producer.key, producer.id)
       if found != producer.logRows {
         tell(
@@ -134,6 +135,46 @@ struct RunVerifier {
       verifier.result.segments.add(isSound: isSound)
       verifier.result.reports.add(UInt64(segment.count), isSound: isSound)
       return true
+    }
+  }
+
+  /// Verifies what was summed up, if the file is of a version that does; nothing is lost with it.
+  private func verifyRollups(of producer: Int64, _ id: ProducerID) throws {
+    let exists: Void? = try db.firstRow("SELECT 1 FROM sqlite_master WHERE name = 'rollups'") { _ in
+    }
+    guard exists != nil else { return }
+    let inflater = Inflater()
+    var rollups: [(id: Int64, rows: Int, place: Place)] = []
+    try db.rows(
+      "SELECT id, rows, first_step, last_step, axis FROM rollups WHERE producer = ?",
+      .integer(producer)
+    ) { row in
+      let rows = Int(clamping: row.integer(1))
+      let place = Place(
+        run: run,
+        producer: id,
+        "rollup of steps \(row.number(2))...\(row.number(3))"
+      )
+      decode(place.adding("axis")) { () throws(CodecError) in
+        let axis = try SegmentCodec.readAxis(row.blob(4))
+        guard axis.steps.count == rows, (1...RowSet.maximumRows).contains(rows) else {
+          throw .unexpected("points", expected: "\(rows)", found: "\(axis.steps.count)")
+        }
+      }
+      rollups.append((row.integer(0), rows, place))
+      return true
+    }
+    for rollup in rollups {
+      try db.chunks("rollup_chunks", of: rollup.id, 0..<ChunkKey.span) { _, bytes in
+        decode(rollup.place) { () throws(CodecError) in
+          _ = try RollupChunkCodec.readAll(rows: rollup.rows, from: bytes, inflater)
+        }
+      }
+      try db.chunks("rollup_histograms", of: rollup.id, 0..<ChunkKey.span) { _, bytes in
+        decode(rollup.place.adding("histograms")) { () throws(CodecError) in
+          _ = try RollupHistogramCodec.read(bytes, inflater)
+        }
+      }
     }
   }
 

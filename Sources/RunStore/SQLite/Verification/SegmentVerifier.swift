@@ -34,6 +34,7 @@ struct SegmentVerifier {
   private let run: Int64
   private let place: Place
   private let segment: Segment
+  private let inflater = Inflater()
 
   /// Takes a segment, and where it stands.
   init(_ verifier: StoreVerifier, _ db: Database, run: Int64, place: Place, _ segment: Segment) {
@@ -84,7 +85,7 @@ struct SegmentVerifier {
       .integer(segment.id)
     ) { row in
       _ = verifier.decode(place, run: run) { () throws(CodecError) in
-        let rows = try SegmentCodec.readRows(row.blob(0))
+        let rows = try SegmentCodec.readRows(row.blob(0), inflater)
         try expectRows(rows.count)
         if let steps, let wrong = zip(rows, steps).first(where: { $0.scalars.step != $1 }) {
           throw .unexpected("step", expected: "\(wrong.1)", found: "\(wrong.0.scalars.step)")
@@ -93,7 +94,7 @@ struct SegmentVerifier {
       guard !row.isNull(1) else { return }
       let profiles = self.place.adding("norms through time of \(segment.words)")
       _ = verifier.decode(profiles, run: run) { () throws(CodecError) in
-        try expectRows(try SegmentCodec.readTimeStepNorms(row.blob(1)).count)
+        try expectRows(try SegmentCodec.readTimeStepNorms(row.blob(1), inflater).count)
       }
     }
     if isThere == nil {
@@ -107,12 +108,12 @@ struct SegmentVerifier {
   private func verifyChunks() throws {
     try rows(of: "chunks") { subject, index, bytes in
       do throws(CodecError) {
-        _ = try ChunkCodec.readAll(rows: segment.rows, from: bytes)
+        _ = try ChunkCodec.readAll(rows: segment.rows, from: bytes, inflater)
       } catch {
         // Each column has a checksum of its own.
         let saved = Metric.allCases.filter { metric in
           guard metric.subject == subject else { return false }
-          let column = try? ChunkCodec.read(metric, rows: segment.rows, from: bytes)
+          let column = try? ChunkCodec.read(metric, rows: segment.rows, from: bytes, inflater)
           return column.flatMap(\.self) != nil
         }
         tell(subject, index, error, saved: saved.map { "\($0)" }.joined(separator: ", "))
@@ -123,7 +124,7 @@ struct SegmentVerifier {
   private func verifyHistograms() throws {
     try rows(of: "histograms") { subject, index, bytes in
       do throws(CodecError) {
-        let entries = try HistogramChunkCodec.read(bytes)
+        let entries = try HistogramChunkCodec.read(bytes, inflater)
         if let last = entries.map(\.row).max(), last >= segment.rows {
           throw .unexpected("histograms", expected: "rows below \(segment.rows)", found: "\(last)")
         }

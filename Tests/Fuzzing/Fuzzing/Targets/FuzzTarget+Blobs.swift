@@ -9,21 +9,50 @@ extension FuzzTarget {
       try StoredBlobs.read("body", of: "chunks", sealed: true, using: &random)
     } read: {
       bytes throws(CodecError) in
-      try ChunkCodec.readAll(rows: 24, from: bytes)
+      try ChunkCodec.readAll(rows: 24, from: bytes, Inflater())
     } write: { columns, writer throws(CodecError) in
       // A column of no value is never written.
       guard columns.allSatisfy({ !$0.bits.isEmpty }) else { return false }
-      ChunkCodec.write(columns, rows: 24, to: &writer)
+      ChunkCodec.write(columns, rows: 24, to: &writer, Deflater())
       return true
     },
     blob("histogram_chunk") { random in
       try StoredBlobs.read("body", of: "histograms", sealed: true, using: &random)
     } read: {
       bytes throws(CodecError) in
-      try HistogramChunkCodec.read(bytes)
+      try HistogramChunkCodec.read(bytes, Inflater())
     } write: { _, _ throws(CodecError) in
       // Written only from the log's bytes: the target "sealing" does.
       false
+    },
+    blob("rollup_histograms") { random in
+      (1...8).map { count in
+        var writer = ByteWriter()
+        let entries = (0..<count).map { row in
+          let counts = (0..<row).map { _ in UInt64.random(in: 0...300, using: &random) }
+          return RollupHistogramCodec.Entry(
+            row: row,
+            point: HistogramPoint(
+              firstStep: UInt64(16 * row),
+              lastStep: UInt64(16 * row + 15),
+              mergedCount: 16,
+              histogram: row % 3 == 2
+                ? .explicit(ExplicitHistogram(bounds: [0, 1], counts: [1, 2, 3]))
+                : .exponential(
+                  ExponentialHistogram(zeroCount: 3, positive: .init(offset: -4, counts: counts))
+                )
+            )
+          )
+        }
+        RollupHistogramCodec.write(entries, to: &writer, count % 2 == 0 ? Deflater() : nil)
+        return writer.array
+      }
+    } read: {
+      bytes throws(CodecError) in
+      try RollupHistogramCodec.read(bytes, Inflater())
+    } write: { entries, writer throws(CodecError) in
+      RollupHistogramCodec.write(entries, to: &writer, Deflater())
+      return true
     },
     blob("log_body") { random in
       try StoredBlobs.read("body", of: "log", sealed: false, using: &random)
@@ -62,18 +91,18 @@ extension FuzzTarget {
       try StoredBlobs.read("body", of: "segment_scalars", sealed: true, using: &random)
     } read: {
       bytes throws(CodecError) in
-      try SegmentCodec.readRows(bytes)
+      try SegmentCodec.readRows(bytes, Inflater())
     } write: { rows, writer throws(CodecError) in
-      SegmentCodec.write(rows, to: &writer)
+      SegmentCodec.write(rows, to: &writer, Deflater())
       return true
     },
     blob("time_step_norms") { random in
       try StoredBlobs.read("time_step_norms", of: "segment_scalars", sealed: true, using: &random)
     } read: {
       bytes throws(CodecError) in
-      try SegmentCodec.readTimeStepNorms(bytes)
+      try SegmentCodec.readTimeStepNorms(bytes, Inflater())
     } write: { profiles, writer throws(CodecError) in
-      SegmentCodec.write(profiles, to: &writer)
+      SegmentCodec.write(profiles, to: &writer, Deflater())
       return true
     },
     blob("model") { _ in

@@ -203,8 +203,9 @@ private struct SealedRows {
           of: run,
           producer: producer,
           tensor: tensor,
-          steps: 0...Step.maximum
-        ) { _, _ in true }
+          steps: 0...Step.maximum,
+          maximumSpan: 1
+        ) { _ in true }
       }
     }
     try expectDamageAtMost {
