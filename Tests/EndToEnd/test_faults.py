@@ -46,13 +46,13 @@ def send_until_refused(client, last: int) -> int:
 
 
 def test_a_disk_that_is_full_takes_reports_again_when_there_is_space(tmp_path):
-    with small_disk(tmp_path / "disk", 6) as disk:
-        ballasts = [disk / f"ballast {number}" for number in range(2)]
+    with small_disk(tmp_path / "disk", 7) as disk:
+        ballasts = [disk / f"ballast {number}" for number in range(3)]
         for ballast in ballasts:
             ballast.write_bytes(bytes(1 << 20))
         with serve(disk, "--log-level", "error") as collector, collector.client() as client:
             last = client.register(registration("run", layers=LAYERS)).producer.last_sequence
-            for ballast in [*ballasts, None]:
+            for ballast in [*ballasts[1:], None]:
                 acked = send_until_refused(client, last)
                 assert acked > last, "there was room for some"
                 # The process lives, and answers all that needs no room.
@@ -69,6 +69,8 @@ def test_a_disk_that_is_full_takes_reports_again_when_there_is_space(tmp_path):
                     ballast.unlink()
             assert_holds(client, "run", Recorded(wide(1, last)))
             collector.kill()
+        # To register again is to write that the run goes on.
+        ballasts[0].unlink()
         with serve(disk, "--log-level", "error") as collector, collector.client() as client:
             registered = client.register(registration("run", layers=LAYERS))
             assert registered.producer.last_sequence == last
