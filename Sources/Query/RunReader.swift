@@ -88,6 +88,7 @@ public struct RunReader: Sendable {
   ///   - steps: The steps that the grid was made of.
   ///   - grid: The columns.
   ///   - statistic: What a cell shows.
+  /// - Returns: The rows.
   /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public func rows(
     _ metric: Metric,

@@ -40,6 +40,7 @@ struct RollupPieces {
   ///   - reader: The producer.
   ///   - maximumSpan: The most steps that a point may span.
   ///   - level: The coarsest level to use.
+  /// - Throws: The errors of the database.
   init(
     of steps: ClosedRange<UInt64>,
     _ reader: TelemetryReader,

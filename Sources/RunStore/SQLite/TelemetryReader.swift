@@ -87,6 +87,7 @@ struct TelemetryReader {
   ///   - column: The column.
   ///   - steps: Which of the reader's steps; `nil`: all.
   ///   - body: Called with a row's step and blob.
+  /// - Throws: What `body` throws, and the errors of the database.
   func log(
     _ column: String,
     _ steps: ClosedRange<UInt64>? = nil,
