@@ -36,14 +36,18 @@ public struct HistogramPoint: Sendable, Hashable {
   ///
   /// - Returns: Whether they were added; if not, they belong into a point of their own.
   public mutating func merge(_ other: HistogramPoint) -> Bool {
-    switch (histogram, other.histogram) {
-    case (.exponential(var sum), .exponential(let other)):
-      sum.merge(other)
+    if case .exponential(let addition) = other.histogram, case .exponential(var sum) = histogram {
+      // So that the sum is nobody else's, and grows where it is.
+      histogram = .exponential(ExponentialHistogram())
+      sum.merge(addition)
       histogram = .exponential(sum)
-    case (.explicit(var sum), .explicit(let other)) where sum.bounds == other.bounds:
-      for (index, count) in other.counts.enumerated() { sum.counts[index] &+= count }
+    } else if case .explicit(let addition) = other.histogram, case .explicit(var sum) = histogram,
+      sum.bounds == addition.bounds
+    {
+      for (index, count) in addition.counts.enumerated() { sum.counts[index] &+= count }
       histogram = .explicit(sum)
-    default: return false
+    } else {
+      return false
     }
     lastStep = other.lastStep
     mergedCount += other.mergedCount

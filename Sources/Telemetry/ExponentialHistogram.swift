@@ -136,13 +136,19 @@ extension ExponentialHistogram.Buckets {
     }
     let first = Swift.min(Int(offset), Int(other.offset))
     let end = Swift.max(Int(offset) + counts.count, Int(other.offset) + other.counts.count)
-    var sum = [UInt64](repeating: 0, count: end - first)
-    for (index, count) in counts.enumerated() { sum[Int(offset) - first + index] &+= count }
-    for (index, count) in other.counts.enumerated() {
-      sum[Int(other.offset) - first + index] &+= count
+    // Neighbours in time mostly have the same buckets: then the sum grows where it is.
+    if first < Int(offset) || end > Int(offset) + counts.count {
+      let before = [UInt64](repeating: 0, count: Int(offset) - first)
+      let behind = [UInt64](repeating: 0, count: end - Int(offset) - counts.count)
+      counts = before + counts + behind
+      offset = Int32(first)
     }
-    offset = Int32(first)
-    counts = sum
+    let start = Int(other.offset) - first
+    counts.withUnsafeMutableBufferPointer { counts in
+      other.counts.withUnsafeBufferPointer { other in
+        for index in other.indices { counts[start + index] &+= other[index] }
+      }
+    }
   }
 
   fileprivate mutating func coarsen(by shift: Int32) {
