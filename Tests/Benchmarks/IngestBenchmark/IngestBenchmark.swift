@@ -62,10 +62,11 @@ struct IngestBenchmark: AsyncParsableCommand {
     )
   }
 
-  /// A few different reports without sequence number and step, encoded.
+  /// As many different reports as a chunk has rows, without sequence number and step, encoded: fewer would repeat in a chunk,
+  /// and compress as no training does.
   private func makeBodies() throws -> [[UInt8]] {
     var generator = SystemRandomNumberGenerator()
-    return try (0..<16).map { _ in
+    return try (0..<256).map { _ in
       var report = Gradwatch_V1_StepReport()
       report.wallTimeSeconds = 1.7e9
       report.losses = [.with { ($0.name, $0.value) = ("loss", .random(in: 1...2)) }]
