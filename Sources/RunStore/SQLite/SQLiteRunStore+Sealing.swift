@@ -29,9 +29,16 @@ extension SQLiteRunStore {
         try write("seal \(batch.place)") { db in
           try Self.store(segment, bytes, of: batch.producer, in: db)
         }
-        try rollUp(batch.producer, of: batch.place, state.inflater, state.deflater)
       } catch {
         if case .damaged = error { state.paused.insert(batch.producer) }
+        throw error
+      }
+      guard !state.withoutRollups.contains(batch.producer) else { return true }
+      do throws(RunStoreError) {
+        try rollUp(batch.producer, of: batch.place, state.inflater, state.deflater)
+      } catch {
+        // What is damaged can't be summed up, but what follows can be sealed.
+        if case .damaged = error { state.withoutRollups.insert(batch.producer) }
         throw error
       }
       return true

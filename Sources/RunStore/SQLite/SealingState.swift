@@ -2,6 +2,8 @@
 struct SealingState: ~Copyable {
   /// Producers whose oldest reports can't be sealed, because they are damaged.
   var paused: Set<Int64> = []
+  /// Producers that are not rolled up any more, because a segment of theirs is damaged.
+  var withoutRollups: Set<Int64> = []
   /// The free pages that are still to be given back after a deletion; `nil`: not counted yet.
   var pagesToGiveBack: Int64?
   /// The log's blobs of the segment, and its own.
