@@ -58,6 +58,7 @@ extension SQLiteRunStore {
         }
         // Their keys will be others'.
         state.paused.subtract(removed)
+        state.withoutRollups.subtract(removed)
       }
       return true
     }
