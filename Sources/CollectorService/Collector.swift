@@ -80,7 +80,7 @@ public final class Collector: Service {
   /// The gRPC services to register with a server.
   public var services: [any RegistrableRPCService] {
     let served: [any RegistrableRPCService] = [
-      IngestAdapter(collector: self), QueryAdapter(collector: self),
+      IngestService(adapter: IngestAdapter(collector: self)), QueryAdapter(collector: self),
       AlertAdapter(collector: self), AdminAdapter(collector: self), HealthAdapter(state: health),
     ]
     return served + ReflectionAdapter.services
