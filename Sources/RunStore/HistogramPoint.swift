@@ -32,6 +32,18 @@ public struct HistogramPoint: Sendable, Hashable {
     self.histogram = histogram
   }
 
+  /// Adds a later histogram, if this point is exponential too; returns whether it was added.
+  mutating func merge(_ other: ExponentialHistogramView, step: UInt64) -> Bool {
+    guard case .exponential(var sum) = histogram else { return false }
+    // So that the sum is nobody else's, and grows where it is.
+    histogram = .exponential(ExponentialHistogram())
+    sum.merge(other)
+    histogram = .exponential(sum)
+    lastStep = step
+    mergedCount += 1
+    return true
+  }
+
   /// Adds later histograms, if they are of the same form (and, if explicit, have the same bounds).
   ///
   /// - Returns: Whether they were added; if not, they belong into a point of their own.

@@ -80,6 +80,17 @@ public struct ExponentialHistogram: Hashable, Sendable {
     negative.add(other.negative)
   }
 
+  /// Adds the counts of `other`, as the other method of this name.
+  package mutating func merge(_ other: ExponentialHistogramView) {
+    // Neighbours in time mostly have the same buckets: then the sum grows where it is.
+    guard scale == other.scale, positive.covers(other.positiveOffset, other.positive.count),
+      negative.covers(other.negativeOffset, other.negative.count)
+    else { return merge(ExponentialHistogram(other)) }
+    zeroCount &+= other.zeroCount
+    positive.add(other.positive, from: other.positiveOffset)
+    negative.add(other.negative, from: other.negativeOffset)
+  }
+
   /// Halves the resolution until the scale is `target`; does nothing if it is as coarse already.
   public mutating func downscale(to target: Int32) {
     guard target < scale else { return }
@@ -136,18 +147,27 @@ extension ExponentialHistogram.Buckets {
     }
     let first = Swift.min(Int(offset), Int(other.offset))
     let end = Swift.max(Int(offset) + counts.count, Int(other.offset) + other.counts.count)
-    // Neighbours in time mostly have the same buckets: then the sum grows where it is.
-    if first < Int(offset) || end > Int(offset) + counts.count {
+    if !covers(other.offset, other.counts.count) {
       let before = [UInt64](repeating: 0, count: Int(offset) - first)
       let behind = [UInt64](repeating: 0, count: end - Int(offset) - counts.count)
       counts = before + counts + behind
       offset = Int32(first)
     }
-    let start = Int(other.offset) - first
+    other.counts.withUnsafeBufferPointer { add($0, from: other.offset) }
+  }
+
+  /// Whether all of some buckets are among these.
+  fileprivate func covers(_ other: Int32, _ count: Int) -> Bool {
+    count == 0 || other >= offset && Int(other) + count <= Int(offset) + counts.count
+  }
+
+  /// Adds counts of buckets that are among these.
+  fileprivate mutating func add(_ other: UnsafeBufferPointer<UInt64>, from first: Int32) {
+    guard !other.isEmpty else { return }
+    let start = Int(first) - Int(offset)
     counts.withUnsafeMutableBufferPointer { counts in
-      other.counts.withUnsafeBufferPointer { other in
-        for index in other.indices { counts[start + index] &+= other[index] }
-      }
+      let counts = UnsafeMutableBufferPointer(rebasing: counts[start..<start + other.count])
+      for index in other.indices { counts[index] &+= other[index] }
     }
   }
 

@@ -23,6 +23,7 @@ enum BlobFrame {
   static func write<Failure: Error>(
     to writer: inout ByteWriter,
     _ deflater: Deflater? = nil,
+    version: UInt8 = BlobFrame.version,
     _ content: (inout ByteWriter) throws(Failure) -> Void
   ) throws(Failure) {
     let start = writer.count
@@ -51,14 +52,20 @@ enum BlobFrame {
   ///   - bytes: The blob.
   ///   - inflater: Where compressed content goes; the reader is valid until it is used again. `nil`: the blob is one of those
   ///     that are never compressed.
+  ///   - versions: Those that such a blob may have; the first byte says which it is.
   /// - Returns: A reader of the content.
   /// - Throws: ``CodecError`` if the bytes are no blob.
   static func open(
     _ bytes: UnsafeRawBufferPointer,
-    _ inflater: Inflater? = nil
+    _ inflater: Inflater? = nil,
+    versions: ClosedRange<UInt8> = version...version
   ) throws(CodecError) -> ByteReader {
     var reader = ByteReader(bytes)
-    let codec = try readHeader(&reader, codecs: inflater == nil ? rawCodec : compressedCodec)
+    let codec = try readHeader(
+      &reader,
+      versions: versions,
+      codecs: inflater == nil ? rawCodec : compressedCodec
+    )
     guard reader.remaining >= checksumSize else {
       throw .truncated(at: reader.position, expected: checksumSize, found: reader.remaining)
     }
@@ -80,17 +87,23 @@ enum BlobFrame {
   ///
   /// - Parameters:
   ///   - reader: At the start of a blob.
+  ///   - versions: Those that such a blob may have.
   ///   - codecs: The highest codec that such a blob may have.
   /// - Returns: The codec.
   /// - Throws: ``CodecError`` if either is another.
   @discardableResult
   static func readHeader(
     _ reader: inout ByteReader,
+    versions: ClosedRange<UInt8> = version...version,
     codecs: UInt8 = rawCodec
   ) throws(CodecError) -> UInt8 {
     let found = try reader.read(UInt8.self)
-    guard found == version else {
-      throw .unexpected("format version", expected: "\(version)", found: "\(found)")
+    guard versions.contains(found) else {
+      throw .unexpected(
+        "format version",
+        expected: versions.count == 1 ? "\(version)" : "at most \(versions.upperBound)",
+        found: "\(found)"
+      )
     }
     let codec = try reader.read(UInt8.self)
     guard codec <= codecs else {

@@ -62,25 +62,37 @@ enum CountRun {
     guard count <= reader.remaining else {
       throw .truncated(at: reader.position, expected: count, found: reader.remaining)
     }
-    let start = try reader.take((count + 3) / 4)
+    let start = try reader.take(widthsSize(count))
+    _ = try reader.take(size(of: count, widths: start, in: reader.bytes))
+    return start
+  }
+
+  /// The bytes that the widths of `count` counts take.
+  static func widthsSize(_ count: Int) -> Int { (count + 3) / 4 }
+
+  /// The bytes that `count` counts take, by the widths that stand at `widths`.
+  static func size(
+    of count: Int,
+    widths: Int,
+    in bytes: UnsafeRawBufferPointer
+  ) throws(CodecError) -> Int {
     var size = count
-    var place = start
+    var place = widths
     var left = count
     while left >= 32 {
-      size &+= extra(reader.bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+      size &+= extra(bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
       place &+= 8
       left &-= 32
     }
     if left > 0 {
       var tags: UInt64 = 0
-      for byte in 0..<(left + 3) / 4 { tags |= UInt64(reader.bytes[place + byte]) &<< (8 &* byte) }
+      for byte in 0..<(left + 3) / 4 { tags |= UInt64(bytes[place + byte]) &<< (8 &* byte) }
       guard tags &>> (2 &* left) == 0 else {
-        throw CodecError("byte \(start): expected no width after the last of \(count) counts")
+        throw CodecError("byte \(widths): expected no width after the last of \(count) counts")
       }
       size &+= extra(tags)
     }
-    _ = try reader.take(size)
-    return start
+    return size
   }
 
   /// Reads a run of `count` counts.
@@ -104,8 +116,19 @@ enum CountRun {
     in bytes: UnsafeRawBufferPointer,
     into counts: UnsafeMutablePointer<UInt64>
   ) {
+    decode(count, widths: start, values: start + widthsSize(count), in: bytes, into: counts)
+  }
+
+  /// Decodes counts whose widths, checked, and whose bytes stand in two places.
+  static func decode(
+    _ count: Int,
+    widths start: Int,
+    values: Int,
+    in bytes: UnsafeRawBufferPointer,
+    into counts: UnsafeMutablePointer<UInt64>
+  ) {
     var widths = start
-    var position = start + (count + 3) / 4
+    var position = values
     var index = 0
     // Four counts a turn, as long as eight bytes can be read wherever the last of them starts.
     while index &+ 4 <= count, position &+ 32 <= bytes.count {

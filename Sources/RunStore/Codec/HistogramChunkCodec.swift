@@ -2,9 +2,13 @@ package import Telemetry
 
 /// The bytes of one tensor's histograms in up to 256 consecutive rows of a segment.
 ///
-/// Only rows that have a histogram are in it. What is small stands in columns, one value a
-/// histogram; the counts follow as runs, as they stood in the log. `Format.md` draws it.
+/// Only rows that have a histogram are in it. What is small stands in columns, one value a histogram; then come the widths of
+/// all runs of counts, and then the counts: apart, because widths repeat and counts hardly do, so that zstd takes half the time
+/// and leaves less than of runs one after the other, as version 1 had them. `Format.md` draws it.
 package enum HistogramChunkCodec {
+  /// The version that is written.
+  private static let version: UInt8 = 2
+
   /// One histogram and its row.
   package struct Entry: Equatable {
     /// The row of the segment, from 0.
@@ -28,11 +32,18 @@ package enum HistogramChunkCodec {
     private var positiveLength: [UInt32] = []
     private var negativeOffset: [Int32] = []
     private var negativeLength: [UInt32] = []
-    private var runs: [UnsafeRawBufferPointer] = []
+    private var exponentialRuns: [Run] = []
     private var explicitRows: [UInt8] = []
     private var bounds: [[Double]] = []
     private var boundsIndex: [UInt32] = []
-    private var explicitRuns: [UnsafeRawBufferPointer] = []
+    private var explicitRuns: [Run] = []
+
+    /// A run of counts in the log.
+    private struct Run {
+      var bytes: UnsafeRawBufferPointer
+      /// The bytes that the widths take.
+      var widths: Int
+    }
 
     /// Whether nothing was added.
     var isEmpty: Bool { rows.isEmpty && explicitRows.isEmpty }
@@ -49,14 +60,17 @@ package enum HistogramChunkCodec {
       scale.append(column.scale)
       zeroCount.append(column.zeroCount.value(position, in: bytes))
       positiveOffset.append(try column.positiveOffset.signed(position, in: bytes))
-      positiveLength.append(
-        UInt32(truncatingIfNeeded: column.positiveLength.value(position, in: bytes))
-      )
+      let positive = UInt32(truncatingIfNeeded: column.positiveLength.value(position, in: bytes))
+      let negative = UInt32(truncatingIfNeeded: column.negativeLength.value(position, in: bytes))
+      positiveLength.append(positive)
       negativeOffset.append(try column.negativeOffset.signed(position, in: bytes))
-      negativeLength.append(
-        UInt32(truncatingIfNeeded: column.negativeLength.value(position, in: bytes))
+      negativeLength.append(negative)
+      exponentialRuns.append(
+        Run(
+          bytes: column.form.run(position, in: bytes),
+          widths: CountRun.widthsSize(Int(positive) + Int(negative))
+        )
       )
-      runs.append(column.form.run(position, in: bytes))
     }
 
     /// Adds the histogram with bounds of the client's choice at `position`, likewise.
@@ -69,12 +83,18 @@ package enum HistogramChunkCodec {
       if bounds.last.map({ !sameBits($0, column.bounds) }) ?? true { bounds.append(column.bounds) }
       explicitRows.append(UInt8(row))
       boundsIndex.append(UInt32(bounds.count - 1))
-      explicitRuns.append(column.form.run(position, in: bytes))
+      explicitRuns.append(
+        Run(
+          bytes: column.form.run(position, in: bytes),
+          widths: CountRun.widthsSize(column.bounds.count + 1)
+        )
+      )
     }
 
     /// Appends the chunk to `writer`, compressed if there is a deflater, and forgets what was added.
     mutating func write(to writer: inout ByteWriter, _ deflater: Deflater?) {
-      BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
+      let runs = exponentialRuns + explicitRuns
+      BlobFrame.write(to: &writer, deflater, version: version) { (writer: inout ByteWriter) in
         writer.append(UInt16(rows.count))
         writer.append(elements: rows)
         IntegerColumn.write(signed: scale, to: &writer)
@@ -83,13 +103,17 @@ package enum HistogramChunkCodec {
         IntegerColumn.write(positiveLength, to: &writer)
         IntegerColumn.write(signed: negativeOffset, to: &writer)
         IntegerColumn.write(negativeLength, to: &writer)
-        for run in runs { writer.append(run) }
         writer.append(UInt16(bounds.count))
         for set in bounds { writer.append(counted: set) }
         writer.append(UInt16(explicitRows.count))
         writer.append(elements: explicitRows)
         IntegerColumn.write(boundsIndex, to: &writer)
-        for run in explicitRuns { writer.append(run) }
+        for run in runs {
+          writer.append(UnsafeRawBufferPointer(rebasing: run.bytes[..<run.widths]))
+        }
+        for run in runs {
+          writer.append(UnsafeRawBufferPointer(rebasing: run.bytes[run.widths...]))
+        }
       }
       self = Builder()
     }
@@ -101,82 +125,19 @@ package enum HistogramChunkCodec {
 
   /// Reads all histograms, by row, at one row the exponential one first.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``Builder/write(to:_:)`` doesn't write.
+  /// - Throws: ``CodecError`` for any bytes that ``Builder/write(to:_:)`` doesn't write, or never wrote.
   package static func read(
     _ bytes: UnsafeRawBufferPointer,
     _ inflater: Inflater
   ) throws(CodecError) -> [Entry] {
-    var reader = try BlobFrame.open(bytes, inflater)
-    let exponential = try readExponential(from: &reader)
-    let explicit = try readExplicit(from: &reader)
-    try reader.finish()
-    guard !explicit.isEmpty else { return exponential }
-    // Sorting is stable.
-    return (exponential + explicit).sorted { $0.row < $1.row }
-  }
-
-  private static func readExponential(
-    from reader: inout ByteReader
-  ) throws(CodecError) -> [Entry] {
-    let count = Int(try reader.read(UInt16.self))
-    let rows = try reader.readElements(count, of: UInt8.self)
-    let scale = try IntegerColumn(count, from: &reader)
-    let zeroCount = try IntegerColumn(count, from: &reader)
-    let positiveOffset = try IntegerColumn(count, from: &reader)
-    let positiveLength = try IntegerColumn(count, from: &reader)
-    let negativeOffset = try IntegerColumn(count, from: &reader)
-    let negativeLength = try IntegerColumn(count, from: &reader)
-    let bytes = reader.bytes
     var entries: [Entry] = []
-    entries.reserveCapacity(count)
-    for index in 0..<count {
-      let positive = positiveLength.value(index, in: bytes)
-      let length = try LogHistograms.length(
-        positive,
-        negativeLength.value(index, in: bytes),
-        at: index
-      )
-      let counts = try CountRun.read(length, from: &reader)
-      let histogram = ExponentialHistogram(
-        scale: try scale.signed(index, in: bytes),
-        zeroCount: zeroCount.value(index, in: bytes),
-        positive: .init(
-          offset: try positiveOffset.signed(index, in: bytes),
-          counts: Array(counts.prefix(Int(positive)))
-        ),
-        negative: .init(
-          offset: try negativeOffset.signed(index, in: bytes),
-          counts: Array(counts.dropFirst(Int(positive)))
-        )
-      )
-      entries.append(Entry(row: Int(rows[index]), histogram: .exponential(histogram)))
-    }
-    return entries
-  }
-
-  private static func readExplicit(from reader: inout ByteReader) throws(CodecError) -> [Entry] {
-    var bounds: [[Double]] = []
-    for _ in 0..<(try reader.read(UInt16.self)) { bounds.append(try reader.readCounted()) }
-    let count = Int(try reader.read(UInt16.self))
-    let rows = try reader.readElements(count, of: UInt8.self)
-    let boundsIndex = try IntegerColumn(count, from: &reader)
-    var entries: [Entry] = []
-    for index in 0..<count {
-      let set = boundsIndex.value(index, in: reader.bytes)
-      guard set < UInt64(bounds.count) else {
-        throw .unexpected(
-          "histogram \(index)",
-          expected: "bounds below \(bounds.count)",
-          found: "\(set)"
-        )
+    try HistogramChunkReader(bytes, inflater).forEach { row, histogram in
+      switch histogram {
+      case .exponential(let view):
+        entries.append(Entry(row: row, histogram: .exponential(ExponentialHistogram(view))))
+      case .explicit(let histogram):
+        entries.append(Entry(row: row, histogram: .explicit(histogram)))
       }
-      let counts = try CountRun.read(bounds[Int(set)].count + 1, from: &reader)
-      entries.append(
-        Entry(
-          row: Int(rows[index]),
-          histogram: .explicit(ExplicitHistogram(bounds: bounds[Int(set)], counts: counts))
-        )
-      )
     }
     return entries
   }

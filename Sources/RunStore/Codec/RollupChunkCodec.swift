@@ -37,9 +37,9 @@ package enum RollupChunkCodec {
   }
 
   /// The six columns, in the order of the file.
-  private static let parts: [any WritableKeyPath<Series, [UInt64]> & Sendable] = [
-    \.min, \.max, \.mean, \.last, \.count, \.nonFiniteCount,
-  ]
+  fileprivate enum Part: CaseIterable {
+    case min, max, mean, last, count, nonFiniteCount
+  }
 
   /// Appends the points of one tensor or layer.
   ///
@@ -50,11 +50,11 @@ package enum RollupChunkCodec {
     to writer: inout ByteWriter,
     _ deflater: Deflater?
   ) {
-    for part in parts {
+    for part in Part.allCases {
       let size = writer.count
       writer.append(UInt32(0))
       let columns = series.map {
-        ChunkCodec.Column(metric: $0.metric, rows: $0.rows, bits: $0[keyPath: part])
+        ChunkCodec.Column(metric: $0.metric, rows: $0.rows, bits: $0[part])
       }
       ChunkCodec.write(columns, rows: rows, to: &writer, deflater)
       writer.replace(at: size, with: UInt32(writer.count - size - 4))
@@ -78,12 +78,13 @@ package enum RollupChunkCodec {
   ) throws(CodecError) -> Series? {
     var reader = ByteReader(bytes)
     var series: Series?
-    for part in parts {
+    for part in Part.allCases {
       let chunk = try next(&reader, bytes)
       guard let column = try ChunkCodec.read(metric, rows: rows, from: chunk, inflater) else {
         return nil
       }
-      try add(column, to: &series, part)
+      if part == .min { series = Series(metric: metric, rows: column.rows) }
+      try series?.set(column, part)
     }
     try reader.finish()
     return series
@@ -98,17 +99,17 @@ package enum RollupChunkCodec {
     _ inflater: Inflater
   ) throws(CodecError) -> [Series] {
     var reader = ByteReader(bytes)
-    var all: [Series?] = []
-    for (number, part) in parts.enumerated() {
+    var all: [Series] = []
+    for part in Part.allCases {
       let columns = try ChunkCodec.readAll(rows: rows, from: try next(&reader, bytes), inflater)
-      if number == 0 { all = Array(repeating: nil, count: columns.count) }
+      if part == .min { all = columns.map { Series(metric: $0.metric, rows: $0.rows) } }
       guard columns.count == all.count else {
         throw .unexpected("metrics", expected: "\(all.count)", found: "\(columns.count)")
       }
-      for (index, column) in columns.enumerated() { try add(column, to: &all[index], part) }
+      for (index, column) in columns.enumerated() { try all[index].set(column, part) }
     }
     try reader.finish()
-    return all.compactMap(\.self)
+    return all
   }
 
   private static func next(
@@ -119,21 +120,38 @@ package enum RollupChunkCodec {
     let start = try reader.take(size)
     return UnsafeRawBufferPointer(rebasing: bytes[start..<start + size])
   }
+}
 
-  private static func add(
+extension RollupChunkCodec.Series {
+  fileprivate subscript(part: RollupChunkCodec.Part) -> [UInt64] {
+    switch part {
+    case .min: min
+    case .max: max
+    case .mean: mean
+    case .last: last
+    case .count: count
+    case .nonFiniteCount: nonFiniteCount
+    }
+  }
+
+  fileprivate mutating func set(
     _ column: ChunkCodec.Column,
-    to series: inout Series?,
-    _ part: any WritableKeyPath<Series, [UInt64]> & Sendable
+    _ part: RollupChunkCodec.Part
   ) throws(CodecError) {
-    var found = series ?? Series(metric: column.metric, rows: column.rows)
-    guard found.metric == column.metric, found.rows == column.rows else {
+    guard metric == column.metric, rows == column.rows else {
       throw .unexpected(
         "\(column.metric)",
-        expected: "the points of \(found.metric) in all columns",
+        expected: "the points of \(metric) in all columns",
         found: "others"
       )
     }
-    found[keyPath: part] = column.bits
-    series = found
+    switch part {
+    case .min: min = column.bits
+    case .max: max = column.bits
+    case .mean: mean = column.bits
+    case .last: last = column.bits
+    case .count: count = column.bits
+    case .nonFiniteCount: nonFiniteCount = column.bits
+    }
   }
 }

@@ -180,18 +180,16 @@ extension SeriesPoints {
   ) {
     self.init()
     let metric = series.metric
-    var position = 0
-    for row in rollup.firsts.indices where series.rows.contains(row) {
-      defer { position += 1 }
-      guard rows.contains(row) else { continue }
-      steps.append(rollup.firsts[row])
-      lastSteps.append(rollup.lasts[row])
-      min.append(metric.number(series.min[position]))
-      max.append(metric.number(series.max[position]))
-      mean.append(series.mean(at: position))
-      last.append(metric.number(series.last[position]))
-      count.append(series.count[position])
-      nonFiniteCount.append(series.nonFiniteCount[position])
-    }
+    let chosen = rows.filter(series.rows.contains)
+    let before = (0..<rows.lowerBound).count(where: series.rows.contains)
+    let places = before..<before + chosen.count
+    steps = chosen.map { rollup.firsts[$0] }
+    lastSteps = chosen.map { rollup.lasts[$0] }
+    min = series.min[places].map(metric.number)
+    max = series.max[places].map(metric.number)
+    mean = places.map(series.mean)
+    last = series.last[places].map(metric.number)
+    count = Array(series.count[places])
+    nonFiniteCount = Array(series.nonFiniteCount[places])
   }
 }

@@ -142,33 +142,56 @@ extension SQLiteRunStore {
     var merged: [Int64: [RollupHistogramCodec.Entry]] = [:]
     var rowsBefore = 0
     for source in plan.sources {
-      let steps = source.axis.steps
       try db.chunks(plan.tables.histograms, of: source.id, window) { offset, bytes in
-        let entries = try place.adding("steps \(source.firstStep)...\(source.lastStep)").decode {
+        var entries = merged[offset] ?? []
+        // Not two of them while one is changed.
+        merged[offset] = nil
+        try place.adding("steps \(source.firstStep)...\(source.lastStep)").decode {
           () throws(CodecError) in
-          plan.level == 1
-            ? try HistogramChunkCodec.read(bytes, inflater).compactMap { entry in
-              entry.row < Swift.min(source.count, steps.count)
-                ? RollupHistogramCodec.Entry(
-                  row: entry.row,
-                  point: HistogramPoint(step: steps[entry.row], histogram: entry.histogram)
-                ) : nil
-            } : try RollupHistogramCodec.read(bytes, inflater)
+          if plan.level == 1 {
+            try entries.addMeasurements(in: bytes, of: source, after: rowsBefore, inflater)
+          } else {
+            for entry in try RollupHistogramCodec.read(bytes, inflater)
+            where entry.row < source.count {
+              entries.add(entry.point, row: (rowsBefore + entry.row) / RollupAccumulator.factor)
+            }
+          }
         }
-        for entry in entries where entry.row < source.count {
-          merged[offset, default: []].add(
-            entry.point,
-            row: (rowsBefore + entry.row) / RollupAccumulator.factor
-          )
-        }
+        merged[offset] = entries
       }
       rowsBefore += source.count
     }
-    return merged.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    return merged.sorted { $0.key < $1.key }.compactMap { $1.isEmpty ? nil : ($0, $1) }
   }
 }
 
 extension [RollupHistogramCodec.Entry] {
+  /// Adds the histograms of a segment's chunk.
+  fileprivate mutating func addMeasurements(
+    in bytes: UnsafeRawBufferPointer,
+    of source: RollupPlan.Source,
+    after rowsBefore: Int,
+    _ inflater: Inflater
+  ) throws(CodecError) {
+    let steps = source.axis.steps.prefix(source.count)
+    try HistogramChunkReader(bytes, inflater).forEach { row, histogram in
+      guard row < steps.count else { return }
+      let point = (rowsBefore + row) / RollupAccumulator.factor
+      switch histogram {
+      case .exponential(let view):
+        if let last = indices.last, self[last].row == point,
+          self[last].point.merge(view, step: steps[row])
+        {
+          return
+        }
+        let histogram = GradientHistogram.exponential(ExponentialHistogram(view))
+        add(HistogramPoint(step: steps[row], histogram: histogram), row: point)
+      case .explicit(let histogram):
+        add(HistogramPoint(step: steps[row], histogram: .explicit(histogram)), row: point)
+      }
+    }
+  }
+
   /// Adds histograms to a point: to those of the same form that it ends with, or as an entry of their own.
   fileprivate mutating func add(_ point: HistogramPoint, row: Int) {
     for index in indices.reversed() {

@@ -163,7 +163,7 @@ struct Blob: Sendable, CustomStringConvertible {
       let inflater = Inflater()
       return try withExtendedLifetime(inflater) { Array(try inflater.inflate(frame, size: size)) }
     }
-    let blob = [1, 0] + content
+    let blob = [bytes[0], 0] + content
     let sum = blob.withUnsafeBytes { Checksum.of($0) }
     return blob + (0..<4).map { UInt8(truncatingIfNeeded: sum >> UInt32(8 * $0)) }
   }
