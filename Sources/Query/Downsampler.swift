@@ -8,9 +8,55 @@ public import RunStore
 public struct Downsampler: Sendable {
   private let parts: StepParts
   private var points = SeriesPoints()
-  private var part: UInt64?
-  private var sum = 0.0
-  private var finite: UInt64 = 0
+  private var open: Point?
+
+  /// The point of the part that is being filled: by itself, because arrays that are written to at every measurement take longer
+  /// than reading them.
+  private struct Point {
+    let firstStep: UInt64
+    /// The last step that belongs into the part.
+    let end: UInt64
+    var lastStep: UInt64
+    var last: Double
+    var min = Double.nan
+    var max = Double.nan
+    var sum = 0.0
+    var count: UInt64 = 0
+    var nonFiniteCount: UInt64 = 0
+
+    mutating func add(step: UInt64, value: Double) {
+      lastStep = step
+      last = value
+      count += 1
+      guard value.isFinite else {
+        nonFiniteCount += 1
+        return
+      }
+      // `minimum` and `maximum` give the other operand for NaN, which is how a point begins.
+      min = .minimum(min, value)
+      max = .maximum(max, value)
+      sum += value
+    }
+
+    mutating func add(_ finer: SeriesPoints, _ place: Int) {
+      lastStep = finer.lastSteps[place]
+      last = finer.last[place]
+      count += finer.count[place]
+      nonFiniteCount += finer.nonFiniteCount[place]
+      let measured = finer.count[place] - finer.nonFiniteCount[place]
+      guard measured > 0 else { return }
+      min = .minimum(min, finer.min[place])
+      max = .maximum(max, finer.max[place])
+      sum += finer.mean[place] * Double(measured)
+    }
+
+    /// The mean of the finite values; NaN if there is none.
+    var mean: Double {
+      guard count > nonFiniteCount else { return .nan }
+      // A sum of finite values may overflow; the mean of what lies between two bounds lies there too.
+      return Swift.min(Swift.max(sum / Double(count - nonFiniteCount), min), max)
+    }
+  }
 
   /// The most steps that a point may span to be taken for a part's own: a quarter of a part, so that none reaches far into the next.
   public static func maximumSpan(steps: ClosedRange<UInt64>, maximumPoints: Int) -> UInt64 {
@@ -32,75 +78,49 @@ public struct Downsampler: Sendable {
   public mutating func add(_ part: SeriesPart) {
     switch part {
     case .measurements(let slice):
-      for (step, value) in zip(slice.steps, slice.values) { add(step: step, value: value) }
-    case .points(let points):
-      for index in points.steps.indices { add(points, index) }
+      for index in slice.steps.indices { add(step: slice.steps[index], value: slice.values[index]) }
+    case .points(let finer):
+      for index in finer.steps.indices {
+        point(for: finer.steps[index], last: finer.last[index]) { $0.add(finer, index) }
+      }
     }
   }
 
   /// Takes the next measurement; steps ascend and are in the range.
   public mutating func add(step: UInt64, value: Double) {
-    let index = open(step: step, last: value)
-    points.lastSteps[index] = step
-    points.last[index] = value
-    points.count[index] += 1
-    guard value.isFinite else {
-      points.nonFiniteCount[index] += 1
-      return
-    }
-    // `minimum` and `maximum` give the other operand for NaN, which is how a point begins.
-    points.min[index] = .minimum(points.min[index], value)
-    points.max[index] = .maximum(points.max[index], value)
-    sum += value
-    finite += 1
+    point(for: step, last: value) { $0.add(step: step, value: value) }
   }
 
-  private mutating func add(_ finer: SeriesPoints, _ place: Int) {
-    let index = open(step: finer.steps[place], last: finer.last[place])
-    points.lastSteps[index] = finer.lastSteps[place]
-    points.last[index] = finer.last[place]
-    points.count[index] += finer.count[place]
-    points.nonFiniteCount[index] += finer.nonFiniteCount[place]
-    let measured = finer.count[place] - finer.nonFiniteCount[place]
-    guard measured > 0 else { return }
-    points.min[index] = .minimum(points.min[index], finer.min[place])
-    points.max[index] = .maximum(points.max[index], finer.max[place])
-    sum += finer.mean[place] * Double(measured)
-    finite += measured
-  }
-
-  /// The point for a step, which is begun if there is none.
-  private mutating func open(step: UInt64, last: Double) -> Int {
-    let part = parts.index(of: step)
-    if part != self.part {
-      closePoint()
-      self.part = part
-      points.steps.append(step)
-      points.lastSteps.append(step)
-      points.min.append(.nan)
-      points.max.append(.nan)
-      points.mean.append(.nan)
-      points.last.append(last)
-      points.count.append(0)
-      points.nonFiniteCount.append(0)
+  /// Changes the point for a step, which is begun if there is none.
+  @inline(__always)
+  private mutating func point(for step: UInt64, last: Double, _ change: (inout Point) -> Void) {
+    if var point = open, step <= point.end {
+      change(&point)
+      open = point
+    } else {
+      close()
+      var point = Point(firstStep: step, end: parts.end(of: step), lastStep: step, last: last)
+      change(&point)
+      open = point
     }
-    return points.steps.count - 1
   }
 
   /// The points so far; the downsampler is spent.
   public consuming func finish() -> SeriesPoints {
-    closePoint()
+    close()
     return points
   }
 
-  private mutating func closePoint() {
-    guard let index = points.mean.indices.last else { return }
-    if finite > 0 {
-      // A sum of finite values may overflow; the mean of what lies between two bounds lies there too.
-      let mean = sum / Double(finite)
-      points.mean[index] = Swift.min(Swift.max(mean, points.min[index]), points.max[index])
-    }
-    sum = 0
-    finite = 0
+  private mutating func close() {
+    guard let point = open else { return }
+    points.steps.append(point.firstStep)
+    points.lastSteps.append(point.lastStep)
+    points.min.append(point.min)
+    points.max.append(point.max)
+    points.mean.append(point.mean)
+    points.last.append(point.last)
+    points.count.append(point.count)
+    points.nonFiniteCount.append(point.nonFiniteCount)
+    open = nil
   }
 }

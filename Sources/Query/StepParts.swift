@@ -19,4 +19,11 @@ struct StepParts: Hashable, Sendable {
 
   /// The number of the part that a step of the range is in, from 0.
   func index(of step: UInt64) -> UInt64 { width == 0 ? 0 : (step - first) / width }
+
+  /// The last step of the part that a step of the range is in.
+  func end(of step: UInt64) -> UInt64 {
+    guard width > 0 else { return .max }
+    let (end, overflow) = (first + index(of: step) * width).addingReportingOverflow(width - 1)
+    return overflow ? .max : end
+  }
 }
