@@ -81,9 +81,12 @@ struct PoorInitialization: Rule {
     }
     guard step.nonFiniteTensors.isEmpty, !step.hasSeveralLosses, !step.report.gradients.norm.isEmpty
     else { return }
+    // Without a parameter norm there is nothing to judge; with one, once is enough: looking at a model's
+    // layers takes a millisecond, which a thousand runs that begin together would each pay at ten steps.
+    guard hidden(step).contains(where: { !step.parameterNorms[$0].isNaN }) else { return }
+    isJudged = true
     let factors = self.factors(step)
     guard !factors.isEmpty || hasZeroWeight(step) else { return }
-    isJudged = true
     judgedStep = step.number
     decades = factors.reduce(0, +)
     middle = factors.isEmpty ? 0 : power(10, factors.sorted()[factors.count / 2])
