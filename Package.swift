@@ -165,11 +165,12 @@ let package = Package(
 
     // Load for scripts/bench.
     .executableTarget(
-      name: "IngestBenchmark",
+      name: "LoadBenchmark",
       dependencies: [
-        "Telemetry", "TelemetryWire", core, grpcProtobuf, protobuf, sockets, arguments,
+        "Telemetry", "TelemetryWire", "GradwatchClient", core, grpcProtobuf, protobuf, sockets,
+        arguments,
       ],
-      path: "Tests/Benchmarks/IngestBenchmark"
+      path: "Tests/Benchmarks/LoadBenchmark"
     ),
     .executableTarget(
       name: "DetectionBenchmark",
