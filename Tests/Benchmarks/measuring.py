@@ -150,18 +150,19 @@ def executable(name: str) -> str:
 class Shim:
     """What shim.c does to a program that is started with `environment`."""
 
-    def __init__(self, folder: Path, sync_milliseconds: int = 0):
-        self._counter = folder / "allocations"
-        self._counter.write_bytes(bytes(8))
-        self.environment = {
-            "LD_PRELOAD": _library(),
-            "BENCH_ALLOCATIONS": str(self._counter),
-            "BENCH_SYNC_MS": str(sync_milliseconds),
-        }
+    def __init__(self, folder: Path):
+        self._numbers = folder / "numbers"
+        self._numbers.write_bytes(bytes(16))
+        self.environment = {"LD_PRELOAD": _library(), "BENCH_SHIM": str(self._numbers)}
 
     @property
     def allocations(self) -> int:
-        return struct.unpack("<Q", self._counter.read_bytes())[0]
+        return struct.unpack("<QQ", self._numbers.read_bytes())[0]
+
+    def slow_syncs(self, milliseconds: int):
+        with open(self._numbers, "r+b") as file:
+            file.seek(8)
+            file.write(struct.pack("<Q", milliseconds))
 
 
 @functools.cache

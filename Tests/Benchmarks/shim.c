@@ -1,5 +1,5 @@
-// What a benchmark puts between a program and the system (LD_PRELOAD): a counter of allocations in the file
-// BENCH_ALLOCATIONS (eight bytes), and a disk that takes BENCH_SYNC_MS milliseconds longer to sync.
+// What a benchmark puts between a program and the system (LD_PRELOAD). The file BENCH_SHIM has two numbers of
+// eight bytes: how many allocations there were, and how many milliseconds longer the disk takes to sync.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -14,22 +14,19 @@ void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 
-static _Atomic unsigned long long before_start;
-static _Atomic unsigned long long *allocations = &before_start;
-static useconds_t delay;
+static _Atomic unsigned long long before_start[2];
+static _Atomic unsigned long long *numbers = before_start;
 
 __attribute__((constructor)) static void start(void) {
-  const char *milliseconds = getenv("BENCH_SYNC_MS");
-  if (milliseconds) delay = 1000 * (useconds_t)atoi(milliseconds);
-  const char *path = getenv("BENCH_ALLOCATIONS");
+  const char *path = getenv("BENCH_SHIM");
   int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
   if (file < 0) return;
-  void *memory = mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (memory != MAP_FAILED) allocations = memory;
+  void *memory = mmap(NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (memory != MAP_FAILED) numbers = memory;
   close(file);
 }
 
-static void count(void) { atomic_fetch_add_explicit(allocations, 1, memory_order_relaxed); }
+static void count(void) { atomic_fetch_add_explicit(numbers, 1, memory_order_relaxed); }
 
 void *malloc(size_t size) { count(); return __libc_malloc(size); }
 void *calloc(size_t number, size_t size) { count(); return __libc_calloc(number, size); }
@@ -42,12 +39,17 @@ int posix_memalign(void **result, size_t alignment, size_t size) {
   return *result ? 0 : 12;
 }
 
+static void wait_for_disk(void) {
+  unsigned long long milliseconds = atomic_load_explicit(numbers + 1, memory_order_relaxed);
+  if (milliseconds) usleep(1000 * (useconds_t)milliseconds);
+}
+
 int fsync(int file) {
-  if (delay) usleep(delay);
+  wait_for_disk();
   return (int)syscall(SYS_fsync, file);
 }
 
 int fdatasync(int file) {
-  if (delay) usleep(delay);
+  wait_for_disk();
   return (int)syscall(SYS_fdatasync, file);
 }

@@ -15,10 +15,12 @@ def measure(scale: Scale) -> Part:
     part = Part("The Swift client; reports of 200 tensors with a histogram each")
     steps = scale.pick(2000, 300)
     with tempfile.TemporaryDirectory(prefix="gradwatch-shim-") as folder:
-        shim = Shim(Path(folder), sync_milliseconds=200)
+        shim = Shim(Path(folder))
+        shim.slow_syncs(200)
         for name, environment in (("a collector", None), ("a slow disk there", shim.environment)):
             with measured(environment) as collector:
                 add(part, name, [collector.load("client", run=f"r{i}", steps=steps) for i in range(scale.repeats)])
+        shim.slow_syncs(0)
         with measured() as collector:
             before = shim.allocations
             collector.load("client", steps=steps, environment=shim.environment)

@@ -31,12 +31,15 @@ def measure(scale: Scale) -> Part:
 
 def once(slow: bool, options: dict) -> dict:
     with tempfile.TemporaryDirectory(prefix="gradwatch-shim-") as folder:
-        shim = Shim(Path(folder), SLOW_SYNC_MS)
-        with measured(shim.environment if slow else None) as collector:
+        shim = Shim(Path(folder))
+        with measured(shim.environment) as collector:
             load = collector.start_load("ingest", tensors=150, **options)
             pending = bound = 0
             while load.poll() is None:
                 stats = collector.stats()
+                # Not before: each run is registered in a transaction of its own.
+                if slow and stats.streams == options["streams"]:
+                    shim.slow_syncs(SLOW_SYNC_MS)
                 pending = max(pending, stats.pending_bytes)
                 bound = stats.maximum_pending_bytes
                 time.sleep(0.05)
