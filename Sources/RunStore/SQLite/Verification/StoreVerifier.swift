@@ -156,13 +156,17 @@ final class StoreVerifier {
     try queue.read { db in
       let deleted =
         try db.tableExists("deletions") ? " AND run NOT IN (SELECT run FROM deletions)" : ""
+      let ofRun = "run NOT IN (SELECT key FROM runs)" + deleted
+      let ofProducer = "producer NOT IN (SELECT key FROM producers)"
       let ofSegment = "key / \(ChunkKey.span) NOT IN (SELECT id FROM segments)"
+      let ofRollup = "key / \(ChunkKey.span) NOT IN (SELECT id FROM rollups)"
       for (table, condition) in [
-        ("producers", "run NOT IN (SELECT key FROM runs)" + deleted),
-        ("segments", "producer NOT IN (SELECT key FROM producers)"),
-        ("log", "producer NOT IN (SELECT key FROM producers)"),
-        ("chunks", ofSegment), ("histograms", ofSegment),
-      ] {
+        ("models", ofRun), ("producers", ofRun), ("alerts", ofRun), ("alert_transitions", ofRun),
+        ("annotations", ofRun), ("snapshots", ofProducer), ("log", ofProducer),
+        ("segments", ofProducer), ("segment_scalars", "segment NOT IN (SELECT id FROM segments)"),
+        ("chunks", ofSegment), ("histograms", ofSegment), ("rollups", ofProducer),
+        ("rollup_chunks", ofRollup), ("rollup_histograms", ofRollup),
+      ] where try db.tableExists(table) {
         let count = try db.number("SELECT count(*) FROM \(table) WHERE \(condition)")
         guard count > 0 else { continue }
         let detail = "\(count) rows: expected what they belong to, found nothing"
