@@ -1,4 +1,4 @@
-"""Hundreds of kills at random moments: of a start, of ingest, of sealing, of the end of a run.
+"""Hundreds of kills at random moments: of a start, of ingest, of sealing, of the end of a run, of deletions.
 
 Unlike test_crash.py, which kills at chosen places, these kill whenever the clock says. GRADWATCH_TEST_SEED
 sets the seed, GRADWATCH_TEST_KILLS how many there are.
@@ -8,123 +8,88 @@ import gzip
 import os
 import random
 import sqlite3
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 
-from process import eventually, serve
+from process import binary, eventually, serve
 from reports import Recorded, assert_holds, lose_gradients, registration, report
-from scripted import Script, assert_stored, assert_stored_wholly, life, transitions_of
+from roles import KEPT_RUNS, Disconnected, Fate, Role
+from scripted import assert_stored, assert_stored_wholly, life, transitions_of
 from wire import v1
 
 SEED = int(os.environ.get("GRADWATCH_TEST_SEED", 20_261_121))
-KILLS = int(os.environ.get("GRADWATCH_TEST_KILLS", 210))
+KILLS = int(os.environ.get("GRADWATCH_TEST_KILLS", 280))
 """Of all; a quarter of them during migrations."""
 
-ROLES = 4
-"""Runs at a time; one that ends is followed by the next of its role."""
+FATES = [Fate.KEPT, Fate.KEPT, Fate.NAMED, Fate.NAMED, Fate.PRUNED, Fate.RETIRED]
+"""One for each of the runs at a time; one that ends is followed by the next of its role."""
 
-
-@dataclass
-class Role:
-    """A line of runs, one after the other, and what the collector has promised of the present one."""
-
-    number: int
-    incarnation: int = 0
-    acked: int = 0
-    offered: int = 0
-    """The last report that may have arrived."""
-    seen: dict[int, tuple[str, v1.AlertTransition]] = field(default_factory=dict)
-    """The transitions that came on a stream, by cursor, each with its run."""
-    ended: list[Script] = field(default_factory=list)
-
-    def script(self) -> Script:
-        run_id = f"seed {SEED} role {self.number} run {self.incarnation}"
-        return Script(run_id, random.Random(run_id).choice([30, 300, 700, 1500]))
-
-    def advance(self, client, chance: random.Random):
-        """Sends what is left of the present run, ends it, reads all of it back; then the next one is due."""
-        script = self.script()
-        last = client.register(script.registration()).producer.last_sequence
-        assert self.acked <= last <= self.offered, (script.run_id, self.acked, last, self.offered)
-        self.acked = last
-        if chance.random() < 0.3:
-            assert_stored(client, script, last)
-        if last < script.total and not self.send(client, script, last):
-            return
-        status = chance.choice([v1.RUN_STATUS_FINISHED, v1.RUN_STATUS_FAILED])
-        client.ingest.FinishRun(v1.FinishRunRequest(run_id=script.run_id, status=status))
-        # Sealing of the rest has just begun.
-        assert_stored(client, script, script.total)
-        self.ended.append(script)
-        self.incarnation, self.acked, self.offered = self.incarnation + 1, 0, 0
-
-    def send(self, client, script: Script, last: int) -> bool:
-        """Streams the reports after `last`; whether all are acked."""
-        self.offered = script.total
-        stream = client.stream(script.run_id, want_alerts=True)
-        stream.send(*script.reports(last + 1))
-        stream.wait(lambda: stream.acked >= script.total or stream.ended, "acks")
-        self.acked = max(self.acked, stream.acked)
-        for transition in stream.transitions:
-            self.seen[transition.cursor] = (script.run_id, transition)
-        if stream.acked < script.total:
-            failure = stream.end()
-            raise Disconnected(failure)
-        stream.close()
-        stream.end()
-        return True
-
-
-class Disconnected(Exception):
-    """A stream ended before all was acked."""
+PARENTS = [
+    *((table, "run", "runs", "key") for table in ("models", "producers", "annotations")),
+    *((table, "run", "runs", "key") for table in ("alerts", "alert_transitions")),
+    *((table, "producer", "producers", "key") for table in ("snapshots", "log")),
+    *((table, "producer", "producers", "key") for table in ("segments", "rollups")),
+    ("segment_scalars", "segment", "segments", "id"),
+    *((table, "key / 262144", "segments", "id") for table in ("chunks", "histograms")),
+    *((f"rollup_{rows}", "key / 262144", "rollups", "id") for rows in ("chunks", "histograms")),
+]
+"""Which row each row belongs to: table, column, table and column of its parent."""
 
 
 def live_and_die(folder: Path, roles: list[Role], chance: random.Random):
     """One life of a collector: every role goes on with its runs until the clock says kill."""
     with serve(folder, "--log-level", "error") as collector:
-        is_dying = threading.Event()
+        is_dying, is_deleting = threading.Event(), threading.Event()
+        # One in eight dies while it starts; the others within a second, most of them early.
+        dies_early = chance.random() < 0.125
+        seconds = chance.uniform(0, 0.15) if dies_early else min(chance.expovariate(3), 1.2)
 
         def kill():
+            # Or in the midst of a deletion, which takes some milliseconds.
+            if is_deleting.wait(seconds):
+                time.sleep(chance.uniform(0, 0.004))
             is_dying.set()
             collector.process.kill()
 
         def drive(role: Role, own: random.Random):
+            def die():
+                if own.random() < 0.5:
+                    is_deleting.set()
+
             try:
                 with collector.client() as client:
                     while not is_dying.is_set():
-                        role.advance(client, own)
+                        role.advance(client, own, die)
             except (grpc.RpcError, Disconnected) as error:
                 assert is_dying.is_set(), f"{role}: {error}: {collector.stderr}"
 
-        # One in eight dies while it starts; the others within a second, most of them early.
-        if chance.random() < 0.125:
-            timer = threading.Timer(chance.uniform(0, 0.15), kill)
-            timer.start()
-            try:
-                collector.listening()
-            except AssertionError:
-                assert is_dying.is_set(), collector.stderr
-        else:
+        killer = threading.Thread(target=kill)
+        if dies_early:
+            killer.start()
+        try:
             collector.listening()
-            timer = threading.Timer(min(chance.expovariate(3), 1.2), kill)
-            timer.start()
+        except AssertionError:
+            assert is_dying.is_set(), collector.stderr
+        if not dies_early:
+            killer.start()
         if not is_dying.is_set():
             with ThreadPoolExecutor(len(roles)) as pool:
                 seeds = [random.Random(chance.random()) for _ in roles]
                 list(pool.map(drive, roles, seeds))
-        timer.join()
+        killer.join()
         collector.process.wait()
 
 
 def ask(folder: Path, sql: str) -> list:
-    """What the file answers, beside the collector or after it."""
-    with closing(sqlite3.connect(folder / "gradwatch.sqlite")) as database:
+    """What the file answers, beside the collector or after it; nothing of it changes."""
+    path = folder / "gradwatch.sqlite"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         return database.execute(sql).fetchall()
 
 
@@ -136,18 +101,52 @@ def assert_is_whole(folder: Path):
     assert ask(folder, "PRAGMA integrity_check") == [("ok",)]
 
 
+def assert_nothing_is_left_over(folder: Path):
+    """Every row belongs to one that is there."""
+    for table, column, parents, key in PARENTS:
+        orphans = f"{table} WHERE {column} NOT IN (SELECT {key} FROM {parents})"
+        assert count(folder, orphans) == 0, table
+
+
+def assert_verifies(folder: Path, runs: int):
+    command = [binary(), "store", "verify", str(folder / "gradwatch.sqlite")]
+    verified = subprocess.run(command, capture_output=True, text=True)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert f"{runs} of {runs} runs" in verified.stdout
+
+
 def test_kills_at_random_moments_lose_and_double_nothing(tmp_path):
     kills = KILLS - KILLS // 4
     print(f"seed {SEED}, {kills} kills")
     chance = random.Random(SEED)
-    roles = [Role(number) for number in range(ROLES)]
+    roles = [Role(number, f"seed {SEED}", fate) for number, fate in enumerate(FATES)]
+    with serve(tmp_path) as collector, collector.client() as client:
+        for role in roles:
+            if role.fate == Fate.RETIRED:
+                kept = v1.Retention(maximum_runs=KEPT_RUNS)
+                request = v1.SetRetentionRequest(project=role.project, retention=kept)
+                client.admin.SetRetention(request)
+    cut_short = 0
     for _ in range(kills):
         live_and_die(tmp_path, roles, chance)
+        if count(tmp_path, "deletions WHERE NOT is_empty"):
+            cut_short += 1
+            # Rows of runs that are being deleted belong to something.
+            if cut_short % 8 == 1:
+                assert_verifies(tmp_path, count(tmp_path, "runs"))
 
     with serve(tmp_path) as collector, collector.client() as client:
         for role in roles:
-            role.advance(client, chance)
+            role.advance(client, chance, lambda: None)
+            if role.fate == Fate.RETIRED:
+                client.admin.PruneRuns(v1.PruneRunsRequest(project=role.project))
+                newest = {script.run_id for script in role.ended[-KEPT_RUNS:]}
+                # The collector may be pruning at the same time.
+                eventually(lambda: role.listed(client) == newest, "what is beyond the limit goes")
+            role.settle(client)
+            role.assert_gone(client)
         runs = [script for role in roles for script in role.ended]
+        gone = [run_id for role in roles for run_id in role.gone]
         for script in runs:
             assert_stored(client, script, script.total)
         for script in chance.sample(runs, min(len(runs), 6)):
@@ -160,6 +159,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path):
             assert len(listed) == len(last), run_id
         # All runs have ended.
         eventually(lambda: count(tmp_path, "log") == 0, "all is sealed")
+        eventually(lambda: count(tmp_path, "deletions") == 0, "nothing is left to delete")
         collector.terminate()
         assert collector.result()[0] == 0
 
@@ -169,8 +169,13 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path):
     assert {cursor: kept.get(cursor) for cursor in told} == told
 
     assert_is_whole(tmp_path)
+    assert {run_id for (run_id,) in ask(tmp_path, "SELECT id FROM runs")} == disturbed.keys()
+    assert count(tmp_path, "alert_transitions") == len(kept)
+    assert_nothing_is_left_over(tmp_path)
+    assert_verifies(tmp_path, len(runs))
     reports, segments = sum(script.total for script in runs), count(tmp_path, "segments")
     print(f"{len(runs)} runs, {reports} reports, {segments} segments, {len(kept)} transitions")
+    print(f"{len(gone)} runs deleted; {cut_short} kills while that was being done")
 
     (tmp_path / "calm").mkdir()
     with serve(tmp_path / "calm") as collector, collector.client() as client:
