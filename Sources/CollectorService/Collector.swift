@@ -72,6 +72,7 @@ public final class Collector: Service {
     removal = RunRemoval(
       store: store,
       producers: producers,
+      feed: feed,
       blocking: blocking,
       now: now
     ) { [tidier] in tidier.raise() }

@@ -1,5 +1,6 @@
 public import RunStore
 import Synchronization
+public import Telemetry
 
 /// The newest alert transitions, for everybody who listens.
 ///
@@ -63,6 +64,17 @@ public final class AlertFeed: Sendable {
       return Array(state.listeners.values)
     }
     for wake in listeners { wake() }
+  }
+
+  /// Drops the transitions of a run that was deleted.
+  ///
+  /// The store has none of them any more, and whoever subscribes again must hear the same from here.
+  public func forget(_ run: RunID) {
+    state.withLock { state in
+      let inOrder = state.ring[state.head...] + state.ring[..<state.head]
+      state.ring = inOrder.filter { $0.transition.alert.run != run }
+      state.head = 0
+    }
   }
 
   /// Reads up to `limit` transitions after a cursor.

@@ -33,6 +33,21 @@ struct DeleteRunTests {
     try error?.unpackGoogleRPCStatus()?.details.lazy.compactMap(\.errorInfo?.reason).first
   }
 
+  /// The runs of whose alerts a subscriber hears that asks for everything from the beginning.
+  private static func runsWithTransitions(_ harness: Harness) async throws -> Set<String> {
+    let everything = Gradwatch_V1_SubscribeAlertsRequest.with {
+      ($0.cursor, $0.includePending) = (0, true)
+    }
+    return try await harness.alerts.subscribeAlerts(everything) { response in
+      var runs: Set<String> = []
+      for try await event in response.messages {
+        guard case .transition(let transition)? = event.event else { break }
+        runs.insert(transition.alert.runID)
+      }
+      return runs
+    }
+  }
+
   /// The run's reports that are stored, or the code of why not.
   private static func runs(_ harness: Harness) async throws -> [String] {
     try await harness.query.listRuns(.init()).runs.map { run in
@@ -58,6 +73,7 @@ struct DeleteRunTests {
       #expect(try await Self.runs(harness) == ["other [1]"])
       let alerts = try await harness.query.listAlerts(.init()).alerts
       #expect(Set(alerts.map(\.runID)) == ["other"])
+      #expect(try await Self.runsWithTransitions(harness) == ["other"])
       #expect(try await harness.admin.getStats(.init()).liveProducers == 1)
       for name in ["ended", "nobody"] {
         let error = await #expect(throws: RPCError.self) { try await Self.delete(harness, name) }

@@ -5,9 +5,12 @@ import Telemetry
 import Testing
 
 /// A transition that only its cursor tells from others.
-func transition(_ cursor: Int64) -> StoredTransition {
+func transition(_ cursor: Int64) -> StoredTransition { transition(cursor, of: "run-1") }
+
+/// A transition that only its cursor and its run tell from others.
+func transition(_ cursor: Int64, of run: String) -> StoredTransition {
   let alert = Alert(
-    run: RunID(stored: "run-1"),
+    run: RunID(stored: run),
     producer: ProducerID(stored: "p0"),
     rule: RuleID("dead_layer"),
     severity: .warning,
@@ -50,6 +53,26 @@ struct AlertFeedTests {
     #expect(feed.cursors(after: 9) == nil)
     feed.publish([])
     #expect(feed.last == AlertCursor(10))
+  }
+
+  @Test("a deleted run's transitions leave the feed, others stay in order")
+  func forget() {
+    let feed = AlertFeed(after: .start, capacity: 6)
+    // The ring has gone round: the oldest stands in the middle.
+    feed.publish((1...8).map { transition($0, of: $0 % 3 == 2 ? "gone" : "run-1") })
+    feed.forget(RunID(stored: "gone"))
+    #expect(feed.cursors(after: 1) == nil)
+    #expect(feed.cursors(after: 2) == [3, 4, 6, 7])
+    #expect(feed.cursors(after: 4, limit: 1) == [6])
+    #expect(feed.cursors(after: 7) == [])
+    #expect(feed.last == AlertCursor(8))
+    feed.publish(9...11)
+    #expect(feed.cursors(after: 2) == nil)
+    #expect(feed.cursors(after: 3) == [4, 6, 7, 9, 10, 11])
+    feed.forget(RunID(stored: "run-1"))
+    #expect(feed.cursors(after: 3) == [])
+    feed.publish(12...12)
+    #expect(feed.cursors(after: 3) == [12])
   }
 
   @Test("transitions are read in order, from any cursor")

@@ -1,3 +1,4 @@
+import Query
 package import RunStore
 import Telemetry
 
@@ -5,6 +6,7 @@ import Telemetry
 package actor RunRemoval {
   private let store: any RunStore
   private let producers: LiveProducers
+  private let feed: AlertFeed
   private let blocking: BlockingExecutor
   private let now: @Sendable () -> WallTime
   private let onDeletion: @Sendable () -> Void
@@ -18,12 +20,14 @@ package actor RunRemoval {
   init(
     store: any RunStore,
     producers: LiveProducers,
+    feed: AlertFeed,
     blocking: BlockingExecutor,
     now: @escaping @Sendable () -> WallTime,
     onDeletion: @escaping @Sendable () -> Void
   ) {
     self.store = store
     self.producers = producers
+    self.feed = feed
     self.blocking = blocking
     self.now = now
     self.onDeletion = onDeletion
@@ -39,12 +43,9 @@ package actor RunRemoval {
     }
     // A client of a run that ended may have its stream still open.
     let evenIfStreaming = force || record.status != .running
-    let isDeleted = try await producers.forget(run, evenIfStreaming: evenIfStreaming) {
-      [blocking, store] in
-      try await blocking.run { try store.deleteRun(run, evenIfRunning: true) }
+    guard try await remove(run, evenIfStreaming: evenIfStreaming, evenIfRunning: true) else {
+      throw Failure.runHasStreams(run).status
     }
-    guard isDeleted else { throw Failure.runHasStreams(run).status }
-    onDeletion()
     return record
   }
 
@@ -91,14 +92,27 @@ package actor RunRemoval {
   /// Deletes a run that is not in use; returns whether it was deleted.
   private func remove(_ run: RunID) async throws -> Bool {
     do {
-      let isDeleted = try await producers.forget(run, evenIfStreaming: false) { [blocking, store] in
-        try await blocking.run { try store.deleteRun(run, evenIfRunning: false) }
-      }
-      if isDeleted { onDeletion() }
-      return isDeleted
+      return try await remove(run, evenIfStreaming: false, evenIfRunning: false)
     } catch RunStoreError.unknownRun {
       // Somebody else was quicker.
       return false
     }
+  }
+
+  private func remove(
+    _ run: RunID,
+    evenIfStreaming: Bool,
+    evenIfRunning: Bool
+  ) async throws -> Bool {
+    let isDeleted = try await producers.forget(run, evenIfStreaming: evenIfStreaming) {
+      [blocking, store, feed] in
+      guard try await blocking.run({ try store.deleteRun(run, evenIfRunning: evenIfRunning) })
+      else { return false }
+      // Now, while there can't be a run of the same name.
+      feed.forget(run)
+      return true
+    }
+    if isDeleted { onDeletion() }
+    return isDeleted
   }
 }
