@@ -62,7 +62,8 @@ public struct HistogramPoint: Sendable, Hashable {
       return false
     }
     lastStep = other.lastStep
-    mergedCount += other.mergedCount
+    // Bytes that were read back may say anything.
+    mergedCount &+= other.mergedCount
     return true
   }
 }

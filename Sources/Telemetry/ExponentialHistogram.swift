@@ -60,8 +60,14 @@ public struct ExponentialHistogram: Hashable, Sendable {
   /// Every octave of Double's range at scale 0 takes 2,200.
   public static let maximumBuckets = 4096
 
+  /// The buckets at the coarsest scale that can hold a Double; subnormals are in the first.
+  private static let coarsestBuckets = -2...0
+
   /// Adds the counts of `other`; the coarser of the two scales is kept, or one that is coarser still if
   /// the sum would have more than ``maximumBuckets`` buckets.
+  ///
+  /// If even the coarsest would, there are buckets that no Double falls into, which ingest refuses, but
+  /// damaged bytes may have: they count in the nearest that can hold one.
   public mutating func merge(_ other: ExponentialHistogram) {
     var other = other
     var coarser = Swift.min(scale, other.scale)
@@ -75,9 +81,20 @@ public struct ExponentialHistogram: Hashable, Sendable {
       downscale(to: coarser)
       other.downscale(to: coarser)
     }
+    if positive.span(with: other.positive) > Self.maximumBuckets
+      || negative.span(with: other.negative) > Self.maximumBuckets
+    {
+      saturate()
+      other.saturate()
+    }
     zeroCount &+= other.zeroCount
     positive.add(other.positive)
     negative.add(other.negative)
+  }
+
+  private mutating func saturate() {
+    positive.saturate(at: Self.coarsestBuckets)
+    negative.saturate(at: Self.coarsestBuckets)
   }
 
   /// Adds the counts of `other`, as the other method of this name.
@@ -94,7 +111,7 @@ public struct ExponentialHistogram: Hashable, Sendable {
   /// Halves the resolution until the scale is `target`; does nothing if it is as coarse already.
   public mutating func downscale(to target: Int32) {
     guard target < scale else { return }
-    let shift = scale - target
+    let shift = Int(scale) - Int(target)
     positive.coarsen(by: shift)
     negative.coarsen(by: shift)
     scale = target
@@ -171,12 +188,24 @@ extension ExponentialHistogram.Buckets {
     }
   }
 
-  fileprivate mutating func coarsen(by shift: Int32) {
-    guard let last = counts.indices.last else { return }
-    let first = Int(offset) >> Int(shift)
-    var coarse = [UInt64](repeating: 0, count: ((Int(offset) + last) >> Int(shift)) - first + 1)
+  /// Moves what lies outside of `indices` to their ends.
+  fileprivate mutating func saturate(at indices: ClosedRange<Int>) {
+    guard !counts.isEmpty else { return }
+    var kept = [UInt64](repeating: 0, count: indices.count)
     for (index, count) in counts.enumerated() {
-      coarse[((Int(offset) + index) >> Int(shift)) - first] &+= count
+      let place = Swift.min(Swift.max(Int(offset) + index, indices.lowerBound), indices.upperBound)
+      kept[place - indices.lowerBound] &+= count
+    }
+    offset = Int32(indices.lowerBound)
+    counts = kept
+  }
+
+  fileprivate mutating func coarsen(by shift: Int) {
+    guard let last = counts.indices.last else { return }
+    let first = Int(offset) >> shift
+    var coarse = [UInt64](repeating: 0, count: ((Int(offset) + last) >> shift) - first + 1)
+    for (index, count) in counts.enumerated() {
+      coarse[((Int(offset) + index) >> shift) - first] &+= count
     }
     offset = Int32(first)
     counts = coarse

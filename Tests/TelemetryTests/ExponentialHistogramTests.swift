@@ -56,6 +56,33 @@ struct ExponentialHistogramTests {
     #expect(histogram.downscaled(to: 20) == histogram)
   }
 
+  @Test(
+    "buckets that no Double falls into don't make a merge larger than any other",
+    arguments: [Int32.min, -11, -10, -9, 0, 20, .max]
+  )
+  func outOfRange(scale: Int32) {
+    let ends = [Int32.min, .max - 1, 0].map { offset in
+      ExponentialHistogram(
+        scale: scale,
+        positive: .init(offset: offset, counts: [1, 2]),
+        negative: .init(offset: offset, counts: [.max])
+      )
+    }
+    for first in ends {
+      for second in ends {
+        var sum = first
+        sum.merge(second)
+        #expect(sum.positive.counts.count <= ExponentialHistogram.maximumBuckets)
+        #expect(sum.negative.counts.count <= ExponentialHistogram.maximumBuckets)
+        #expect(sum.positive.total == 6)
+        #expect(sum.negative.total == .max - 1)
+      }
+    }
+    var far = ExponentialHistogram(scale: -10, positive: .init(offset: -5000, counts: [3]))
+    far.merge(ExponentialHistogram(scale: -10, positive: .init(offset: 0, counts: [4])))
+    #expect(far.positive == .init(offset: -2, counts: [3, 0, 4]))
+  }
+
   @Test("a merge adds bucket by bucket at the coarser of the two scales")
   func merge() {
     let fine = ExponentialHistogram(

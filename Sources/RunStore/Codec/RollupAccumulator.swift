@@ -1,9 +1,9 @@
 import Telemetry
 
 /// Sums up one tensor's or layer's measurements, or points of a finer rollup, into the points of a coarser one.
-struct RollupAccumulator {
+package struct RollupAccumulator {
   /// How many rows of the level below make a point.
-  static let factor = 16
+  package static let factor = 16
 
   private struct Point {
     var count: UInt64 = 0
@@ -18,7 +18,7 @@ struct RollupAccumulator {
   private var series: [Metric: [Point]] = [:]
 
   /// Makes an accumulator of some points.
-  init(pointCount: Int) { self.pointCount = pointCount }
+  package init(pointCount: Int) { self.pointCount = pointCount }
 
   /// Adds a column of measurements.
   ///
@@ -26,7 +26,7 @@ struct RollupAccumulator {
   ///   - column: The column.
   ///   - count: How many of its rows count; those after them were rewound.
   ///   - first: The number of rows before it.
-  mutating func add(_ column: ChunkCodec.Column, first count: Int, after first: Int) {
+  package mutating func add(_ column: ChunkCodec.Column, first count: Int, after first: Int) {
     let metric = column.metric
     series[metric, default: Array(repeating: Point(), count: pointCount)]
       .withUnsafeMutableBufferPointer { points in
@@ -55,7 +55,7 @@ struct RollupAccumulator {
   ///   - finer: The points.
   ///   - rows: The number of rows of their rollup.
   ///   - first: The number of rows before it.
-  mutating func add(_ finer: RollupChunkCodec.Series, rows: Int, after first: Int) {
+  package mutating func add(_ finer: RollupChunkCodec.Series, rows: Int, after first: Int) {
     let metric = finer.metric
     series[metric, default: Array(repeating: Point(), count: pointCount)]
       .withUnsafeMutableBufferPointer { points in
@@ -77,7 +77,7 @@ struct RollupAccumulator {
   }
 
   /// The points, by metric.
-  func finish() -> [RollupChunkCodec.Series] {
+  package func finish() -> [RollupChunkCodec.Series] {
     series.sorted { $0.key.rawValue < $1.key.rawValue }.compactMap { metric, points in
       var result = RollupChunkCodec.Series(metric: metric)
       for (index, point) in points.enumerated() where point.count > 0 {

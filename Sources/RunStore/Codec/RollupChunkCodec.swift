@@ -34,6 +34,22 @@ package enum RollupChunkCodec {
     func mean(at position: Int) -> Double {
       metric.isCount ? Double(bitPattern: mean[position]) : metric.number(mean[position])
     }
+
+    /// Checks that every point sums up something, and no more than can be added to others.
+    fileprivate func check() throws(CodecError) {
+      for (count, nonFinite) in zip(count, nonFiniteCount) {
+        guard (1...Self.maximumCount).contains(count), nonFinite <= count else {
+          throw .unexpected(
+            "measurements of \(metric)",
+            expected: "1 to \(Self.maximumCount), as many of them not finite at most",
+            found: "\(count) and \(nonFinite)"
+          )
+        }
+      }
+    }
+
+    /// More than there are reports in a run, and far below where sums overflow.
+    private static let maximumCount: UInt64 = 1 << 48
   }
 
   /// The six columns, in the order of the file.
@@ -87,6 +103,7 @@ package enum RollupChunkCodec {
       try series?.set(column, part)
     }
     try reader.finish()
+    try series?.check()
     return series
   }
 
@@ -109,6 +126,7 @@ package enum RollupChunkCodec {
       for (index, column) in columns.enumerated() { try all[index].set(column, part) }
     }
     try reader.finish()
+    for series in all { try series.check() }
     return all
   }
 

@@ -7,15 +7,28 @@ enum BlobForm {
   case frame
   /// A chunk: one behind the directory, and one a column in it.
   case chunk
+  /// Chunks end to end, each behind its size.
+  case parts
 
-  private static let entry = 10
-  private static let header = 5
+  /// The bytes of a chunk's directory a column, and those before it.
+  static let entry = 10
+  static let header = 5
 
   /// Changes a blob, and most of the time makes its checksums fit.
   func change(_ bytes: inout [UInt8], _ pool: [[UInt8]], _ random: inout SeededGenerator) {
-    // Version and codec stay, mostly: all else lies behind them.
-    let start = Int.random(in: 0..<16, using: &random) == 0 ? 0 : 2
-    Mutation.change(&bytes, from: start, pool: pool, &random)
+    switch self {
+    case .parts:
+      changePart(&bytes, pool, &random)
+      return
+    case .frame where Bool.random(using: &random) && Self.changeContent(&bytes, pool, &random):
+      break
+    case .chunk where Int.random(in: 0..<4, using: &random) == 0:
+      Self.changeColumn(&bytes, &random)
+    default:
+      // Version and codec stay, mostly: all else lies behind them.
+      let start = Int.random(in: 0..<16, using: &random) == 0 ? 0 : 2
+      Mutation.change(&bytes, from: start, pool: pool, &random)
+    }
     if Int.random(in: 0..<16, using: &random) != 0 { seal(&bytes) }
   }
 
@@ -37,6 +50,7 @@ enum BlobForm {
         payload += size
       }
       Self.put(Self.sum(of: bytes, 0..<end), into: &bytes, at: end)
+    case .parts: break
     }
   }
 

@@ -21,38 +21,10 @@ extension FuzzTarget {
     } read: {
       bytes throws(CodecError) in
       try HistogramChunkCodec.read(bytes, Inflater())
-    } write: { _, _ throws(CodecError) in
+    } write: { entries, _ throws(CodecError) in
+      try merge(entries.map(\.histogram))
       // Written only from the log's bytes: the target "sealing" does.
-      false
-    },
-    blob("rollup_histograms") { random in
-      (1...8).map { count in
-        var writer = ByteWriter()
-        let entries = (0..<count).map { row in
-          let counts = (0..<row).map { _ in UInt64.random(in: 0...300, using: &random) }
-          return RollupHistogramCodec.Entry(
-            row: row,
-            point: HistogramPoint(
-              firstStep: UInt64(16 * row),
-              lastStep: UInt64(16 * row + 15),
-              mergedCount: 16,
-              histogram: row % 3 == 2
-                ? .explicit(ExplicitHistogram(bounds: [0, 1], counts: [1, 2, 3]))
-                : .exponential(
-                  ExponentialHistogram(zeroCount: 3, positive: .init(offset: -4, counts: counts))
-                )
-            )
-          )
-        }
-        RollupHistogramCodec.write(entries, to: &writer, count % 2 == 0 ? Deflater() : nil)
-        return writer.array
-      }
-    } read: {
-      bytes throws(CodecError) in
-      try RollupHistogramCodec.read(bytes, Inflater())
-    } write: { entries, writer throws(CodecError) in
-      RollupHistogramCodec.write(entries, to: &writer, Deflater())
-      return true
+      return false
     },
     blob("log_body") { random in
       try StoredBlobs.read("body", of: "log", sealed: false, using: &random)
@@ -183,7 +155,7 @@ extension FuzzTarget {
   }
 
   /// A target for one kind of blob; `write` says whether it has written.
-  private static func blob<Value>(
+  static func blob<Value>(
     _ name: String,
     form: BlobForm = .frame,
     seeds: @escaping @Sendable (inout SeededGenerator) throws -> [[UInt8]],
