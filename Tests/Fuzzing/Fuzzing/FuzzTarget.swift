@@ -13,7 +13,9 @@ public struct FuzzTarget: Sendable {
 
   /// All targets.
   public static let all: [FuzzTarget] =
-    [.ingest, .decoding, .registration] + blobs + rollups + [.detectorSnapshot, .sealing, .ruleFile, .trace]
+    [.ingest, .decoding, .registration] + blobs + rollups + [
+      .detectorSnapshot, .sealing, .ruleFile, .trace,
+    ]
 
   /// The target of a name; `nil` if there is none.
   public static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
