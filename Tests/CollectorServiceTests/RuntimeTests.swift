@@ -53,7 +53,8 @@ struct RuntimeTests {
         onSnapshot: {}
       )
       let results = Mutex<[String: Bool]>([:])
-      func submit(_ run: RunBuilder, _ sequence: UInt64) {
+      func submit(_ run: RunBuilder, _ sequence: UInt64) async {
+        await committer.reserve(1000)
         let name = "\(run.registration.run) \(sequence)"
         committer.submit(
           .init(
@@ -74,10 +75,10 @@ struct RuntimeTests {
           }
         )
       }
-      submit(good, 1)
-      submit(bad, 7)
-      submit(good, 2)
-      submit(bad, 8)
+      await submit(good, 1)
+      await submit(bad, 7)
+      await submit(good, 2)
+      await submit(bad, 8)
       await committer.flush()
       #expect(
         results.withLock { $0 } == ["good 1": true, "bad 7": false, "good 2": true, "bad 8": false]
@@ -87,7 +88,7 @@ struct RuntimeTests {
     }
   }
 
-  @Test("whoever reads waits while more is pending than the bound, until half of it is durable")
+  @Test("whoever reads waits until there is room, first come, first served, and the bound holds")
   func backPressure() async throws {
     try await withTemporaryFolder { folder in
       let disk = try SQLiteRunStore(path: "\(folder)/db")
@@ -97,14 +98,33 @@ struct RuntimeTests {
         maximumPendingBytes: 10,
         onSnapshot: {}
       )
-      let durable = Mutex(false)
-      committer.submit(
-        .init(changes: [], project: "p", bytes: 100) { _ in durable.withLock { $0 = true } }
-      )
-      await committer.waitForRoom()
-      #expect(durable.withLock { $0 })
+      await committer.reserve(6)
+      let order = Order()
+      await withTaskGroup(of: Void.self) { group in
+        // 5 do not fit beside 6; 4 would, but came later; 100 never fit, and wait until they are alone.
+        for (waiting, bytes) in [5, 4, 100].enumerated() {
+          group.addTask {
+            await committer.reserve(bytes)
+            order.sizes.withLock { $0.append(bytes) }
+            #expect(committer.pendingBytes <= Swift.max(10, bytes))
+            committer.submit(.init(changes: [], project: "p", bytes: bytes) { _ in })
+          }
+          while committer.waitingCount <= waiting { await Task.yield() }
+        }
+        #expect(order.sizes.withLock { $0 } == [])
+        committer.release(6)
+        await group.waitForAll()
+      }
+      await committer.flush()
+      #expect(Set(order.sizes.withLock { $0 }.prefix(2)) == [5, 4])
+      #expect(order.sizes.withLock { $0.last } == 100)
       #expect(committer.pendingBytes == 0)
       try disk.close()
     }
   }
+}
+
+/// The sizes of reports, in the order in which there was room for them.
+private final class Order: Sendable {
+  let sizes = Mutex<[Int]>([])
 }

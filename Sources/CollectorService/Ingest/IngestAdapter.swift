@@ -54,8 +54,8 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
       )
       var response = Gradwatch_V1_ReportStepsResponse()
       for wire in request.reports {
-        await collector.committer.waitForRoom()
         let arriving = try ArrivingReport(wire: wire)
+        await collector.committer.reserve(arriving.bytes)
         let sequence = arriving.sequence
         let decision = try producer.receive(arriving, at: collector.now(), claim: nil) { _ in }
         collector.activity.count(decision)

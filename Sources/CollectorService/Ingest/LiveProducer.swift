@@ -150,7 +150,8 @@ final class LiveProducer: Sendable {
   /// Takes one report: sequence, detect, and queue for the disk.
   ///
   /// - Parameters:
-  ///   - arriving: The report, or what was wrong with it on the wire.
+  ///   - arriving: The report, or what was wrong with it on the wire; its bytes are reserved, and given back if they are not
+  ///     submitted.
   ///   - now: The time of arrival.
   ///   - claim: The claim of the stream that it came on; `nil` for a unary call.
   ///   - completion: Called when the report, or its refusal, is durable or was given up; not for others.
@@ -162,7 +163,9 @@ final class LiveProducer: Sendable {
     claim: Claim?,
     completion: @escaping @Sendable (Result<Void, RunStoreError>) -> Void
   ) throws(Interruption) -> Decision {
-    try state.withLock { state throws(Interruption) in
+    var isSubmitted = false
+    defer { if !isSubmitted { committer.release(arriving.bytes) } }
+    return try state.withLock { state throws(Interruption) in
       if let failure = state.failure { throw failure }
       if let claim, claim.number != state.newestClaim { throw .superseded }
       state.lastUsed = now
@@ -170,6 +173,7 @@ final class LiveProducer: Sendable {
       let decision = state.sequencer.receive(arriving.report, sequence: sequence)
       switch decision {
       case .accept(let report, let rewinds):
+        isSubmitted = true
         let changes = takeRules(&state, at: now)
         var transitions = changes ?? []
         if rewinds { transitions += state.detector.rewind(to: report.step, at: now) }

@@ -118,9 +118,8 @@ final class TelemetryStream: Sendable {
       if hasCredit { break }
       await credit.wait()
     }
-    await collector.committer.waitForRoom()
-
     let arriving = try ArrivingReport(wire: wire)
+    await collector.committer.reserve(arriving.bytes)
     let sequence = arriving.sequence
     // The lock is held over acceptance, so that a completion can't overtake it.
     try state.withLock { state in

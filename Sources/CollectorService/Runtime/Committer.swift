@@ -9,8 +9,8 @@ import Telemetry
 /// Changes are committed in the order in which they were submitted. Only after a commit are its
 /// transitions published, and then its completions called: nobody hears of what could still be lost.
 ///
-/// Bound: `maximumPendingBytes` of reports. Overflow: ``waitForRoom()`` suspends whoever reads from the
-/// network until half of it is durable; ``submit(_:)`` itself never waits, so that a lock can be held.
+/// Bound: `maximumPendingBytes` of reports. Overflow: ``reserve(_:)`` suspends whoever reads from the network until there is room,
+/// first come, first served; ``submit(_:)`` itself never waits, so that a lock can be held.
 package final class Committer: Sendable {
   /// Changes that belong together, and whom to tell.
   package struct Unit: Sendable {
@@ -18,7 +18,7 @@ package final class Committer: Sendable {
     var changes: [RunChange]
     /// The run's project, by which alert subscribers filter.
     var project: String
-    /// About how much memory the changes hold.
+    /// About how much memory the changes hold: as much as was reserved for them.
     var bytes: Int
     /// Called once, on the committer's thread, when the changes are durable or were given up.
     var completion: @Sendable (Result<Void, RunStoreError>) -> Void
@@ -45,7 +45,7 @@ package final class Committer: Sendable {
     var queue: [Unit] = []
     var bytes = 0
     var isDraining = false
-    var waiters: [CheckedContinuation<Void, Never>] = []
+    var waiters: [(bytes: Int, continuation: CheckedContinuation<Void, Never>)] = []
   }
 
   private let store: any RunStore
@@ -74,14 +74,18 @@ package final class Committer: Sendable {
     self.onSnapshot = onSnapshot
   }
 
-  /// Bytes that wait to become durable.
+  /// Bytes that wait to become durable, or are reserved.
   package var pendingBytes: Int { state.withLock { $0.bytes } }
 
+  /// How many wait for room.
+  package var waitingCount: Int { state.withLock { $0.waiters.count } }
+
   /// Puts changes in the queue; returns at once.
+  ///
+  /// What they hold must be reserved.
   package func submit(_ unit: Unit) {
     let starts = state.withLock { state in
       state.queue.append(unit)
-      state.bytes += unit.bytes
       defer { state.isDraining = true }
       return !state.isDraining
     }
@@ -108,16 +112,26 @@ package final class Committer: Sendable {
     }
   }
 
-  /// Returns when there is room for more reports.
-  package func waitForRoom() async {
+  /// Returns when there is room for a report of this size, and takes it.
+  ///
+  /// It is given back when a unit of as many bytes was committed, or by ``release(_:)``. A report that is larger than the bound
+  /// waits until nothing else is there.
+  package func reserve(_ bytes: Int) async {
     await withCheckedContinuation { continuation in
       let hasRoom = state.withLock { state in
-        guard state.bytes > maximumPendingBytes else { return true }
-        state.waiters.append(continuation)
-        return false
+        guard state.waiters.isEmpty, fits(bytes, state) else {
+          state.waiters.append((bytes, continuation))
+          return false
+        }
+        state.bytes += bytes
+        return true
       }
       if hasRoom { continuation.resume() }
     }
+  }
+
+  private func fits(_ bytes: Int, _ state: State) -> Bool {
+    state.bytes == 0 || state.bytes + bytes <= maximumPendingBytes
   }
 
   private func drain() {
@@ -180,16 +194,19 @@ package final class Committer: Sendable {
     if hasSnapshot { onSnapshot() }
   }
 
-  private func release(_ bytes: Int) {
-    let waiters = state.withLock { state in
+  /// Gives back what was reserved.
+  package func release(_ bytes: Int) {
+    let admitted = state.withLock { state in
       state.bytes -= bytes
-      guard state.bytes <= maximumPendingBytes / 2 else {
-        return [CheckedContinuation<Void, Never>]()
+      var admitted: [CheckedContinuation<Void, Never>] = []
+      while let next = state.waiters.first, fits(next.bytes, state) {
+        state.waiters.removeFirst()
+        state.bytes += next.bytes
+        admitted.append(next.continuation)
       }
-      defer { state.waiters = [] }
-      return state.waiters
+      return admitted
     }
-    for waiter in waiters { waiter.resume() }
+    for continuation in admitted { continuation.resume() }
   }
 }
 
