@@ -15,8 +15,7 @@ struct HeatmapAnswer {
 
   private let collector: Collector
   private let request: SeriesRequest
-  private let selector: TensorSelector
-  private let metric: Metric
+  private let selection: MetricSelection
   private let statistic: HeatmapGrid.Statistic
 
   init(
@@ -37,15 +36,7 @@ struct HeatmapAnswer {
       steps: request.steps,
       maximumPoints: request.maxColumns
     )
-    selector = try TensorSelector(wire: request.selector)
-    guard let metric = Metric(wire: request.metric) else {
-      throw .outOfRange(
-        field: "metric",
-        expected: "a known metric",
-        found: "\(request.metric.rawValue)"
-      )
-    }
-    self.metric = metric
+    selection = try MetricSelection(request.metric, of: request.selector)
     statistic =
       switch request.statistic {
       case .unspecified, .max: .max
@@ -63,11 +54,7 @@ struct HeatmapAnswer {
 
   func write(to writer: RPCWriter<Gradwatch_V1_GetHeatmapResponse>) async throws {
     let reader = try await collector.reader(of: request)
-    let chosen =
-      switch metric.subject {
-      case .tensor: selector.tensors(in: reader.model)
-      case .layer: selector.layers(in: reader.model)
-      }
+    let chosen = selection.indices(in: reader.model)
     guard !chosen.isEmpty else { throw Failure.nothingMatches(request.run).status }
     guard let steps = reader.steps(within: request.steps) else { return }
     let grid = HeatmapGrid(
@@ -78,29 +65,38 @@ struct HeatmapAnswer {
       $0.columns.firstSteps = grid.firstSteps
       $0.columns.lastStep = grid.lastStep
     }
-    for start in stride(from: 0, to: chosen.count, by: Self.rowsPerMessage) {
+    // Two messages at a time, on two connections to the database: reading is all that takes long.
+    for start in stride(from: 0, to: chosen.count, by: 2 * Self.rowsPerMessage) {
       try Task.checkCancellation()
-      let some = Array(chosen[start...].prefix(Self.rowsPerMessage))
-      let rows = try await collector.blocking.run { [metric, statistic] in
-        try reader.rows(metric, of: some, steps: steps, grid, statistic)
+      let both = chosen[start...].prefix(2 * Self.rowsPerMessage)
+      async let first = rows(both.prefix(Self.rowsPerMessage), steps, grid, reader)
+      async let second = rows(both.dropFirst(Self.rowsPerMessage), steps, grid, reader)
+      for rows in try await [first, second] where !rows.isEmpty {
+        response.rows = rows
+        try await writer.write(response)
+        response = Gradwatch_V1_GetHeatmapResponse()
       }
-      response.rows = rows.map { row($0, of: reader.model) }
-      try await writer.write(response)
-      response = Gradwatch_V1_GetHeatmapResponse()
     }
+  }
+
+  private func rows(
+    _ chosen: ArraySlice<UInt32>,
+    _ steps: ClosedRange<UInt64>,
+    _ grid: HeatmapGrid,
+    _ reader: RunReader
+  ) async throws -> [Gradwatch_V1_HeatmapRow] {
+    guard !chosen.isEmpty else { return [] }
+    return try await collector.blocking.run { [metric = selection.metric, statistic] in
+      try reader.rows(metric, of: Array(chosen), steps: steps, grid, statistic)
+    }
+    .map { row($0, of: reader.model) }
   }
 
   private func row(_ row: HeatmapGrid.Row, of model: Model) -> Gradwatch_V1_HeatmapRow {
     .with {
-      switch metric.subject {
-      case .tensor:
-        let tensor = model.tensors[Int(row.index)]
-        $0.tensorID = row.index
-        $0.tensorName = tensor.name
-        $0.layerID = tensor.layer
-      case .layer: $0.layerID = row.index
-      }
-      $0.layerName = model.layers[Int($0.layerID)].name
+      let subject = selection.subject(row.index, in: model)
+      if let tensor = subject.tensor { ($0.tensorID, $0.tensorName) = tensor }
+      ($0.layerID, $0.layerName) = (subject.layer, subject.layerName)
       $0.values = row.values
       $0.counts = row.counts
       if row.nonFiniteCounts.contains(where: { $0 > 0 }) {

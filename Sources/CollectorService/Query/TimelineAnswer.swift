@@ -9,8 +9,7 @@ import TelemetryWire
 struct TimelineAnswer {
   private let collector: Collector
   private let request: SeriesRequest
-  private let selector: TensorSelector
-  private let metric: Metric
+  private let selection: MetricSelection
 
   init(
     collector: Collector,
@@ -23,31 +22,18 @@ struct TimelineAnswer {
       steps: request.steps,
       maximumPoints: request.maxPoints
     )
-    selector = try TensorSelector(wire: request.selector)
-    guard let metric = Metric(wire: request.metric) else {
-      throw .outOfRange(
-        field: "metric",
-        expected: "a known metric",
-        found: "\(request.metric.rawValue)"
-      )
-    }
-    self.metric = metric
+    selection = try MetricSelection(request.metric, of: request.selector)
   }
 
   func write(to writer: RPCWriter<Gradwatch_V1_GetLayerTimelineResponse>) async throws {
     let reader = try await collector.reader(of: request)
-    let chosen =
-      switch metric.subject {
-      case .tensor: selector.tensors(in: reader.model)
-      case .layer: selector.layers(in: reader.model)
-      }
+    let chosen = selection.indices(in: reader.model)
     guard !chosen.isEmpty else { throw Failure.nothingMatches(request.run).status }
     guard let steps = reader.steps(within: request.steps) else { return }
     for index in chosen {
       try Task.checkCancellation()
       if let maximumPoints = request.maximumPoints {
-        let metric = metric
-        let points = try await collector.blocking.run {
+        let points = try await collector.blocking.run { [metric = selection.metric] in
           try reader.series(metric, of: index, steps: steps, maximumPoints: maximumPoints)
         }
         guard !points.steps.isEmpty else { continue }
@@ -69,7 +55,7 @@ struct TimelineAnswer {
     var first = steps.lowerBound
     while first <= steps.upperBound {
       let rest = first...steps.upperBound
-      let page = try await collector.blocking.run { [metric] in
+      let page = try await collector.blocking.run { [metric = selection.metric] in
         try reader.page(
           metric,
           of: index,
@@ -89,15 +75,9 @@ struct TimelineAnswer {
     _ points: Gradwatch_V1_SeriesColumns
   ) -> Gradwatch_V1_GetLayerTimelineResponse {
     .with {
-      switch metric.subject {
-      case .tensor:
-        let tensor = reader.model.tensors[Int(index)]
-        $0.tensorID = index
-        $0.tensorName = tensor.name
-        $0.layerID = tensor.layer
-      case .layer: $0.layerID = index
-      }
-      $0.layerName = reader.model.layers[Int($0.layerID)].name
+      let subject = selection.subject(index, in: reader.model)
+      if let tensor = subject.tensor { ($0.tensorID, $0.tensorName) = tensor }
+      ($0.layerID, $0.layerName) = (subject.layer, subject.layerName)
       $0.producerID = reader.producer.rawValue
       $0.points = points
     }

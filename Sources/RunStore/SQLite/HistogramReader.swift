@@ -21,21 +21,17 @@ struct HistogramReader {
   }
 
   private func read(_ all: RollupPieces, _ body: Body) throws -> Bool {
-    for piece in all.pieces {
-      let goesOn =
-        switch piece {
-        case .rollup(let rollup, let rows): try read(rollup, rows, body)
-        case .measurements(let steps): try readMeasurements(steps, body)
-        }
-      guard goesOn else { return false }
-    }
-    return true
+    try all.forEach(
+      rollup: { try read($0, $1, of: all, body) },
+      measurements: { try readMeasurements($0, body) }
+    )
   }
 
   /// Gives some points of a rollup; of a chunk that is damaged what the level below has.
   private func read(
     _ rollup: RollupPieces.Rollup,
     _ rows: ClosedRange<Int>,
+    of all: RollupPieces,
     _ body: Body
   ) throws -> Bool {
     let entries = try reader.db.firstRow(
@@ -44,15 +40,7 @@ struct HistogramReader {
     ) { row in try? RollupHistogramCodec.read(row.blob(0), reader.inflater) }
     // No row: no histogram in any point.
     guard let found = entries else { return true }
-    guard let found else {
-      let finer = try RollupPieces(
-        of: rollup.steps(rows),
-        reader,
-        maximumSpan: maximumSpan,
-        level: rollup.level - 1
-      )
-      return try read(finer, body)
-    }
+    guard let found else { return try read(all.below(rollup, rows), body) }
     return found.allSatisfy { !rows.contains($0.row) || body($0.point) }
   }
 

@@ -23,21 +23,17 @@ struct PointReader {
   }
 
   private func read(_ all: RollupPieces, _ body: Body) throws -> Bool {
-    for piece in all.pieces {
-      let goesOn =
-        switch piece {
-        case .rollup(let rollup, let rows): try read(rollup, rows, body)
-        case .measurements(let steps): try readMeasurements(steps, body)
-        }
-      guard goesOn else { return false }
-    }
-    return true
+    try all.forEach(
+      rollup: { try read($0, $1, of: all, body) },
+      measurements: { try readMeasurements($0, body) }
+    )
   }
 
   /// Gives some points of a rollup; of a chunk that is damaged what the level below has.
   private func read(
     _ rollup: RollupPieces.Rollup,
     _ rows: ClosedRange<Int>,
+    of all: RollupPieces,
     _ body: Body
   ) throws -> Bool {
     var damaged: [UInt32] = []
@@ -60,13 +56,7 @@ struct PointReader {
     guard goesOn, !damaged.isEmpty else { return goesOn }
     var rest = self
     rest.indices = damaged
-    let finer = try RollupPieces(
-      of: rollup.steps(rows),
-      reader,
-      maximumSpan: maximumSpan,
-      level: rollup.level - 1
-    )
-    return try rest.read(finer, body)
+    return try rest.read(all.below(rollup, rows), body)
   }
 
   private func readMeasurements(_ steps: ClosedRange<UInt64>, _ body: Body) throws -> Bool {

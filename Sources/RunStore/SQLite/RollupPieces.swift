@@ -7,7 +7,7 @@ import Telemetry
 /// is left to the level below, down to segments and log. Pieces come in step order and don't overlap.
 struct RollupPieces {
   /// A part of the steps.
-  enum Piece {
+  private enum Piece {
     /// Some points of a rollup.
     case rollup(Rollup, rows: ClosedRange<Int>)
     /// What segments and log have of some steps, which may be nothing.
@@ -31,7 +31,7 @@ struct RollupPieces {
 
   private let reader: TelemetryReader
   private let maximumSpan: UInt64
-  private(set) var pieces: [Piece] = []
+  private var pieces: [Piece] = []
 
   /// Cuts steps.
   ///
@@ -50,6 +50,31 @@ struct RollupPieces {
     self.reader = reader
     self.maximumSpan = maximumSpan
     try cut(steps, level: maximumSpan > 1 ? level : 0)
+  }
+
+  /// Goes through the pieces in order, as long as it is told to.
+  ///
+  /// - Returns: Whether neither ever returned false.
+  func forEach(
+    rollup: (Rollup, ClosedRange<Int>) throws -> Bool,
+    measurements: (ClosedRange<UInt64>) throws -> Bool
+  ) throws -> Bool {
+    try pieces.allSatisfy { piece in
+      switch piece {
+      case .rollup(let part, let rows): try rollup(part, rows)
+      case .measurements(let steps): try measurements(steps)
+      }
+    }
+  }
+
+  /// What the levels below have of some points of a rollup, of which a chunk is damaged.
+  func below(_ rollup: Rollup, _ rows: ClosedRange<Int>) throws -> RollupPieces {
+    try RollupPieces(
+      of: rollup.steps(rows),
+      reader,
+      maximumSpan: maximumSpan,
+      level: rollup.level - 1
+    )
   }
 
   private mutating func cut(_ steps: ClosedRange<UInt64>, level: Int) throws {
