@@ -83,7 +83,8 @@ struct RuntimeTests {
       #expect(
         results.withLock { $0 } == ["good 1": true, "bad 7": false, "good 2": true, "bad 8": false]
       )
-      #expect(committer.pendingBytes == 0)
+      // Room is given back right after the completions.
+      while committer.pendingBytes > 0 { await Task.yield() }
       try store.close()
     }
   }
@@ -118,7 +119,8 @@ struct RuntimeTests {
       await committer.flush()
       #expect(Set(order.sizes.withLock { $0 }.prefix(2)) == [5, 4])
       #expect(order.sizes.withLock { $0.last } == 100)
-      #expect(committer.pendingBytes == 0)
+      // Room is given back right after the completions.
+      while committer.pendingBytes > 0 { await Task.yield() }
       try disk.close()
     }
   }
