@@ -17,7 +17,7 @@ public struct Downsampler: Sendable {
     /// The last step that belongs into the part.
     let end: UInt64
     var lastStep: UInt64
-    var last: Double
+    var last = Double.nan
     var min = Double.nan
     var max = Double.nan
     var sum = 0.0
@@ -81,25 +81,25 @@ public struct Downsampler: Sendable {
       for index in slice.steps.indices { add(step: slice.steps[index], value: slice.values[index]) }
     case .points(let finer):
       for index in finer.steps.indices {
-        point(for: finer.steps[index], last: finer.last[index]) { $0.add(finer, index) }
+        point(for: finer.steps[index]) { $0.add(finer, index) }
       }
     }
   }
 
   /// Takes the next measurement; steps ascend and are in the range.
   public mutating func add(step: UInt64, value: Double) {
-    point(for: step, last: value) { $0.add(step: step, value: value) }
+    point(for: step) { $0.add(step: step, value: value) }
   }
 
   /// Changes the point for a step, which is begun if there is none.
   @inline(__always)
-  private mutating func point(for step: UInt64, last: Double, _ change: (inout Point) -> Void) {
+  private mutating func point(for step: UInt64, _ change: (inout Point) -> Void) {
     if var point = open, step <= point.end {
       change(&point)
       open = point
     } else {
       close()
-      var point = Point(firstStep: step, end: parts.end(of: step), lastStep: step, last: last)
+      var point = Point(firstStep: step, end: parts.end(of: step), lastStep: step)
       change(&point)
       open = point
     }

@@ -21,15 +21,8 @@ struct IngestService: RegistrableRPCService {
     func deserialize<Bytes: GRPCContiguousBytes>(
       _ bytes: Bytes
     ) throws -> Gradwatch_V1_StreamTelemetryRequest {
-      do {
-        return try bytes.withUnsafeBytes { try Gradwatch_V1_StreamTelemetryRequest(decoding: $0) }
-      } catch {
-        throw RPCError(
-          code: .invalidArgument,
-          message: "expected a StreamTelemetryRequest, found bytes that are none",
-          cause: error
-        )
-      }
+      try bytes.withUnsafeBytes(Gradwatch_V1_StreamTelemetryRequest.init(cuttingCountsOutOf:))
+        ?? ProtobufDeserializer().deserialize(bytes)
     }
   }
 }

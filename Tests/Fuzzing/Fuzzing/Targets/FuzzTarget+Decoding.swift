@@ -32,9 +32,10 @@ extension FuzzTarget {
     },
     check: { input throws(FuzzFinding) in
       let expected = try? Gradwatch_V1_StreamTelemetryRequest(serializedBytes: input)
-      let found = try? input.withUnsafeBytes {
-        try Gradwatch_V1_StreamTelemetryRequest(decoding: $0)
-      }
+      let cut = input.withUnsafeBytes(
+        Gradwatch_V1_StreamTelemetryRequest.init(cuttingCountsOutOf:)
+      )
+      let found = cut ?? expected
       // By bytes, because NaN differs from itself.
       let bytes: ([UInt8]?, [UInt8]?) = (
         try? expected?.serializedBytes(), try? found?.serializedBytes()
