@@ -1,0 +1,55 @@
+"""PyTorch: every layer's gradients, as the optimizer is about to take them."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable
+
+from torch import nn
+
+from ..run import Run
+from .watcher import Watcher
+
+__all__ = ["Watcher", "watch"]
+
+
+def watch(
+    run: Run,
+    model: nn.Module,
+    optimizer: Any = None,
+    *,
+    every: int = 1,
+    details_every: int = 10,
+    activations: bool = False,
+    updates: bool = True,
+) -> Watcher:
+    """Has a model's gradients reported at each step of its optimizers, until `Watcher.close`.
+
+    Gradients are taken as they are before clipping, with all micro-batches summed up. Call it before the first
+    step, on the model itself or on what DDP or torch.compile made of it.
+
+    - optimizer: the optimizers to follow, one or several; `None`: whichever steps a parameter of the model.
+    - every: norms and non-finite counts on each step that it divides. Other steps carry what `log` says.
+    - details_every: mean, mean magnitude, deviation, extremes, zeros and histograms, and the norms of parameters and
+      of what the step changes, on each step that it divides; 0: never.
+    - activations: on those steps also what the activation functions put out: two hooks a layer. Not under
+      torch.compile.
+    - updates: whether what a step changes is measured; it holds a copy of the parameters for that step.
+
+    A step that finds NaN or infinity measures those tensors once more, and counts them. Raises GradwatchError for
+    an interval below 0, or an optimizer that is none.
+    """
+    return Watcher(
+        run,
+        model,
+        _listed(optimizer),
+        every=every,
+        details_every=details_every,
+        activations=activations,
+        updates=updates,
+    )
+
+
+def _listed(optimizer: Any) -> list[Any]:
+    if optimizer is None:
+        return []
+    return list(optimizer) if isinstance(optimizer, Iterable) else [optimizer]

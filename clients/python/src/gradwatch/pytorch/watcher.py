@@ -1,0 +1,365 @@
+"""Follows a model and its optimizers, and fills in the reports of their steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Iterable
+
+import torch
+from torch import nn
+from torch.optim import optimizer as optim
+
+from .. import columns
+from ..errors import GradwatchError
+from ..run import Run
+from ..v1 import step_report_pb2
+from . import anatomy, clipping, scaling
+from .activations import ActivationProbes, add_activations
+from .describe import ACTIVATION_MODULES, Description, describe, framework
+from .histograms import add_histograms
+from .statistics import Flat, measure
+
+
+class Watcher:
+    """Follows one model; made by `gradwatch.watch`.
+
+    ```
+    forward ──▶ (clip_grad_norm_) ──▶ optimizer about to step ──▶ optimizer stepped
+    order,           gradients,            gradients, if they         update norms,
+    activations      if it comes           were not taken before      the part is complete
+    ```
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        model: nn.Module,
+        optimizers: list[Any],
+        *,
+        every: int,
+        details_every: int,
+        activations: bool,
+        updates: bool,
+    ):
+        if every < 1 or details_every < 0:
+            raise GradwatchError(
+                f"every, details_every: expected at least 1 and 0, found {every} and {details_every}"
+            )
+        self._run = run
+        self._model = _unwrapped(model)
+        self._every, self._details_every = every, details_every
+        self._measures_updates = updates
+        self._optimizers = [_unwrapped_optimizer(optimizer) for optimizer in optimizers]
+        self._probes = ActivationProbes() if activations and details_every else None
+        self._description: Description | None = None
+        self._parameters = set(self._model.parameters())
+        self._places: anatomy.Places = {}
+        self._activation_order: dict[nn.Module, int] = {}
+        self._owners: dict[nn.Parameter, Any] = {}
+        # Of the report that is being filled in.
+        self._report: step_report_pb2.StepReport | None = None
+        self._count = -1
+        self._captured: set[int] = set()
+        self._squares = 0.0
+        self._before: dict[nn.Parameter, torch.Tensor] = {}
+        self._scale: torch.Tensor | float | None = None
+        self._is_stepping_scaled = False
+
+        self._handles: list[Any] = [self._model.register_forward_hook(self._did_forward)]
+        self._first_pass = list(self._handles)
+        if self._probes:
+            self._probes.is_on = True
+            for module in self._model.modules():
+                if isinstance(module, ACTIVATION_MODULES):
+                    self._first_pass.append(module.register_forward_hook(self._did_activate))
+        self._handles += self._first_pass[1:]
+        if self._optimizers:
+            for optimizer in self._optimizers:
+                self._handles.append(optimizer.register_step_pre_hook(self._will_step))
+                self._handles.append(optimizer.register_step_post_hook(self._did_step))
+        else:
+            self._handles.append(optim.register_optimizer_step_pre_hook(self._will_step))
+            self._handles.append(optim.register_optimizer_step_post_hook(self._did_step))
+        clipping.observe(self)
+        scaling.observe(self)
+        run.expect(self.close)
+
+    def close(self) -> None:
+        """Follows no more."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        if self._probes:
+            self._probes.close()
+        self._parameters.clear()
+        self._before.clear()
+        self._owners.clear()
+
+    # The first pass
+
+    def _did_activate(self, module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor) and output.grad_fn is not None and not torch.compiler.is_compiling():
+            self._activation_order.setdefault(module, output.grad_fn._sequence_nr())
+
+    def _did_forward(self, _: nn.Module, __: Any, output: Any) -> None:
+        if torch.compiler.is_compiling():
+            return
+        outputs = [tensor for tensor in _tensors(output) if tensor.grad_fn is not None]
+        if not outputs or not self._model.training:
+            return
+        self._places = anatomy.read(outputs)
+        for handle in self._first_pass:
+            handle.remove()
+
+    def _describe(self) -> Description:
+        description = describe(self._model, self._places, self._activation_order)
+        if self._probes:
+            self._probe(description)
+        for handle in self._first_pass:
+            handle.remove()
+        self._run.describe(description.model, framework())
+        self._places.clear()
+        return description
+
+    def _probe(self, description: Description) -> None:
+        for module, layer in description.layers.items():
+            if module in self._activation_order:
+                name = description.model.layers[layer].activation
+                self._probes.add(module, layer, name, is_activation=True)
+        seen = set(self._activation_order.values())
+        owners = {parameter: module for module in description.layers for parameter in module.parameters(recurse=False)}
+        for place, _ in self._places.values():
+            module = owners.get(place.feeds)
+            # Of a module of somebody's own nobody knows what it does behind its parameters.
+            if module is None or place.applied in seen or not type(module).__module__.startswith("torch.nn"):
+                continue
+            seen.add(place.applied)
+            self._probes.add(module, description.layers[module], place.activation, is_activation=False)
+
+    # Each step
+
+    def will_clip_norm(self, parameters: list[torch.Tensor], bound: float, norm: torch.Tensor) -> None:
+        """Takes the gradients before they are clipped by their common norm."""
+        if ours := self._ours(parameters):
+            report = self._begin_clipping(ours[0])
+            total = self._capture(report, ours, [norm])[0]
+            if 0 < bound < math.inf:
+                _say_clipped(report, step_report_pb2.CLIPPING_KIND_GLOBAL_NORM, bound, total > bound)
+
+    def will_clip_values(self, parameters: list[torch.Tensor], bound: float) -> None:
+        """Takes the gradients before they are clipped element by element."""
+        if ours := self._ours(parameters):
+            report = self._begin_clipping(ours[0])
+            largest = torch.stack([p.grad.detach().abs().max().double() for p in ours if p.grad.numel()])
+            most = self._capture(report, ours, [largest.max()])[0]
+            if 0 < bound < math.inf:
+                _say_clipped(report, step_report_pb2.CLIPPING_KIND_VALUE, bound, most > bound)
+
+    def will_step_scaled(self, optimizer: Any, scale: torch.Tensor | float, is_unscaled: bool) -> None:
+        """Notes the loss scale of a step."""
+        if not self._follows(optimizer):
+            return
+        self._is_stepping_scaled, self._scale = True, scale
+        if self._captured and not is_unscaled:
+            # They were clipped, and taken, before anybody divided them.
+            self._report.gradients_scaled = True
+
+    def did_step_scaled(self, optimizer: Any) -> None:
+        """Reports the step if it was skipped: no hook was called then."""
+        if self._follows(optimizer) and self._is_stepping_scaled:
+            report = self._begin(optimizer)
+            self._capture(report, self._ours(_parameters(optimizer)), [])
+            report.optimizer_skipped = True
+            self._end(optimizer)
+        self._is_stepping_scaled = False
+
+    def _will_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
+        if not self._follows(optimizer):
+            return
+        report = self._begin(optimizer)
+        ours = self._ours(_parameters(optimizer))
+        self._owners |= dict.fromkeys(ours, optimizer)
+        if _closure(arguments, options) is None:
+            found = getattr(optimizer, "found_inf", None)
+            skips = self._capture(report, ours, [] if found is None else [found])
+            report.gradients_scaled |= getattr(optimizer, "grad_scale", None) is not None
+            report.optimizer_skipped = any(skips)
+        if self._is_detailed and self._measures_updates:
+            self._before |= {p: p.detach().clone() for p in ours}
+
+    def _did_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
+        if not self._follows(optimizer) or self._report is None:
+            return
+        if _closure(arguments, options) is not None:
+            self._capture(self._report, self._ours(_parameters(optimizer)), [])
+        self._measure_updates(optimizer)
+        self._end(optimizer)
+
+    def _begin(self, optimizer: Any) -> step_report_pb2.StepReport:
+        """The report of the step that an optimizer is taking."""
+        report = self._run.begin(optimizer)
+        if report is not self._report:
+            self._report = report
+            self._count += 1
+            self._captured, self._squares, self._before = set(), 0.0, {}
+        return report
+
+    def _begin_clipping(self, parameter: nn.Parameter) -> step_report_pb2.StepReport:
+        """The report of the step that is coming; what was taken for it before, and never stepped, is of no use."""
+        report = self._begin(self._owners.get(parameter))
+        if self._captured:
+            for name in ("gradients", "histograms", "parameters", "clipping"):
+                report.ClearField(name)
+            self._captured, self._squares = set(), 0.0
+        return report
+
+    def _end(self, optimizer: Any) -> None:
+        report, description = self._report, self._description
+        self._is_stepping_scaled = False
+        if self._scale is not None:
+            report.loss_scale = float(self._scale)
+        rate = optimizer.param_groups[0].get("lr") if optimizer.param_groups else None
+        if not report.HasField("learning_rate") and rate is not None:
+            if not (isinstance(rate, torch.Tensor) and rate.is_cuda) and math.isfinite(rate):
+                report.learning_rate = float(rate)
+        if self._is_recorded and description:
+            report.global_norm = _root(self._squares)
+            columns.complete(report, len(description.model.tensors), len(description.model.layers))
+        if self._probes and self._details_every:
+            self._probes.is_on = (self._count + 1) % self._details_every == 0
+        self._run.end(optimizer)
+
+    @property
+    def _is_recorded(self) -> bool:
+        return self._count % self._every == 0 or self._is_detailed
+
+    @property
+    def _is_detailed(self) -> bool:
+        return self._details_every > 0 and self._count % self._details_every == 0
+
+    def _capture(
+        self, report: step_report_pb2.StepReport, parameters: list[nn.Parameter], scalars: list[torch.Tensor]
+    ) -> list[float]:
+        """Takes the gradients that were not taken for this report; returns the scalars, copied."""
+        if self._description is None:
+            self._description = self._describe()
+        ids = self._description.tensors
+        wanted = [p for p in parameters if self._is_recorded and ids[p] not in self._captured]
+        self._captured.update(ids[p] for p in wanted)
+        details = self._is_detailed
+        layers, seen = self._probes.take() if self._probes and details else ([], [])
+        gradients = [Flat.of(p.grad) for p in wanted]
+        values = [Flat.of(p) for p in wanted] if details else []
+        copied: list[float] = []
+        for places in _groups(gradients, values):
+            first = not copied
+            numbers = measure(
+                [gradients[place] for place in places],
+                details=details,
+                histograms=details,
+                norms_of=[values[place] for place in places] if values else (),
+                scalars=[*scalars, *seen] if first else (),
+            )
+            copied = copied or numbers.scalars
+            own = [ids[wanted[place]] for place in places]
+            columns.add_gradients(report, own, numbers.statistics, details)
+            self._squares = _added(self._squares, numbers.statistics)
+            if details:
+                report.parameters.tensor_ids.extend(own)
+                report.parameters.norm.extend(numbers.norms)
+                add_histograms(report, own, numbers.patterns)
+        if not copied:
+            copied = [float(scalar) for scalar in (*scalars, *seen)]
+        add_activations(report, layers, copied[len(scalars) :])
+        return copied[: len(scalars)]
+
+    def _measure_updates(self, optimizer: Any) -> None:
+        ours = [p for p in _parameters(optimizer) if p in self._before]
+        if not ours:
+            return
+        changes = [Flat.of(p.detach() - self._before.pop(p)) for p in ours]
+        norms: dict[int, float] = {}
+        for places in _groups(changes, []):
+            numbers = measure([], details=False, histograms=False, norms_of=[changes[place] for place in places])
+            norms |= {self._description.tensors[ours[place]]: norm for place, norm in zip(places, numbers.norms)}
+        parameters = self._report.parameters
+        known = len(parameters.update_norm)
+        parameters.update_norm.extend(norms.get(tensor, math.nan) for tensor in parameters.tensor_ids[known:])
+
+    def _follows(self, optimizer: Any) -> bool:
+        if self._optimizers:
+            return any(optimizer is ours for ours in self._optimizers)
+        return any(p in self._parameters for p in _parameters(optimizer))
+
+    def _ours(self, parameters: Iterable[torch.Tensor]) -> list[nn.Parameter]:
+        """Those of them that are the model's and have a gradient."""
+        return [p for p in parameters if p.grad is not None and p in self._parameters]
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """The model that DDP or torch.compile holds, whose names people know."""
+    while isinstance(inner := getattr(model, "module", getattr(model, "_orig_mod", None)), nn.Module):
+        model = inner
+    return model
+
+
+def _unwrapped_optimizer(optimizer: Any) -> optim.Optimizer:
+    """The optimizer that Lightning's or Accelerate's holds."""
+    while not isinstance(optimizer, optim.Optimizer):
+        if not hasattr(optimizer, "optimizer"):
+            raise GradwatchError(f"optimizer: expected one of torch.optim, found {type(optimizer).__name__}")
+        optimizer = optimizer.optimizer
+    return optimizer
+
+
+def _parameters(optimizer: Any) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _closure(arguments: tuple, options: dict) -> Any:
+    """What an optimizer such as LBFGS calls to have gradients computed, inside its step."""
+    return options.get("closure", arguments[1] if len(arguments) > 1 else None)
+
+
+def _tensors(value: Any) -> Iterable[torch.Tensor]:
+    """The tensors in what a model returns."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for member in value.values():
+            yield from _tensors(member)
+    elif isinstance(value, (list, tuple)):
+        for member in value:
+            yield from _tensors(member)
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from _tensors(getattr(value, name))
+
+
+def _groups(*lists: list[Flat]) -> list[list[int]]:
+    """The places of tensors that can be measured at once: of one device and dtype in each list."""
+    found: dict[Any, list[int]] = {}
+    for place, flats in enumerate(zip(*[flats for flats in lists if flats])):
+        key = tuple((flat.elements.device, flat.elements.dtype) for flat in flats)
+        found.setdefault(key, []).append(place)
+    return list(found.values())
+
+
+def _added(squares: float, statistics: list[columns.Statistics]) -> float:
+    """The sum of squares with more tensors, as arithmetic has it: NaN wins over infinity, infinity over numbers."""
+    for row in statistics:
+        if row.nan:
+            squares += math.nan
+        elif row.positive_infinity or row.negative_infinity:
+            squares += math.inf
+        elif row.norm == row.norm:
+            squares += row.norm * row.norm
+    return squares
+
+
+def _root(squares: float) -> float:
+    return math.sqrt(squares) if squares == squares else math.nan
+
+
+def _say_clipped(report: step_report_pb2.StepReport, kind: int, bound: float, clipped: bool) -> None:
+    report.clipping.kind, report.clipping.threshold, report.clipping.clipped = kind, bound, clipped

@@ -1,0 +1,321 @@
+"""A run: the steps of one training, on their way to the collector."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Hashable, Mapping
+
+from .alert import Alert
+from .config import hyperparameters
+from .disabled import Disabled
+from .errors import GradwatchError
+from .log import LOGGER
+from .rank import Rank
+from .sender import Sender
+from .settings import Settings
+from .spool import SUFFIX, Spool
+from .status import Status
+from .v1 import ingest_service_pb2 as ingest
+from .v1 import model_pb2, run_pb2, step_report_pb2
+
+_STATUSES = {
+    "finished": run_pb2.RUN_STATUS_FINISHED,
+    "failed": run_pb2.RUN_STATUS_FAILED,
+    "aborted": run_pb2.RUN_STATUS_ABORTED,
+}
+_MAXIMUM_ANNOTATIONS = 16
+
+
+class Run:
+    """One training run; made by `gradwatch.init`. As a context manager it ends with its block.
+
+    A step is put together from what its parts say, in any order: the gradients, when an optimizer is about to
+    step, and what `log` says of it. It is sent once the optimizers have stepped and `log` was called, or when
+    an optimizer is about to step again. So call `log` once a step, before or after the optimizer's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        name: str = "",
+        tags: tuple[str, ...] = (),
+        config: object = None,
+        all_ranks: bool = False,
+        finish_timeout: float = 30.0,
+    ):
+        rank = Rank.here()
+        run_id = settings.run_id or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        if all_ranks and not settings.run_id:
+            run_id = rank.shared(run_id)
+            if run_id is None:
+                raise GradwatchError("all_ranks: expected a run_id that the ranks share, found none")
+        self.id = run_id
+        """The run's id; with it, a later process goes on with the run."""
+        self.settings = settings
+        """Where reports go."""
+        self._finish_timeout = finish_timeout
+        self._says_how_it_ends = (rank.index or 0) == 0
+        self._registration = ingest.RegisterRunRequest(
+            run_id=run_id,
+            project=settings.project,
+            name=name,
+            tags=tags,
+            hyperparameters=hyperparameters(config),
+            framework=f"python {sys.version.split()[0]}",
+            producer=run_pb2.Producer(
+                producer_id=f"rank-{rank.index}" if all_ranks and rank.index is not None else "trainer",
+                rank=rank.index,
+                world_size=rank.world_size,
+            ),
+        )
+        self._callbacks: list[Callable[[Alert], None]] = []
+        self._lock = threading.Lock()
+        self._annotations: list[step_report_pb2.StepAnnotation] = []
+        self._waits_for_model = self._is_started = self._is_finished = False
+        self._closers: list[Callable[[], None]] = []
+        self._parts: set[Hashable] = set()
+        self._stepped: set[Hashable] = set()
+        self._draft = step_report_pb2.StepReport()
+        self._logged = False
+        self._step, self._step_is_given = 0, False
+        if settings.mode == "disabled" or (rank.index and not all_ranks):
+            self._sink = Disabled()
+        elif settings.mode == "offline":
+            producer = self._registration.producer.producer_id
+            self._sink = Spool(Path(settings.dir) / f"{run_id}.{producer}{SUFFIX}")
+        else:
+            self._sink = Sender(settings, self._tell)
+        _RUNS.add(self)
+
+    # What a training loop says
+
+    def log(
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        step: int | None = None,
+        learning_rate: Any = None,
+        batch_size: int | None = None,
+        commit: bool = True,
+        **losses: Any,
+    ) -> None:
+        """Says what is known of a step: losses and other numbers, by name; the one that is minimized is `loss`.
+
+        Numbers may be tensors of one element; NaN and infinities are data. `step` is the number of the
+        optimizer update, from 0 on; without it steps are counted, in a resumed run from its last step on.
+        `commit=False`: another call for the same step will follow.
+
+        Raises GradwatchError for a `step` below 0, TypeError or ValueError for what is no number.
+        """
+        if self._is_finished:
+            return
+        numbers = {name: _number(value) for name, value in {**(values or {}), **losses}.items()}
+        if self._logged and self._stepped:
+            # It was logged before its optimizers stepped, and nothing has told how many there are.
+            self._parts = set(self._stepped)
+            self._send()
+        draft = self._draft
+        if step is not None:
+            if not 0 <= step < 1 << 63:
+                raise GradwatchError(f"step: expected 0 to 2^63-1, found {step}")
+            self._step, self._step_is_given = int(step), True
+        if learning_rate is not None:
+            draft.learning_rate = _number(learning_rate)
+        if batch_size is not None:
+            draft.batch_size = batch_size
+        known = {loss.name: loss for loss in draft.losses}
+        for name, number in numbers.items():
+            if name in known:
+                known[name].value = number
+            else:
+                draft.losses.add(name=name, value=number)
+        if commit:
+            self._logged = True
+            if self._parts <= self._stepped and (self._stepped or not self._waits_for_model):
+                self._send()
+
+    def annotate(self, action: str, detail: str = "", alert: Alert | str | None = None) -> None:
+        """Says what was done about the training, such as `lower_rate`, and which alert it answers.
+
+        Goes with the next step that is sent; the run's page shows it. Of more than 16 a step the first stay.
+        """
+        alert_id = alert.id if isinstance(alert, Alert) else alert or ""
+        note = step_report_pb2.StepAnnotation(action=action, detail=detail[:512], alert_id=alert_id)
+        with self._lock:
+            if len(self._annotations) < _MAXIMUM_ANNOTATIONS:
+                self._annotations.append(note)
+
+    def on_alert(self, callback: Callable[[Alert], None]) -> Callable[[Alert], None]:
+        """Has a function called with each change of this run's alerts, on another thread; usable as decorator.
+
+        What it raises is logged, and goes no further.
+        """
+        self._callbacks.append(callback)
+        return callback
+
+    def alerts(self) -> list[Alert]:
+        """The run's open alerts, as far as was heard, in the order in which they began. Never waits."""
+        return self._sink.open_alerts
+
+    def settle(self, timeout: float = 10.0) -> bool:
+        """Waits until all steps that were sent are durable and judged, so that `alerts` is up to date.
+
+        Returns whether they are; without a collector at once, with `False`.
+        """
+        return self._sink.settle(timeout)
+
+    @property
+    def status(self) -> Status:
+        """What became of the steps so far."""
+        return self._sink.status
+
+    def finish(self, status: str = "finished", reason: str = "", timeout: float | None = None) -> Status:
+        """Ends the run: `finished`, `failed` or `aborted`. Waits for delivery, `timeout` seconds at most.
+
+        Without it the run ends with the process. A second call changes nothing.
+        """
+        if status not in _STATUSES:
+            raise GradwatchError(f"status: expected one of {', '.join(_STATUSES)}, found {status!r}")
+        if self._is_finished:
+            return self._sink.status
+        for close in self._closers:
+            close()
+        if self._stepped or self._logged or self._draft.losses:
+            self._send()
+        self._is_finished = True
+        _RUNS.discard(self)
+        self._start()
+        ending = None
+        if self._says_how_it_ends:
+            ending = ingest.FinishRunRequest(
+                run_id=self.id, status=_STATUSES[status], reason=_cut(reason, 512)
+            )
+        result = self._sink.close(ending, self._finish_timeout if timeout is None else timeout)
+        if result.dropped or result.refused or result.stripped or result.reduced:
+            LOGGER.warning("run %s: %s", self.id, result)
+        return result
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind, error, _) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.finish(*_ending(kind, error))
+
+    # What the integrations say
+
+    def expect(self, close: Callable[[], None] | None = None) -> None:
+        """Says that somebody will fill in each step: the run is not registered before `describe` then.
+
+        `close` is called when the run ends.
+        """
+        self._waits_for_model = True
+        if close:
+            self._closers.append(close)
+
+    def describe(self, model: model_pb2.Model, framework: str) -> None:
+        """Says what is trained; the first time counts."""
+        if not self._is_started:
+            self._registration.model.CopyFrom(model)
+            self._registration.framework = framework
+            self._start()
+
+    def begin(self, part: Hashable) -> step_report_pb2.StepReport:
+        """The report of the step that a part (an optimizer) is about to take, for it to fill in."""
+        if part in self._stepped:
+            # So that much is a step; from now on it is known when one is complete.
+            self._parts = set(self._stepped)
+            self._send()
+        return self._draft
+
+    def end(self, part: Hashable) -> None:
+        """Says that a part took its step."""
+        if not self._draft.wall_time_seconds:
+            self._draft.wall_time_seconds = time.time()
+        self._stepped.add(part)
+        if self._logged and self._parts and self._parts <= self._stepped:
+            self._send()
+
+    # Inside
+
+    def _send(self) -> None:
+        report, self._draft = self._draft, step_report_pb2.StepReport()
+        self._stepped.clear()
+        self._logged = False
+        report.step = self._step
+        if not report.wall_time_seconds:
+            report.wall_time_seconds = time.time()
+        with self._lock:
+            report.annotations.extend(self._annotations)
+            self._annotations.clear()
+        relative, self._step = not self._step_is_given, self._step + 1
+        if not self._waits_for_model:
+            self._start()
+        self._sink.report(report, relative)
+
+    def _start(self) -> None:
+        if not self._is_started:
+            self._is_started = True
+            self._sink.start(self._registration)
+
+    def _tell(self, alert: Alert) -> None:
+        for callback in list(self._callbacks):
+            try:
+                callback(alert)
+            except Exception:
+                LOGGER.exception("run %s: on_alert: %r failed", self.id, callback)
+
+    def _leave_to_parent(self) -> None:
+        """After a fork: the run is the parent's. Its locks may be held by threads that are not here."""
+        _ABANDONED.append(self._sink)
+        self._sink = Disabled()
+
+
+_RUNS: set[Run] = set()
+"""The runs of this process that are not finished."""
+_ABANDONED: list[object] = []
+"""What a child process must not even release: that would speak on the parent's connections."""
+
+
+def _leave_all_to_parent() -> None:
+    for run in _RUNS:
+        run._leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all_to_parent)
+
+
+@atexit.register
+def _finish_all() -> None:
+    # What ended the main thread, if it was an error.
+    error = getattr(sys, "last_value", None)
+    for run in list(_RUNS):
+        if error is None:
+            run.finish()
+        else:
+            run.finish(*_ending(type(error), error))
+
+
+def _ending(kind: type[BaseException], error: BaseException | None) -> tuple[str, str]:
+    """The status and reason of a run that an error ended."""
+    aborted = issubclass(kind, (KeyboardInterrupt, GeneratorExit))
+    return "aborted" if aborted else "failed", f"{kind.__name__}: {error}"
+
+
+def _number(value: Any) -> float:
+    """A number of any kind, such as a tensor of one element that a gradient flows through."""
+    return float(value.detach() if hasattr(value, "detach") else value)
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="ignore")

@@ -1,0 +1,102 @@
+"""The calls of the collector that a client makes, and what their failures mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from .settings import Settings
+from .v1 import ingest_service_pb2 as ingest
+from .v1 import query_service_pb2 as query
+
+MESSAGE_BYTES = 32 << 20
+"""The largest message that the collector takes unless it says otherwise."""
+
+
+def connect(settings: Settings) -> grpc.Channel:
+    """A channel to the collector; it connects by itself, again and again."""
+    options = [
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", MESSAGE_BYTES),
+        # Not as long as gRPC's two minutes, after which a collector that is back would be news.
+        ("grpc.max_reconnect_backoff_ms", 5000),
+        # Runs of one process must not share a connection, and its flow control.
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    if not (settings.ca_cert or settings.client_cert):
+        return grpc.insecure_channel(settings.address, options=options)
+
+    def content(path: str) -> bytes | None:
+        return Path(path).read_bytes() if path else None
+
+    credentials = grpc.ssl_channel_credentials(
+        content(settings.ca_cert), content(settings.client_key), content(settings.client_cert)
+    )
+    return grpc.secure_channel(settings.address, credentials, options=options)
+
+
+class Service:
+    """The collector's calls, by hand: generated stubs would tie the package to one version of grpcio."""
+
+    def __init__(self, channel: grpc.Channel, token: str = ""):
+        self._metadata = [("authorization", f"Bearer {token}")] if token else None
+
+        def unary(service: str, name: str, request, response):
+            call = channel.unary_unary(
+                f"/gradwatch.v1.{service}/{name}", request.SerializeToString, response.FromString
+            )
+            return lambda message, timeout: call(message, timeout=timeout, metadata=self._metadata)
+
+        self.register_run = unary(
+            "IngestService", "RegisterRun", ingest.RegisterRunRequest, ingest.RegisterRunResponse
+        )
+        self.finish_run = unary(
+            "IngestService", "FinishRun", ingest.FinishRunRequest, ingest.FinishRunResponse
+        )
+        self.server_info = unary(
+            "QueryService", "GetServerInfo", query.GetServerInfoRequest, query.GetServerInfoResponse
+        )
+        self._stream = channel.stream_stream(
+            "/gradwatch.v1.IngestService/StreamTelemetry",
+            ingest.StreamTelemetryRequest.SerializeToString,
+            ingest.StreamTelemetryResponse.FromString,
+        )
+
+    def stream_telemetry(self, requests):
+        """Opens a telemetry stream without a deadline."""
+        return self._stream(requests, metadata=self._metadata)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """How a call failed, by what a client can do about it."""
+
+    text: str
+    permanent: bool = False
+    """Whether trying again is of no use."""
+    unknown_run: bool = False
+    """Whether the collector does not know the run, so that it must be registered again."""
+
+    @staticmethod
+    def of(error: Exception) -> Problem:
+        """Sorts what a call raised."""
+        if not isinstance(error, grpc.RpcError):
+            return Problem(f"{type(error).__name__}: {error}")
+        code, text = error.code(), error.details() or ""
+        text = f"{code.name}: {text}" if text else code.name
+        return Problem(text, permanent=code in _PERMANENT, unknown_run=code is grpc.StatusCode.NOT_FOUND)
+
+
+_PERMANENT = frozenset({
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.ALREADY_EXISTS,
+    # A newer process streams as this producer.
+    grpc.StatusCode.ABORTED,
+})
