@@ -68,6 +68,11 @@ class ReportQueue:
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
 
+    @property
+    def is_half_empty(self) -> bool:
+        """Whether half of what may be in it has room."""
+        return 2 * len(self._entries) <= self._maximum_count and 2 * self.bytes <= self._maximum_bytes
+
     def number(self, first_step: int) -> None:
         """Says where relative steps count from."""
         for entry in self._entries:

@@ -82,6 +82,11 @@ class Sender:
             self._queue.append(report, relative and self._first_step is None)
             self._condition.notify_all()
 
+    def wait_for_room(self) -> None:
+        """Waits until half of the buffer is free, for a source of reports that can wait; or delivery is over."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._is_over or self._queue.is_half_empty)
+
     def close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
         """Delivers what is left, and how the run ended unless `None`; waits for that `timeout` seconds at most."""
         deadline = time.monotonic() + timeout

@@ -72,62 +72,73 @@ class Numbers:
 
 @dataclass
 class _Sums:
-    """One sum a chunk, on the device."""
+    """One number a chunk, on the device."""
 
     squares: list[torch.Tensor] = field(default_factory=list)
     totals: list[torch.Tensor] = field(default_factory=list)
     magnitudes: list[torch.Tensor] = field(default_factory=list)
     bounds: list[torch.Tensor] = field(default_factory=list)
-    nonzeros: list[torch.Tensor] = field(default_factory=list)
+
+    def add_details(self, part: torch.Tensor, magnitudes: torch.Tensor) -> None:
+        """Adds a chunk, whose magnitudes fit into the buffer."""
+        self.totals.append(part.sum())
+        self.magnitudes.append(torch.abs(part, out=magnitudes[: part.numel()]).sum())
+        if part.numel():
+            self.bounds += torch.aminmax(part)
+        else:
+            self.bounds += (part.new_tensor(math.inf), part.new_tensor(-math.inf))
 
 
 def measure(
     tensors: Sequence[Flat],
     *,
     details: bool,
-    histograms: bool,
     norms_of: Sequence[Flat] = (),
     scalars: Sequence[torch.Tensor] = (),
 ) -> Numbers:
     """Measures tensors of one device and dtype, and copies everything from the device at once.
 
-    A second copy follows only if something is not finite, too large or too small for floats.
+    Norms, or with `details` everything. A second copy follows only for a tensor in which something is not
+    finite, or too large or too small for floats.
     """
     everything = [*tensors, *norms_of]
     if not everything and not scalars:
         return Numbers([], None, [], [])
     device = (everything[0].elements if everything else scalars[0]).device
-    size = _CHUNK if device.type == "cpu" else 1 << 62
-    sums, owners, patterns = _Sums(), [], []
+    on_cpu = _is_on_cpu(everything[0].elements if everything else scalars[0])
+    size = _CHUNK if on_cpu else 1 << 62
+    longest = max((min(size, tensor.elements.numel()) for tensor in tensors), default=0)
+    buffer = tensors[0].elements.new_empty(longest) if details and tensors else None
+    sums, owners = _Sums(), []
+    patterns, zeros = [], []
     for index, tensor in enumerate(everything):
         parts = tensor.elements.split(size) if tensor.elements.numel() > size else (tensor.elements,)
         is_detailed = details and index < len(tensors)
         for part in parts:
             owners.append(index)
-            if device.type == "cpu":
+            if on_cpu:
                 sums.squares.append(torch.dot(part, part))
             if is_detailed:
-                _add_details(part, sums)
-        if histograms and index < len(tensors):
+                sums.add_details(part, buffer)
+        if is_detailed:
             patterns.append(_patterns(parts))
-    if device.type != "cpu" and everything:
+            if not on_cpu:
+                zeros.append(torch.count_nonzero(tensor.elements))
+    if not on_cpu and everything:
         sums.squares = [norm * norm for norm in _device_norms(everything)]
     columns = [
         torch.stack(values).double()
-        for values in (sums.squares, sums.totals, sums.magnitudes, sums.bounds, sums.nonzeros)
+        for values in (sums.squares, sums.totals, sums.magnitudes, sums.bounds, zeros)
         if values
     ]
-    columns += [scalar.detach().reshape(1).double() for scalar in scalars]
+    columns += [scalar.detach().reshape(1).to(device).double() for scalar in scalars]
     columns += [counts.double() for counts in patterns]
     numbers = torch.cat(columns).cpu()
-    return _decode(numbers, tensors, everything, owners, details, len(scalars), len(patterns))
+    return _decode(numbers, tensors, everything, owners, details, len(zeros), len(scalars))
 
 
-def _add_details(part: torch.Tensor, sums: _Sums) -> None:
-    sums.totals.append(part.sum(dtype=torch.float64))
-    sums.magnitudes.append(part.abs().sum())
-    sums.bounds += torch.aminmax(part) if part.numel() else (part.new_tensor(math.inf), part.new_tensor(-math.inf))
-    sums.nonzeros.append(torch.count_nonzero(part))
+def _is_on_cpu(tensor: torch.Tensor) -> bool:
+    return tensor.device.type == "cpu"
 
 
 def _device_norms(tensors: Sequence[Flat]) -> Sequence[torch.Tensor]:
@@ -148,7 +159,7 @@ def _patterns(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     device = parts[0].device
     result = torch.zeros(count, dtype=torch.int64, device=device)
     for part in parts:
-        if device.type == "cpu":
+        if _is_on_cpu(part):
             indices = (part.view(bits) >> shift).bitwise_and_(count - 1)
             result += torch.bincount(indices, minlength=count)
             continue
@@ -165,8 +176,8 @@ def _decode(
     everything: Sequence[Flat],
     owners: list[int],
     details: bool,
+    zero_count: int,
     scalar_count: int,
-    pattern_count: int,
 ) -> Numbers:
     place = 0
 
@@ -176,10 +187,9 @@ def _decode(
         return numbers[place - count : place].tolist()
 
     detailed = sum(owner < len(tensors) for owner in owners) if details else 0
-    squares, totals, magnitudes = take(len(owners)), take(detailed), take(detailed)
-    bounds, nonzeros = take(2 * detailed), take(detailed)
-    scalars = take(scalar_count)
-    patterns = numbers[place:].reshape(pattern_count, -1).long() if pattern_count else None
+    squares, totals, magnitudes, bounds = take(len(owners)), take(detailed), take(detailed), take(2 * detailed)
+    nonzeros, scalars = take(zero_count), take(scalar_count)
+    patterns = numbers[place:].reshape(len(tensors), -1).long() if detailed else None
 
     chunks: list[list[int]] = [[] for _ in everything]
     for chunk, owner in enumerate(owners):
@@ -191,31 +201,39 @@ def _decode(
         is_sound = _LEAST_SQUARES < total < _MOST_SQUARES
         if index >= len(tensors):
             norms.append(math.sqrt(total) if is_sound else exact(tensor).norm)
-        elif not details:
+            continue
+        if not details:
             statistics.append(Statistics(math.sqrt(total)) if is_sound else exact(tensor))
-        else:
-            count = tensor.count
-            mean = sum(totals[chunk] for chunk in own) / count if count else math.nan
-            variance = total / count - mean * mean if count else math.nan
-            if not is_sound or variance < _LEAST_VARIANCE * total / count:
-                statistics.append(exact(tensor))
-                continue
-            least, most = min(bounds[2 * c] for c in own), max(bounds[2 * c + 1] for c in own)
-            statistics.append(
-                Statistics(
-                    norm=math.sqrt(total),
-                    mean=mean,
-                    mean_abs=sum(magnitudes[chunk] for chunk in own) / count,
-                    std=math.sqrt(variance),
-                    min=min(least, 0.0) if tensor.zeros else least,
-                    max=max(most, 0.0) if tensor.zeros else most,
-                    zero=count - int(sum(nonzeros[chunk] for chunk in own)),
-                )
+            continue
+        count = tensor.count
+        mean = sum(totals[chunk] for chunk in own) / count if count else math.nan
+        variance = total / count - mean * mean if count else math.nan
+        if not is_sound or variance < _LEAST_VARIANCE * total / count:
+            statistics.append(exact(tensor))
+            continue
+        least, most = min(bounds[2 * c] for c in own), max(bounds[2 * c + 1] for c in own)
+        statistics.append(
+            Statistics(
+                norm=math.sqrt(total),
+                mean=mean,
+                mean_abs=sum(magnitudes[chunk] for chunk in own) / count,
+                std=math.sqrt(variance),
+                min=min(least, 0.0) if tensor.zeros else least,
+                max=max(most, 0.0) if tensor.zeros else most,
+                zero=count - (int(nonzeros[index]) if nonzeros else _nonzero(tensor, patterns[index])),
             )
+        )
     if patterns is not None:
         for row, tensor in zip(patterns, tensors):
             row[0] += tensor.zeros
     return Numbers(statistics, patterns, norms, scalars)
+
+
+def _nonzero(tensor: Flat, patterns: torch.Tensor) -> int:
+    """The number of elements that are not 0; counted only if there are some, or subnormal ones."""
+    if patterns[0] == 0 and patterns[len(patterns) // 2] == 0:
+        return tensor.elements.numel()
+    return int(torch.count_nonzero(tensor.elements))
 
 
 def exact(tensor: Flat) -> Statistics:

@@ -160,9 +160,10 @@ class Watcher:
         if not self._follows(optimizer):
             return
         self._is_stepping_scaled, self._scale = True, scale
+        report = self._begin(optimizer)
         if self._captured and not is_unscaled:
             # They were clipped, and taken, before anybody divided them.
-            self._report.gradients_scaled = True
+            report.gradients_scaled = True
 
     def did_step_scaled(self, optimizer: Any) -> None:
         """Reports the step if it was skipped: no hook was called then."""
@@ -256,7 +257,6 @@ class Watcher:
             numbers = measure(
                 [gradients[place] for place in places],
                 details=details,
-                histograms=details,
                 norms_of=[values[place] for place in places] if values else (),
                 scalars=[*scalars, *seen] if first else (),
             )
@@ -280,7 +280,7 @@ class Watcher:
         changes = [Flat.of(p.detach() - self._before.pop(p)) for p in ours]
         norms: dict[int, float] = {}
         for places in _groups(changes, []):
-            numbers = measure([], details=False, histograms=False, norms_of=[changes[place] for place in places])
+            numbers = measure([], details=False, norms_of=[changes[place] for place in places])
             norms |= {self._description.tensors[ours[place]]: norm for place, norm in zip(places, numbers.norms)}
         parameters = self._report.parameters
         known = len(parameters.update_norm)
@@ -298,9 +298,13 @@ class Watcher:
 
 def _unwrapped(model: nn.Module) -> nn.Module:
     """The model that DDP or torch.compile holds, whose names people know."""
-    while isinstance(inner := getattr(model, "module", getattr(model, "_orig_mod", None)), nn.Module):
-        model = inner
-    return model
+    while True:
+        if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
+            model = model.module
+        elif type(model).__name__ == "OptimizedModule":
+            model = model._orig_mod
+        else:
+            return model
 
 
 def _unwrapped_optimizer(optimizer: Any) -> optim.Optimizer:

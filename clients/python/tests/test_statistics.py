@@ -1,0 +1,168 @@
+"""Statistics against a plain computation in float64, tensor by tensor."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from gradwatch.pytorch import statistics  # noqa: E402
+from gradwatch.pytorch.histograms import add_histograms  # noqa: E402
+from gradwatch.pytorch.statistics import Flat, measure  # noqa: E402
+from gradwatch.v1 import step_report_pb2  # noqa: E402
+
+FIELDS = ("norm", "mean", "mean_abs", "std", "min", "max")
+COUNTS = ("zero", "nan", "positive_infinity", "negative_infinity")
+
+
+def plain(tensor) -> dict[str, float]:
+    """Every statistic by its definition."""
+    values = tensor.to_dense() if tensor.layout != torch.strided else tensor
+    values = values.detach().reshape(-1)
+    values = (torch.view_as_real(values).reshape(-1) if values.is_complex() else values).double()
+    finite = values[values.isfinite()]
+    found = {
+        "zero": (finite == 0).sum().item(),
+        "nan": values.isnan().sum().item(),
+        "positive_infinity": (values == math.inf).sum().item(),
+        "negative_infinity": (values == -math.inf).sum().item(),
+    }
+    if finite.numel() == 0:
+        return found | dict.fromkeys(FIELDS, math.nan)
+    largest = finite.abs().max().item() or 1.0
+    return found | {
+        "norm": (finite / largest).square().sum().sqrt().item() * largest,
+        "mean": finite.mean().item(),
+        "mean_abs": finite.abs().mean().item(),
+        "std": (finite / largest).std(correction=0).item() * largest,
+        "min": finite.min().item(),
+        "max": finite.max().item(),
+    }
+
+
+def check(tensor, found) -> None:
+    expected = plain(tensor)
+    for name in COUNTS:
+        assert getattr(found, name) == expected[name], name
+    for name in FIELDS:
+        # A mean of both signs is a difference: it is as good as the sum that it comes from.
+        scale = expected["mean_abs"] if name == "mean" else expected[name]
+        close = abs(getattr(found, name) - expected[name]) <= 1e-5 * abs(scale)
+        both_nan = math.isnan(getattr(found, name)) and math.isnan(expected[name])
+        assert close or both_nan, (name, getattr(found, name), expected[name])
+
+
+def special(**values):
+    """A normal tensor with some elements replaced."""
+    tensor = torch.randn(1000)
+    for place, value in values.values():
+        tensor[place] = value
+    return tensor
+
+
+TENSORS = {
+    "normal": lambda: torch.randn(300, 70),
+    "large": lambda: torch.randn(300_000),
+    "large and off centre": lambda: torch.rand(280_000) + 1,
+    "all equal": lambda: torch.full((1000,), 0.1),
+    "nearly equal": lambda: 1 + 1e-4 * torch.randn(5000),
+    "one element": lambda: torch.tensor(3.0),
+    "empty": lambda: torch.empty(0),
+    "zeros": lambda: torch.zeros(100),
+    "some zeros": lambda: torch.randn(1000) * (torch.rand(1000) < 0.5),
+    "negative zero": lambda: torch.tensor([-0.0, 1.0]),
+    "vanished": lambda: torch.randn(1000) * 1e-30,
+    "subnormal": lambda: torch.full((10,), 1e-42),
+    "huge": lambda: torch.randn(1000) * 1e30,
+    "one NaN": lambda: special(a=(7, math.nan)),
+    "infinities": lambda: special(a=(7, math.inf), b=(8, -math.inf), c=(9, -math.inf)),
+    "all NaN": lambda: torch.full((10,), math.nan),
+    "bf16": lambda: torch.randn(1000).bfloat16(),
+    "fp16": lambda: torch.randn(1000).half() * 1e-4,
+    "float64": lambda: torch.randn(1000, dtype=torch.float64),
+    "float64, tiny": lambda: torch.randn(1000, dtype=torch.float64) * 1e-200,
+    "float64, huge": lambda: torch.randn(1000, dtype=torch.float64) * 1e200,
+    "transposed": lambda: torch.randn(50, 60).t(),
+    "channels last": lambda: torch.randn(4, 3, 5, 5).to(memory_format=torch.channels_last),
+    "expanded": lambda: torch.tensor(2.0).expand(10, 10),
+    "complex": lambda: torch.randn(100, dtype=torch.complex64),
+    "sparse": lambda: torch.sparse_coo_tensor([[1, 5, 5]], torch.randn(3, 4), (100, 4)),
+}  # fmt: skip
+
+
+@pytest.fixture(params=["cpu", "as on a device"])
+def place(request, monkeypatch):
+    """Both ways to measure; that of a device runs here on the CPU."""
+    if request.param != "cpu":
+        monkeypatch.setattr(statistics, "_is_on_cpu", lambda tensor: False)
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_statistics_are_those_of_the_definition(name, place):
+    torch.manual_seed(1)
+    tensor = TENSORS[name]()
+    flat = Flat.of(tensor)
+    check(tensor, measure([flat], details=True).statistics[0])
+    quick = measure([flat], details=False, norms_of=[flat])
+    expected = plain(tensor)
+    for norm in (quick.statistics[0].norm, quick.norms[0]):
+        assert norm == pytest.approx(expected["norm"], rel=1e-5, nan_ok=True)
+    for count in COUNTS[1:]:
+        assert getattr(quick.statistics[0], count) == expected[count]
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_histograms_count_each_element_in_its_octave(name, place):
+    torch.manual_seed(1)
+    tensor = TENSORS[name]()
+    flat = Flat.of(tensor)
+    report = step_report_pb2.StepReport()
+    add_histograms(report, [5], measure([flat], details=True).patterns)
+    column = report.histograms
+    counts = list(column.counts)
+    split = column.positive_length[0]
+    found = {(1, column.positive_offset[0] + i): n for i, n in enumerate(counts[:split]) if n}
+    found |= {(-1, column.negative_offset[0] + i): n for i, n in enumerate(counts[split:]) if n}
+
+    values = flat.elements[flat.elements.isfinite()].double()
+    least = 2.0**-1022 if flat.elements.dtype == torch.float64 else 2.0**-126
+    expected: dict[tuple[int, int], int] = {}
+    for value in values[values.abs() >= least].tolist():
+        bucket = (1 if value > 0 else -1, math.frexp(abs(value))[1] - 1)
+        expected[bucket] = expected.get(bucket, 0) + 1
+    assert found == expected
+    assert column.zero_count[0] == flat.zeros + (values.abs() < least).sum().item()
+    non_finite = flat.elements.numel() - values.numel()
+    assert sum(counts) + column.zero_count[0] + non_finite == flat.count
+    assert len(counts) == split + column.negative_length[0]
+    assert column.scale == 0 and list(column.tensor_ids) == [5]
+
+
+def test_many_tensors_at_once_keep_their_places(place):
+    torch.manual_seed(1)
+    tensors = [torch.randn(size) * 10.0**size for size in range(1, 20)] + [torch.randn(600_000)]
+    flats = [Flat.of(tensor) for tensor in tensors]
+    numbers = measure(flats, details=True, norms_of=flats[::-1], scalars=[torch.tensor(7), torch.tensor(0.5)])
+    for tensor, found in zip(tensors, numbers.statistics):
+        check(tensor, found)
+    expected = [plain(tensor)["norm"] for tensor in reversed(tensors)]
+    assert numbers.norms == pytest.approx(expected, rel=1e-5)
+    assert numbers.scalars == [7, 0.5]
+
+
+def test_a_device_is_waited_for_once(monkeypatch):
+    """Every way to wait is a copy from the device; a stand-in for one counts them."""
+    copies = 0
+    original = torch.Tensor.cpu
+
+    def cpu(self):
+        nonlocal copies
+        copies += 1
+        return original(self)
+
+    monkeypatch.setattr(statistics, "_is_on_cpu", lambda tensor: False)
+    monkeypatch.setattr(torch.Tensor, "cpu", cpu)
+    monkeypatch.setattr(torch.Tensor, "item", lambda self: pytest.fail("item() waits for the device"))
+    flats = [Flat.of(torch.randn(100)) for _ in range(10)]
+    measure(flats, details=True, norms_of=flats, scalars=[torch.tensor(1.0)])
+    assert copies == 1

@@ -1,0 +1,619 @@
+"""What is reported of a PyTorch training, against the gradients as they were."""
+
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from recording import recorded  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+import gradwatch  # noqa: E402
+from gradwatch.v1 import model_pb2 as m  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def network(seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    return nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
+
+
+def loss_of(model, seed: int):
+    torch.manual_seed(seed)
+    return F.cross_entropy(model(torch.randn(8, 6)), torch.randint(0, 3, (8,)))
+
+
+def gradients(model) -> dict[str, float]:
+    """The norms of a model's gradients in float64, by name."""
+    return {name: p.grad.double().norm().item() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def close(found: dict[str, float], expected: dict[str, float]) -> None:
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_step_is_what_the_optimizer_is_about_to_take():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    losses, norms, before, moved = [], [], [], []
+    for step in range(12):
+        optimizer.zero_grad()
+        loss = loss_of(model, step)
+        loss.backward()
+        norms.append(gradients(model))
+        before.append({name: p.detach().clone() for name, p in model.named_parameters()})
+        optimizer.step()
+        moved.append({n: (p.detach() - before[-1][n]).double().norm().item() for n, p in model.named_parameters()})
+        run.log(loss=loss)
+        losses.append(loss.item())
+    assert [r.step for r in found.reports] == list(range(12))
+    assert [r.losses[0].value for r in found.reports] == losses
+    for step, report in enumerate(found.reports):
+        close(found.norms(step), norms[step])
+        total = math.sqrt(sum(norm**2 for norm in norms[step].values()))
+        assert report.global_norm == pytest.approx(total, rel=1e-5)
+        assert report.learning_rate == 0.1
+        assert report.HasField("histograms") == (step % 10 == 0)
+        assert len(report.gradients.nan_count) == 6
+        assert not report.gradients.tensor_ids, "all, in registration order"
+    for step in (0, 10):
+        report = found.reports[step]
+        names = [tensor.name for tensor in found.model.tensors]
+        close(dict(zip(names, report.parameters.norm)), {n: p.double().norm().item() for n, p in before[step].items()})
+        close(dict(zip(names, report.parameters.update_norm)), moved[step])
+        for column in ("mean", "mean_abs", "std", "min", "max", "zero_count"):
+            assert len(getattr(report.gradients, column)) == 6
+
+
+def test_log_may_come_before_the_optimizer_or_never():
+    for order in ("before", "after", "never", "rarely"):
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run, found = recorded()
+        gradwatch.watch(model, optimizer)
+        losses, norms = [], []
+        for step in range(5):
+            loss = loss_of(model, step)
+            losses.append(loss.item())
+            if order == "before":
+                run.log(loss=loss)
+            optimizer.zero_grad()
+            loss.backward()
+            norms.append(gradients(model))
+            optimizer.step()
+            if order == "after" or (order == "rarely" and step == 3):
+                run.log(loss=loss)
+        run.finish()
+        assert [r.step for r in found.reports] == list(range(5)), order
+        for step in range(5):
+            close(found.norms(step), norms[step])
+        said = [r.losses[0].value if r.losses else None for r in found.reports]
+        expected = {"never": [None] * 5, "rarely": [None, None, None, losses[3], None]}.get(order, losses)
+        assert said == expected, order
+
+
+def test_several_calls_of_log_are_one_step():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    for step in range(3):
+        loss_of(model, step).backward()
+        optimizer.step()
+        run.log(loss=1.0, commit=False)
+        run.log({"accuracy": 0.5}, learning_rate=0.7, batch_size=8, step=100 + step)
+    assert [r.step for r in found.reports] == [100, 101, 102]
+    assert [(loss.name, loss.value) for loss in found.reports[1].losses] == [("loss", 1.0), ("accuracy", 0.5)]
+    assert (found.reports[2].learning_rate, found.reports[2].batch_size) == (0.7, 8)
+
+
+def test_accumulated_gradients_are_one_step():
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters())
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    norms = []
+    for step in range(3):
+        optimizer.zero_grad()
+        for part in range(4):
+            (loss_of(model, 10 * step + part) / 4).backward()
+        norms.append(gradients(model))
+        optimizer.step()
+        run.log(loss=0.0)
+    assert len(found.reports) == 3
+    for step in range(3):
+        close(found.norms(step), norms[step])
+
+
+@pytest.mark.parametrize("how", ["norm", "norm, imported early", "value", "inf norm"])
+def test_gradients_are_those_before_clipping(how):
+    early = torch.nn.utils.clip_grad_norm_
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    norms, totals = [], []
+    for step in range(4):
+        optimizer.zero_grad()
+        (loss_of(model, step) * (1 if step % 2 else 0.001)).backward()
+        norms.append(gradients(model))
+        if how == "value":
+            totals.append(max(p.grad.abs().max().item() for p in model.parameters()))
+            torch.nn.utils.clip_grad_value_(model.parameters(), 0.05)
+        else:
+            clip = early if "early" in how else torch.nn.utils.clip_grad_norm_
+            kind = math.inf if how == "inf norm" else 2
+            totals.append(clip(model.parameters(), 0.05, norm_type=kind).item())
+        optimizer.step()
+        run.log(loss=0.0)
+    assert len(found.reports) == 4
+    for step, report in enumerate(found.reports):
+        close(found.norms(step), norms[step])
+        assert report.clipping.threshold == 0.05
+        assert report.clipping.kind == (2 if how == "value" else 1)
+        assert report.clipping.clipped == (totals[step] > 0.05) == bool(step % 2)
+
+
+def test_a_step_that_is_given_up_after_clipping_leaves_nothing_behind():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    for step in range(4):
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        expected = gradients(model)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if step in (0, 2):
+            continue
+        optimizer.step()
+        run.log(loss=0.0)
+        close(found.norms(-1), expected)
+    assert len(found.reports) == 2
+    assert len(found.reports[0].gradients.norm) == 6
+
+
+def test_an_infinite_bound_is_no_clipping():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    loss_of(model, 0).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf)
+    optimizer.step()
+    run.log(loss=0.0)
+    assert not found.reports[0].HasField("clipping")
+
+
+@pytest.mark.parametrize("unscales", [False, True])
+@pytest.mark.parametrize("clips", [False, True])
+def test_mixed_precision(unscales, clips):
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    raw, scales = [], []
+    for step in range(6):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = loss_of(model, step)
+        scaler.scale(loss * (math.inf if step == 3 else 1)).backward()
+        raw.append(gradients(model))
+        scales.append(scaler.get_scale())
+        if unscales:
+            scaler.unscale_(optimizer)
+        if clips:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1e9)
+        scaler.step(optimizer)
+        scaler.update()
+        run.log(loss=loss)
+    assert len(found.reports) == 6
+    are_scaled = clips and not unscales
+    for step, report in enumerate(found.reports):
+        assert report.loss_scale == scales[step]
+        assert report.optimizer_skipped == (step == 3)
+        assert report.gradients_scaled == are_scaled
+        if step != 3:
+            divisor = 1 if are_scaled else scales[step]
+            close(found.norms(step), {name: norm / divisor for name, norm in raw[step].items()})
+    columns = found.reports[3].gradients
+    assert sum(columns.nan_count) + sum(columns.positive_infinity_count) > 0
+    assert not math.isfinite(found.reports[3].global_norm)
+
+
+def test_fused_optimizers_scale_by_themselves():
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    for step in range(3):
+        optimizer.zero_grad()
+        scaler.scale(loss_of(model, step) * (math.inf if step == 1 else 1)).backward()
+        expected = gradients(model)
+        scaler.step(optimizer)
+        scaler.update()
+        run.log(loss=0.0)
+        assert found.reports[-1].gradients_scaled
+        assert found.reports[-1].optimizer_skipped == (step == 1)
+        if step != 1:
+            close(found.norms(-1), expected)
+
+
+def test_nan_and_infinity_are_counted_on_every_step():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    for step in range(3):
+        model.load_state_dict(weights)
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        model[0].weight.grad[0, :3] = torch.tensor([math.nan, math.inf, -math.inf])
+        expected = model[0].weight.grad.flatten()[3:].double().norm().item()
+        optimizer.step()
+        run.log(loss=0.0)
+        columns = found.reports[-1].gradients
+        assert (columns.nan_count[0], columns.positive_infinity_count[0], columns.negative_infinity_count[0]) == (1, 1, 1)
+        assert columns.norm[0] == pytest.approx(expected, rel=1e-5)
+        assert math.isnan(found.reports[-1].global_norm)
+
+
+def test_two_optimizers_are_one_step_each_time_both_stepped():
+    model = network()
+    first = torch.optim.SGD(model[0].parameters(), lr=0.1)
+    second = torch.optim.Adam([*model[2].parameters(), *model[4].parameters()], lr=0.2)
+    for explicit in (True, False):
+        for before in (True, False):
+            run, found = recorded()
+            watcher = gradwatch.watch(model, [first, second] if explicit else None)
+            for step in range(4):
+                model.zero_grad()
+                loss_of(model, step).backward()
+                expected = gradients(model)
+                if before:
+                    run.log(loss=float(step))
+                first.step()
+                second.step()
+                if not before:
+                    run.log(loss=float(step))
+            run.finish()
+            watcher.close()
+            assert [r.losses[0].value for r in found.reports] == [0, 1, 2, 3]
+            close(found.norms(3), expected)
+
+
+def test_an_optimizer_for_each_parameter_that_steps_in_backward():
+    model = network()
+    optimizers = {p: torch.optim.SGD([p], lr=0.1) for p in model.parameters()}
+
+    def step_now(parameter):
+        norms[parameter] = parameter.grad.double().norm().item()
+        optimizers[parameter].step()
+        optimizers[parameter].zero_grad()
+
+    for parameter in model.parameters():
+        parameter.register_post_accumulate_grad_hook(step_now)
+    run, found = recorded()
+    gradwatch.watch(model)
+    expected = []
+    for step in range(4):
+        norms = {}
+        loss = loss_of(model, step)
+        loss.backward()
+        run.log(loss=loss)
+        expected.append({name: norms[p] for name, p in model.named_parameters()})
+    run.finish()
+    assert len(found.reports) == 4
+    for step in range(4):
+        close(found.norms(step), expected[step])
+
+
+def test_lbfgs_is_seen_after_its_closure():
+    model = network()
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = loss_of(model, 0)
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        run.log(loss=optimizer.step(closure))
+        close(found.norms(-1), gradients(model))
+    assert len(found.reports) == 3
+
+
+def test_intervals():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, every=2, details_every=4, updates=False)
+    for step in range(9):
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        optimizer.step()
+        run.log(loss=0.0)
+    assert [bool(r.gradients.norm) for r in found.reports] == [step % 2 == 0 for step in range(9)]
+    assert [bool(r.histograms.counts) for r in found.reports] == [step % 4 == 0 for step in range(9)]
+    assert not any(r.parameters.update_norm for r in found.reports)
+    assert all(r.HasField("learning_rate") for r in found.reports)
+
+
+def test_what_has_no_gradient_is_left_out():
+    model = network()
+    model[2].requires_grad_(False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    loss_of(model, 0).backward()
+    optimizer.step()
+    run.log(loss=0.0)
+    assert sorted(found.norms(0)) == ["0.bias", "0.weight", "4.bias", "4.weight"]
+    assert [tensor.frozen for tensor in found.model.tensors] == [False, False, True, True, False, False]
+
+
+def test_sparse_and_half_precision_and_double_gradients():
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Embedding(50, 8, sparse=True)
+            self.low = nn.Linear(8, 8).bfloat16()
+            self.high = nn.Linear(8, 1).double()
+
+        def forward(self, ids):
+            return self.high(self.low(self.table(ids).bfloat16()).double())
+
+    torch.manual_seed(0)
+    model = Mixed()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    model(torch.tensor([1, 2, 2, 7])).sum().backward()
+    expected = {n: p.grad.to_dense().double().norm().item() for n, p in model.named_parameters()}
+    optimizer.step()
+    run.log(loss=0.0)
+    close(found.norms(0), expected)
+    report = found.reports[0]
+    ids = list(report.histograms.tensor_ids) or list(range(5))
+    lengths = [p + n for p, n in zip(report.histograms.positive_length, report.histograms.negative_length)]
+    place = 0
+    for tensor, zeros, length in zip(ids, report.histograms.zero_count, lengths):
+        counted = zeros + sum(report.histograms.counts[place : place + length])
+        place += length
+        assert counted == found.model.tensors[tensor].element_count
+
+
+def test_the_model_is_what_the_graph_says():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.LayerNorm(8)
+            self.up, self.down = nn.Linear(8, 32), nn.Linear(32, 8)
+
+        def forward(self, x):
+            return x + self.down(F.gelu(self.up(self.norm(x))))
+
+    class Language(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(8, 20, bias=False)  # Used last, made first.
+            self.table = nn.Embedding(20, 8)
+            self.head.weight = self.table.weight
+            self.blocks = nn.ModuleList([Block(), Block()])
+            self.gain = nn.Parameter(torch.ones(8))
+            self.conv = nn.Conv1d(8, 8, 3, padding=1)
+            self.batch = nn.BatchNorm1d(8)
+
+        def forward(self, ids):
+            x = self.table(ids)
+            for block in self.blocks:
+                x = block(x)
+            x = F.relu(self.batch(self.conv(x.transpose(1, 2)))).transpose(1, 2)
+            return self.head(x * self.gain)
+
+    torch.manual_seed(0)
+    model = Language()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    model(torch.randint(0, 20, (2, 5))).sum().backward()
+    optimizer.step()
+    run.log(loss=0.0)
+    layers = {layer.name: layer for layer in found.model.layers}
+    assert list(layers) == [
+        "table", "blocks.0.norm", "blocks.0.up", "blocks.0.down", "blocks.1.norm", "blocks.1.up", "blocks.1.down",
+        "conv", "batch", "Language", "head",
+    ]  # fmt: skip
+    assert {n for n, layer in layers.items() if layer.residual} == {n for n in layers if n.startswith("blocks")}
+    assert [layers[n].activation for n in ("blocks.0.up", "blocks.0.down", "conv", "batch", "head")] == [
+        "gelu", "none", "relu", "relu", "none",
+    ]  # fmt: skip
+    assert (layers["conv"].normalization, layers["batch"].normalization) == ("batch_norm", "batch_norm")
+    assert (layers["conv"].fan_in, layers["conv"].fan_out) == (24, 24)
+    assert (layers["blocks.0.up"].fan_in, layers["blocks.0.up"].fan_out) == (8, 32)
+    assert layers["table"].fan_in == 0
+    tensors = {tensor.name: tensor for tensor in found.model.tensors}
+    assert tensors["head.weight"].tied_to == 0 and tensors["head.weight"].HasField("tied_to")
+    assert tensors["table.weight"].role == m.TENSOR_ROLE_EMBEDDING
+    assert tensors["batch.bias"].role == m.TENSOR_ROLE_NORM
+    assert tensors["conv.bias"].role == m.TENSOR_ROLE_BIAS
+    assert list(tensors["blocks.0.up.weight"].shape) == [32, 8]
+    assert "head.weight" not in found.norms(0), "a tied tensor has one gradient"
+
+
+def test_a_projection_around_a_block_is_its_skip_connection():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Conv2d(4, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+            self.shortcut = nn.Conv2d(4, 8, 1)
+
+        def forward(self, x):
+            return F.relu(self.b(F.relu(self.a(x))) + self.shortcut(x))
+
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), Block())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    model(torch.randn(1, 3, 8, 8)).sum().backward()
+    optimizer.step()
+    run.log(loss=0.0)
+    assert {layer.name: layer.residual for layer in found.model.layers} == {
+        "0": False, "1.a": True, "1.b": True, "1.shortcut": False,
+    }  # fmt: skip
+
+
+def test_activations_of_modules_and_of_functions():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.act = nn.Linear(6, 16), nn.Tanh()
+            self.b, self.c = nn.Linear(16, 16), nn.Linear(16, 3)
+
+        def forward(self, x):
+            return self.c(F.relu(self.b(self.act(self.a(x)))))
+
+    torch.manual_seed(0)
+    model = Net()
+    with torch.no_grad():
+        model.a.weight *= 20
+        model.b.bias[:4] = -100
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, activations=True, details_every=2)
+    for step in range(5):
+        optimizer.zero_grad()
+        torch.manual_seed(step)
+        x = torch.randn(8, 6)
+        with torch.no_grad():
+            tanh = model.act(model.a(x))
+            relu = F.relu(model.b(tanh))
+        F.cross_entropy(model(x), torch.randint(0, 3, (8,))).backward()
+        model.eval()
+        model(100 * torch.randn(8, 6))  # What is evaluated does not count.
+        model.train()
+        optimizer.step()
+        run.log(loss=0.0)
+    names = [layer.name for layer in found.model.layers]
+    assert names == ["a", "act", "b", "c"]
+    # The probes are set up when the model is described: the first step has none yet.
+    assert [bool(r.activations.mean) for r in found.reports] == [False, False, True, False, True]
+    columns = found.reports[4].activations
+    assert [names[i] for i in columns.layer_ids] == ["act", "b"]
+    assert columns.mean == pytest.approx([tanh.mean().item(), relu.mean().item()], rel=1e-5)
+    assert columns.std == pytest.approx([t.std(correction=0).item() for t in (tanh, relu)], rel=1e-5)
+    assert columns.zero_fraction == pytest.approx([0, (relu == 0).float().mean().item()])
+    assert columns.saturated_fraction[0] == pytest.approx((tanh.abs() > 0.99).float().mean().item())
+    assert math.isnan(columns.saturated_fraction[1]) and math.isnan(columns.dead_unit_fraction[0])
+    assert columns.dead_unit_fraction[1] == pytest.approx((relu == 0).all(0).float().mean().item())
+    assert columns.dead_unit_fraction[1] >= 0.25
+
+
+def test_compiled_models_keep_their_names():
+    model = network()
+    compiled = torch.compile(model, backend="eager")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(compiled, optimizer, activations=True)
+    for step in range(3):
+        optimizer.zero_grad()
+        loss_of(compiled, step).backward()
+        expected = gradients(model)
+        optimizer.step()
+        run.log(loss=0.0)
+        close(found.norms(step), expected)
+    assert [layer.name for layer in found.model.layers][0] == "0"
+
+
+def test_a_closed_watcher_lets_go():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    watcher = gradwatch.watch(model, optimizer)
+    loss_of(model, 0).backward()
+    optimizer.step()
+    run.log(loss=0.0)
+    watcher.close()
+    loss_of(model, 0).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    assert len(found.reports) == 1
+    assert not model._forward_hooks and not optimizer._optimizer_step_pre_hooks
+
+
+def test_what_is_wrong_is_said():
+    run, _ = recorded()
+    with pytest.raises(gradwatch.GradwatchError, match="every, details_every: expected at least 1 and 0, found 0 and 1"):
+        gradwatch.watch(network(), every=0, details_every=1)
+    with pytest.raises(gradwatch.GradwatchError, match="optimizer: expected one of torch.optim, found int"):
+        gradwatch.watch(network(), 3)
+
+
+WORKER = """
+import os, sys
+import torch, torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+import gradwatch
+torch.set_num_threads(1)
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+run = gradwatch.init(project="p", run_id=os.environ.get("RUN"), all_ranks="ALL" in os.environ)
+torch.manual_seed(0)
+model = DistributedDataParallel(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+gradwatch.watch(model, optimizer)
+for step in range(5):
+    optimizer.zero_grad()
+    torch.manual_seed(10 * step + rank)
+    loss = model(torch.randn(8, 4)).square().mean()
+    loss.backward()
+    optimizer.step()
+    run.log(loss=loss)
+print(run.id, run.finish().delivered)
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize("all_ranks", [False, True])
+def test_data_parallel_jobs(collector, tmp_path, all_ranks):
+    (tmp_path / "worker.py").write_text(WORKER)
+    environment = os.environ | {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29671", "WORLD_SIZE": "2", "GRADWATCH_ADDRESS": collector.address,
+    }  # fmt: skip
+    if all_ranks:
+        environment["ALL"] = "1"
+    workers = [
+        subprocess.Popen(
+            [sys.executable, str(tmp_path / "worker.py")],
+            env=environment | {"RANK": str(rank)}, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        for rank in range(2)
+    ]
+    outputs = [worker.communicate(timeout=120)[0].split() for worker in workers]
+    assert all(worker.returncode == 0 for worker in workers)
+    run_id = outputs[0][0]
+    found = collector.run(run_id)
+    assert found.status == 2
+    assert found.layer_count == 2, "names are those without DDP's wrapper"
+    producers = {p.producer.producer_id: (p.producer.rank, p.last_step) for p in found.producers}
+    if all_ranks:
+        assert outputs[1] == [run_id, "5"]
+        assert producers == {"rank-0": (0, 4), "rank-1": (1, 4)}
+    else:
+        assert outputs[1][1] == "0"
+        assert producers == {"trainer": (0, 4)}
