@@ -131,6 +131,8 @@ let package = Package(
     // Recorded runs, for judging rules on them.
     .systemLibrary(name: "CZlib"),
     room("TraceFile", ["Telemetry", "CZlib"]),
+    // What a client wrote while it had no collector.
+    room("SpoolFile", ["Telemetry", "TelemetryWire", "CZlib", protobuf]),
 
     // What people see on a terminal: tables, plots, colours. Imports nothing.
     room("TerminalOutput"),
@@ -146,7 +148,7 @@ let package = Package(
     .executableTarget(
       name: "collector-cli",
       dependencies: [
-        "Telemetry", "TelemetryWire", "TraceFile", "RuleFile", "GradwatchClient",
+        "Telemetry", "TelemetryWire", "TraceFile", "SpoolFile", "RuleFile", "GradwatchClient",
         "TerminalOutput", core, grpcProtobuf, protobuf, sockets, arguments,
       ]
     ),
@@ -225,6 +227,10 @@ let package = Package(
       ]
     ),
     tests("TraceFileTests", ["Telemetry", "TraceFile", "Ingest"]),
+    tests(
+      "SpoolFileTests",
+      ["Telemetry", "TelemetryTesting", "TelemetryWire", "SpoolFile", "CZlib", protobuf]
+    ),
     tests("TerminalOutputTests", ["TerminalOutput"]),
 
     // Inputs without end for scripts/fuzz; the tests feed a few, and all that ever failed.
@@ -232,7 +238,7 @@ let package = Package(
       name: "Fuzzing",
       dependencies: [
         "Telemetry", "TelemetryTesting", "TelemetryWire", "Ingest", "Detection", "RunStore",
-        "RuleFile", "TraceFile", protobuf,
+        "RuleFile", "TraceFile", "SpoolFile", "CZlib", protobuf,
       ],
       path: "Tests/Fuzzing/Fuzzing"
     ),

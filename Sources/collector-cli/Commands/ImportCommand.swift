@@ -5,6 +5,6 @@ struct ImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
     abstract: "Bring runs in that were recorded elsewhere.",
-    subcommands: [ImportTracesCommand.self]
+    subcommands: [ImportTracesCommand.self, ImportSpoolCommand.self]
   )
 }

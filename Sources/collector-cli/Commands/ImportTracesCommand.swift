@@ -66,13 +66,7 @@ struct ImportTracesCommand: AsyncParsableCommand {
       return results
     }
     try ImportedRun.write(results, to: output)
-    if let worst = results.first(where: { $0.refused > 0 }) {
-      let count = results.reduce(0) { $0 + $1.refused }
-      throw CommandFailure(
-        .usage,
-        "steps refused: \(count); the first in \(worst.file): \(worst.firstRefusal)"
-      )
-    }
+    try ImportedRun.checkNoneRefused(results)
   }
 
   /// The files and the ids of their runs, each another one.

@@ -6,6 +6,8 @@ import TelemetryWire
 struct Connection: Sendable {
   /// The collector.
   let address: ServerAddress
+  /// Where a run's end is told; what streams goes through the client library.
+  let ingest: Gradwatch_V1_IngestService.Client<HTTP2ClientTransport.Posix>
   /// Its queries.
   let query: Gradwatch_V1_QueryService.Client<HTTP2ClientTransport.Posix>
   /// Its alerts.
@@ -25,11 +27,13 @@ struct Connection: Sendable {
     _ body: (Connection) async throws -> Result
   ) async throws -> Result {
     let address = try options.address()
+    var result: Result?
     do {
       return try await withGRPCClient(transport: address.makeTransport()) { client in
-        try await body(
+        let answer = try await body(
           Connection(
             address: address,
+            ingest: .init(wrapping: client),
             query: .init(wrapping: client),
             alerts: .init(wrapping: client),
             admin: .init(wrapping: client),
@@ -37,10 +41,14 @@ struct Connection: Sendable {
             stream: Self.callOptions(timeout: options.streamTimeout)
           )
         )
+        result = answer
+        return answer
       }
     } catch let error as RPCError {
       throw CommandFailure(error, from: address)
     } catch let error as RuntimeError {
+      // A body that calls nothing can be done before the connections begin, which is an error to gRPC.
+      if let result { return result }
       throw CommandFailure(.unreachable, "\(address): \(error.message)")
     }
   }

@@ -1,13 +1,13 @@
 import Telemetry
 import TerminalOutput
 
-/// What came of one trace.
+/// What came of one file.
 struct ImportedRun: Sendable {
   /// The run.
   let run: RunID
-  /// The trace's path.
+  /// The file's path.
   let file: String
-  /// Steps in the trace.
+  /// Steps in the file.
   var steps: UInt64 = 0
   /// Steps that were sent and are durable.
   var sent: UInt64 = 0
@@ -66,5 +66,15 @@ struct ImportedRun: Sendable {
       for run in runs { table.append(run.fields.map(Table.Cell.init)) }
       try output.write(table.rendered(on: output.terminal))
     }
+  }
+
+  /// Throws ``CommandFailure`` if steps of any were refused.
+  static func checkNoneRefused(_ runs: [ImportedRun]) throws(CommandFailure) {
+    guard let worst = runs.first(where: { $0.refused > 0 }) else { return }
+    let count = runs.reduce(0) { $0 + $1.refused }
+    throw CommandFailure(
+      .usage,
+      "steps refused: \(count); the first in \(worst.file): \(worst.firstRefusal)"
+    )
   }
 }

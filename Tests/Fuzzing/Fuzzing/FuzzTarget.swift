@@ -14,7 +14,7 @@ public struct FuzzTarget: Sendable {
   /// All targets.
   public static let all: [FuzzTarget] =
     [.ingest, .decoding, .registration] + blobs + rollups + [
-      .detectorSnapshot, .sealing, .ruleFile, .trace,
+      .detectorSnapshot, .sealing, .ruleFile, .trace, .spool,
     ]
 
   /// The target of a name; `nil` if there is none.

@@ -8,7 +8,7 @@ import Testing
 struct FuzzingTests {
   private static let inputs: [String: UInt64] = [
     "ingest": 1500, "registration": 20_000, "detector_snapshot": 1500, "sealing": 100,
-    "rule_file": 1000, "trace": 1000,
+    "rule_file": 1000, "trace": 1000, "spool": 3000,
   ]
 
   @Test("no input ends the process or breaks a promise", arguments: FuzzTarget.all.map(\.name))

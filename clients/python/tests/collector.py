@@ -10,8 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import gradwatch  # noqa: F401  Before grpc, so that forks are safe.
 import grpc
-
 from gradwatch.v1 import query_service_pb2 as query
 
 ROOT = Path(__file__).resolve().parents[3]

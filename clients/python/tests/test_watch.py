@@ -366,6 +366,25 @@ def test_what_has_no_gradient_is_left_out():
     assert [tensor.frozen for tensor in found.model.tensors] == [False, False, True, True, False, False]
 
 
+def test_what_no_optimizer_takes_is_shown_from_the_second_step_on():
+    model = network()
+    optimizer = torch.optim.SGD([*model[0].parameters(), *model[4].parameters()], lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1)
+    for step in range(3):
+        model.zero_grad()
+        loss_of(model, step).backward()
+        expected = gradients(model)
+        optimizer.step()
+        run.log(loss=0.0)
+    assert len(found.norms(0)) == 4
+    close(found.norms(2), expected)
+    report = found.reports[2]
+    names = [found.model.tensors[i].name for i in report.parameters.tensor_ids]
+    updates = dict(zip(names, report.parameters.update_norm))
+    assert {name for name, norm in updates.items() if norm == 0} == {"2.weight", "2.bias"}
+
+
 def test_sparse_and_half_precision_and_double_gradients():
     class Mixed(nn.Module):
         def __init__(self):

@@ -7,10 +7,8 @@ import ssl
 import time
 from typing import Callable
 
-import grpc
-
 from . import __version__
-from .service import Problem, Service, connect
+from .service import Problem, Service, connect, grpc
 from .settings import Settings
 from .v1 import query_service_pb2 as query
 

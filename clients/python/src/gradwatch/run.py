@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import secrets
 import sys
@@ -126,8 +127,8 @@ class Run:
             if not 0 <= step < 1 << 63:
                 raise GradwatchError(f"step: expected 0 to 2^63-1, found {step}")
             self._step, self._step_is_given = int(step), True
-        if learning_rate is not None:
-            draft.learning_rate = _number(learning_rate)
+        if learning_rate is not None and math.isfinite(rate := _number(learning_rate)):
+            draft.learning_rate = rate
         if batch_size is not None:
             draft.batch_size = batch_size
         known = {loss.name: loss for loss in draft.losses}

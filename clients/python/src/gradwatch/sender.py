@@ -7,12 +7,10 @@ import threading
 import time
 from typing import Callable, Iterator
 
-import grpc
-
 from .alert import Alert
 from .log import LOGGER
 from .queue import TABLES, ReportQueue
-from .service import MESSAGE_BYTES, Problem, Service, connect
+from .service import MESSAGE_BYTES, Problem, Service, connect, grpc
 from .settings import Settings
 from .status import Status
 from .v1 import ingest_service_pb2 as ingest

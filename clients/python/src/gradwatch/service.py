@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
+# gRPC's own handlers of fork can hang or crash a child, such as a worker of a DataLoader, while a thread of ours
+# is inside of gRPC. A child needs none: it leaves the run to its parent.
+_FORKS_ARE_SAFE = "grpc" not in sys.modules or "GRPC_ENABLE_FORK_SUPPORT" in os.environ
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from .settings import Settings
-from .v1 import ingest_service_pb2 as ingest
-from .v1 import query_service_pb2 as query
+import grpc  # noqa: E402
+
+from .log import LOGGER  # noqa: E402
+from .settings import Settings  # noqa: E402
+from .v1 import ingest_service_pb2 as ingest  # noqa: E402
+from .v1 import query_service_pb2 as query  # noqa: E402
 
 MESSAGE_BYTES = 32 << 20
 """The largest message that the collector takes unless it says otherwise."""
@@ -17,6 +25,11 @@ MESSAGE_BYTES = 32 << 20
 
 def connect(settings: Settings) -> grpc.Channel:
     """A channel to the collector; it connects by itself, again and again."""
+    if not _FORKS_ARE_SAFE:
+        LOGGER.warning(
+            "grpc was imported before gradwatch: a process that is forked, such as a worker of a DataLoader, may hang"
+            " or crash. Import gradwatch first, or set GRPC_ENABLE_FORK_SUPPORT=0"
+        )
     options = [
         ("grpc.max_send_message_length", -1),
         ("grpc.max_receive_message_length", MESSAGE_BYTES),

@@ -6,11 +6,9 @@ import sys
 from pathlib import Path
 from typing import Iterable
 
-import grpc
-
 from .errors import GradwatchError
 from .sender import CALL_SECONDS, Sender
-from .service import Problem, Service, connect
+from .service import Problem, Service, connect, grpc
 from .settings import Settings
 from .spool import SUFFIX, SpoolReader
 from .v1 import ingest_service_pb2 as ingest

@@ -180,6 +180,9 @@ class Watcher:
         report = self._begin(optimizer)
         ours = self._ours(_parameters(optimizer))
         self._owners |= dict.fromkeys(ours, optimizer)
+        if self._count > 0:
+            # After one step it is known which gradients no optimizer takes: those are news.
+            ours += [p for p in self._model.parameters() if p.grad is not None and p not in self._owners]
         if _closure(arguments, options) is None:
             found = getattr(optimizer, "found_inf", None)
             skips = self._capture(report, ours, [] if found is None else [found])
@@ -274,7 +277,7 @@ class Watcher:
         return copied[: len(scalars)]
 
     def _measure_updates(self, optimizer: Any) -> None:
-        ours = [p for p in _parameters(optimizer) if p in self._before]
+        ours = [p for p in self._before if self._owners.get(p, optimizer) is optimizer]
         if not ours:
             return
         changes = [Flat.of(p.detach() - self._before.pop(p)) for p in ours]

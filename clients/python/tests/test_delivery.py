@@ -1,0 +1,402 @@
+"""Delivery: nothing acked is lost, nothing is there twice, and training goes on whatever the collector does."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from concurrent import futures
+
+import grpc
+import pytest
+from collector import Collector, eventually
+
+import gradwatch
+from gradwatch.v1 import ingest_service_pb2 as ingest
+from gradwatch.v1 import query_service_pb2 as query
+
+
+def begin(collector: Collector, **options) -> gradwatch.Run:
+    return gradwatch.init(project="p", address=collector.address, **{"run_id": "r", **options})
+
+
+def losses(collector: Collector, run_id: str = "r") -> dict[int, float]:
+    """The losses by step; fails if a step is there twice."""
+    found: dict[int, float] = {}
+    request = query.GetLossTimelineRequest(run_id=run_id, name="loss")
+    for part in collector.listed("GetLossTimeline", request, query.GetLossTimelineResponse):
+        for step, value in zip(part.points.steps, part.points.last, strict=True):
+            assert step not in found, f"step {step} twice"
+            found[step] = value
+    return found
+
+
+def test_what_is_logged_arrives(collector):
+    with begin(collector, name="n", tags=["a", "b"], config={"lr": 0.1, "model": {"layers": 3}}) as run:
+        for step in range(100):
+            run.log(loss=step / 2)
+        assert run.settle()
+        assert losses(collector) == {step: step / 2 for step in range(100)}
+        assert run.status.delivered == 100
+    found = collector.run("r")
+    assert (found.status, found.name, list(found.tags), found.project) == (2, "n", ["a", "b"], "p")
+    assert dict(found.hyperparameters) == {"lr": "0.1", "model.layers": "3"}
+
+
+def test_a_run_that_is_taken_up_goes_on_behind_its_last_step(collector):
+    for first in (0, 10, 20):
+        with begin(collector) as run:
+            for step in range(first, first + 10):
+                run.log(loss=float(step))
+    assert losses(collector) == {step: float(step) for step in range(30)}
+
+
+def test_a_run_that_goes_back_says_so_with_its_steps(collector):
+    with begin(collector) as run:
+        for step in range(20):
+            run.log(loss=1.0)
+    with begin(collector) as run:
+        for step in range(12, 15):
+            run.log(loss=2.0, step=step)
+    assert losses(collector) == {step: 2.0 if step >= 12 else 1.0 for step in range(15)}
+
+
+def test_how_a_run_ends(collector):
+    with pytest.raises(ZeroDivisionError):
+        with begin(collector, run_id="failed") as run:
+            run.log(loss=1.0)
+            1 / 0
+    with pytest.raises(KeyboardInterrupt):
+        with begin(collector, run_id="aborted") as run:
+            raise KeyboardInterrupt
+    assert (collector.run("failed").status, collector.run("failed").status_reason) == (
+        3,
+        "ZeroDivisionError: division by zero",
+    )
+    assert collector.run("aborted").status == 4
+    run = begin(collector, run_id="said")
+    with pytest.raises(gradwatch.GradwatchError, match="status: expected one of finished, failed, aborted, found 'done'"):
+        run.finish("done")
+    run.finish("failed", "too slow")
+    run.finish("finished")
+    run.log(loss=1.0)
+    assert collector.run("said").status_reason == "too slow"
+
+
+@pytest.mark.parametrize(
+    ["end", "status", "reason"],
+    [("", 2, ""), ("raise ValueError('oh')", 3, "ValueError: oh"), ("raise KeyboardInterrupt", 4, "KeyboardInterrupt: ")],
+)
+def test_a_process_that_ends_ends_its_run(collector, end, status, reason):
+    code = f"""
+import gradwatch
+gradwatch.init(project="p", run_id="r", address={collector.address!r})
+for step in range(50): gradwatch.log(loss=1.0)
+{end}
+"""
+    subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    found = collector.run("r")
+    assert (found.status, found.status_reason, found.last_step) == (status, reason, 49)
+
+
+def test_alerts_come_while_training_runs(collector):
+    heard, calls = threading.Event(), []
+    run = begin(collector)
+
+    @run.on_alert
+    def broken(alert):
+        raise RuntimeError("a callback that fails harms nobody")
+
+    @run.on_alert
+    def note(alert):
+        calls.append(alert)
+        heard.set()
+
+    run.log(loss=1.0)
+    assert run.settle() and run.alerts() == []
+    run.log(loss=float("nan"))
+    assert heard.wait(60)
+    assert run.settle()
+    [alert] = run.alerts()
+    assert calls == [alert]
+    assert (alert.rule, alert.severity, alert.state, alert.first_step) == ("non_finite_loss", "critical", "firing", 1)
+    assert "NaN at step 1" in alert.summary and alert.remedies[0].action
+    run.annotate("stop", "the loss is NaN", alert)
+    run.log(loss=float("nan"))
+    run.finish("aborted")
+    request = query.ListAnnotationsRequest(run_id="r")
+    answer = collector.ask("ListAnnotations", request, query.ListAnnotationsResponse)
+    assert [(a.step, a.annotation.action, a.annotation.alert_id) for a in answer.annotations] == [(2, "stop", alert.id)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_collector_that_is_killed_while_training_loses_nothing_acked(collector, seed):
+    """Killed at three places; what the client says was delivered is there once, and so is everything else."""
+    import random
+
+    dice = random.Random(seed)
+    print("seed", seed)
+    kills = sorted(dice.sample(range(50, 950), 3))
+    run = begin(collector, finish_timeout=60)
+    restart = None
+    for step in range(1000):
+        run.log(loss=float(step))
+        if step in kills:
+            if restart:
+                restart.join()
+            eventually(lambda: run.status.delivered >= dice.randrange(step), "acks")
+            collector.kill()
+            restart = threading.Timer(dice.random() / 2, collector.start)
+            restart.start()
+    restart.join()
+    status = run.finish()
+    assert (status.delivered, status.dropped, status.state) == (1000, 0, "finished")
+    assert losses(collector) == {step: float(step) for step in range(1000)}
+
+
+def test_a_collector_that_comes_late_misses_nothing(tmp_path):
+    collector = Collector(tmp_path)
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        collector.address = f"127.0.0.1:{place.getsockname()[1]}"
+    run = begin(collector)
+    for step in range(200):
+        run.log(loss=float(step))
+    eventually(lambda: run.status.state == "waiting", "that it says so")
+    assert "UNAVAILABLE" in run.status.problem
+    assert not run.settle(), "nobody is there to settle with"
+    try:
+        collector.start()
+        run.finish()
+        assert losses(collector) == {step: float(step) for step in range(200)}
+    finally:
+        collector.kill()
+
+
+def test_without_a_collector_training_ends_and_counts_what_is_lost(caplog):
+    run = gradwatch.init(address="127.0.0.1:1", buffered_reports=50, finish_timeout=0.5)
+    with caplog.at_level(logging.WARNING, "gradwatch"):
+        for _ in range(500):
+            run.log(loss=1.0)
+        status = run.finish()
+    assert (status.reported, status.delivered, status.dropped, status.pending) == (500, 0, 500, 0)
+    assert "0 of 500 steps delivered, 500 dropped" in caplog.text
+
+
+def test_a_collector_that_hangs_holds_nobody_up(collector):
+    run = begin(collector, buffered_reports=100)
+    run.log(loss=0.0)
+    assert run.settle()
+    collector.pause()
+    for step in range(1, 1000):
+        run.log(loss=float(step))
+    status = run.status
+    assert status.dropped >= 899 and status.pending <= 100
+    collector.resume()
+    status = run.finish()
+    assert status.delivered + status.dropped == 1000
+    found = losses(collector)
+    assert len(found) == status.delivered
+    assert all(step == value for step, value in found.items())
+    assert max(found) == 999, "the newest stays"
+
+
+def test_a_lost_database_is_registered_anew(collector, tmp_path):
+    run = begin(collector)
+    for step in range(10):
+        run.log(loss=float(step))
+    assert run.settle()
+    collector.kill()
+    for file in tmp_path.glob("db.sqlite*"):
+        file.unlink()
+    collector.start()
+    for step in range(10, 20):
+        run.log(loss=float(step))
+    assert run.finish().delivered == 20
+    assert losses(collector) == {step: float(step) for step in range(10, 20)}
+
+
+def test_a_newer_process_takes_over(collector):
+    older = begin(collector)
+    older.log(loss=1.0)
+    assert older.settle()
+    newer = begin(collector)
+    newer.log(loss=2.0)
+    assert newer.settle()
+    older.log(loss=3.0)
+    eventually(lambda: older.status.state == "failed", "that it gives up")
+    assert "ABORTED" in older.status.problem
+    assert older.finish().dropped == 1
+    newer.finish()
+    assert losses(collector) == {0: 1.0, 1: 2.0}
+
+
+def test_a_refused_step_is_told_and_the_others_arrive(collector):
+    run = begin(collector)
+    run.log(loss=1.0)
+    run.log({"bad\nname": 1.0})
+    run.log(loss=3.0)
+    status = run.finish()
+    assert (status.delivered, status.refused) == (2, 1)
+    assert "losses" in status.first_refusal
+    assert losses(collector) == {0: 1.0, 2: 3.0}
+
+
+def test_another_model_of_the_same_run_is_told(collector):
+    torch = pytest.importorskip("torch")
+    with begin(collector) as run:
+        run.log(loss=1.0)
+    run = begin(collector)
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    gradwatch.watch(model, optimizer)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    run.log(loss=1.0)
+    status = run.finish()
+    assert status.state == "failed" and "FAILED_PRECONDITION" in status.problem
+
+
+def test_a_child_process_leaves_the_run_to_its_parent(collector):
+    run = begin(collector)
+    for step in range(10):
+        run.log(loss=float(step))
+    for _ in range(50):
+        run.log(loss=1.0, step=9)  # So that gRPC is busy.
+        child = os.fork()
+        if child == 0:
+            try:
+                run.log(loss=-1.0)
+                state = run.status.state
+                run.finish()
+                os._exit(0 if state == "disabled" else 1)
+            finally:
+                os._exit(2)
+        _, code = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(code) == 0
+    for step in range(10, 20):
+        run.log(loss=float(step))
+    assert run.finish().delivered == 70
+    assert losses(collector) == {step: 1.0 if step == 9 else float(step) for step in range(20)}
+
+
+def test_a_killed_trainer_is_taken_up_by_the_next(collector):
+    code = f"""
+import os, signal, gradwatch
+run = gradwatch.init(project="p", run_id="r", address={collector.address!r})
+for step in range(100): run.log(loss=float(step))
+assert run.settle()
+for step in range(100, 120): run.log(loss=float(step))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    known = collector.run("r").last_step
+    assert known >= 99
+    run = begin(collector)
+    for step in range(100, 150):
+        run.log(loss=float(step), step=step)
+    assert run.finish().delivered == 50
+    assert losses(collector) == {step: float(step) for step in range(150)}
+
+
+class Liar:
+    """A collector that says whatever a test wants it to say."""
+
+    def __init__(self, *answers: ingest.StreamTelemetryResponse):
+        self._answers = answers
+        self.streams = 0
+        self._server = grpc.server(futures.ThreadPoolExecutor(8))
+        handlers = {
+            "RegisterRun": grpc.unary_unary_rpc_method_handler(
+                lambda request, _: ingest.RegisterRunResponse(),
+                ingest.RegisterRunRequest.FromString, ingest.RegisterRunResponse.SerializeToString,
+            ),
+            "StreamTelemetry": grpc.stream_stream_rpc_method_handler(
+                self._stream, ingest.StreamTelemetryRequest.FromString,
+                ingest.StreamTelemetryResponse.SerializeToString,
+            ),
+        }  # fmt: skip
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("gradwatch.v1.IngestService", handlers),)
+        )
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+
+    def _stream(self, requests, context):
+        self.streams += 1
+        next(requests)
+        yield from self._answers
+
+    def stop(self):
+        self._server.stop(None)
+
+
+LIES = {
+    "an ack of what was never sent": [
+        ingest.StreamTelemetryResponse(opened=ingest.StreamOpened(credits=8)),
+        ingest.StreamTelemetryResponse(ack=ingest.Ack(sequence=99, credits=8)),
+    ],
+    "no credits": [
+        ingest.StreamTelemetryResponse(opened=ingest.StreamOpened()),
+        ingest.StreamTelemetryResponse(ack=ingest.Ack()),
+    ],
+    "a gap that never ends": [
+        ingest.StreamTelemetryResponse(opened=ingest.StreamOpened(credits=8)),
+        *[ingest.StreamTelemetryResponse(gap=ingest.SequenceGap(expected_sequence=1))] * 50,
+    ],
+    "the future": [ingest.StreamTelemetryResponse(opened=ingest.StreamOpened(last_sequence=2**63, credits=8))],
+    "an end without a word": [],
+    "an event of a later version": [ingest.StreamTelemetryResponse()] * 3,
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_collector_that_lies_stops_no_training(lie):
+    liar = Liar(*LIES[lie])
+    try:
+        run = gradwatch.init(address=liar.address, buffered_reports=10, finish_timeout=0.5)
+        for _ in range(100):
+            run.log(loss=1.0)
+        eventually(lambda: liar.streams >= 2, "that it tries again")
+        status = run.finish()
+        assert (status.reported, status.delivered, status.dropped) == (100, 0, 100)
+    finally:
+        liar.stop()
+
+
+def test_the_environment_and_what_is_wrong_with_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADWATCH_MODE", "offline")
+    monkeypatch.setenv("GRADWATCH_DIR", str(tmp_path))
+    monkeypatch.setenv("GRADWATCH_RUN_ID", "named")
+    run = gradwatch.init()
+    run.log(loss=1.0)
+    run.finish()
+    assert (tmp_path / "named.trainer.gwspool").exists()
+    monkeypatch.setenv("GRADWATCH_MODE", "sometimes")
+    with pytest.raises(gradwatch.GradwatchError, match="mode: expected one of online, offline, disabled, found 'sometimes'"):
+        gradwatch.init()
+    monkeypatch.setenv("GRADWATCH_BUFFERED_REPORTS", "many")
+    with pytest.raises(gradwatch.GradwatchError, match="GRADWATCH_BUFFERED_REPORTS: expected a whole number, found 'many'"):
+        gradwatch.init(mode="disabled")
+    monkeypatch.setattr(gradwatch, "run", None)
+    with pytest.raises(gradwatch.GradwatchError, match="no run: call gradwatch.init first"):
+        gradwatch.log(loss=1.0)
+
+
+def test_only_rank_0_reports_unless_all_are_asked(collector, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    run = begin(collector)
+    run.log(loss=1.0)
+    assert run.finish().state == "disabled"
+    with pytest.raises(gradwatch.GradwatchError, match="all_ranks: expected a run_id that the ranks share, found none"):
+        gradwatch.init(all_ranks=True)
+    run = begin(collector, all_ranks=True)
+    run.log(loss=1.0)
+    run.finish()
+    found = collector.run("r")
+    assert found.producers[0].producer.producer_id == "rank-1"
+    assert found.status == 1, "rank 0 says how it ends"
