@@ -96,7 +96,7 @@ def images(step: int, count: int = 32):
     wave = angle.cos()[:, None, None] * place[:, None] + angle.sin()[:, None, None] * place
     phase = torch.rand(count, generator=dice)[:, None, None] * 2 * math.pi
     pictures = (2 * wave + phase).sin()[:, None].expand(-1, 3, -1, -1)
-    return pictures + 0.5 * torch.randn(count, 3, 12, 12, generator=dice), labels
+    return pictures + 1.1 * torch.randn(count, 3, 12, 12, generator=dice), labels
 
 
 class Recurrent(nn.Module):
@@ -110,7 +110,7 @@ class Recurrent(nn.Module):
         return self.head(self.lstm(self.words(ids))[0][:, -1])
 
 
-def sequences(step: int, count: int = 32, time: int = 12):
+def sequences(step: int, count: int = 32, time: int = 8):
     """Sequences, and the word that each began with."""
     dice = torch.Generator().manual_seed(step)
     ids = torch.randint(0, 12, (count, time), generator=dice)

@@ -48,6 +48,8 @@ class Alert:
         return self.state in ("firing", "acknowledged")
 
     def __str__(self) -> str:
+        if self.state == "resolved":
+            return f"[{self.severity}, resolved] {self.rule}: {self.summary}"
         first = f"\n  try: {self.remedies[0].action}" if self.remedies else ""
         return f"[{self.severity}] {self.rule}: {self.summary}{first}"
 

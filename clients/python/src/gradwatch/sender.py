@@ -10,7 +10,7 @@ from typing import Callable, Iterator
 from .alert import Alert
 from .log import LOGGER
 from .queue import TABLES, ReportQueue
-from .service import MESSAGE_BYTES, Problem, Service, connect, grpc
+from .service import MESSAGE_BYTES, Problem, Service, connect, grpc, report_request
 from .settings import Settings
 from .status import Status
 from .v1 import ingest_service_pb2 as ingest
@@ -242,7 +242,7 @@ class Sender:
             call.cancel()
             end()
 
-    def _requests(self, service: Service, ended: threading.Event) -> Iterator[ingest.StreamTelemetryRequest]:
+    def _requests(self, service: Service, ended: threading.Event) -> Iterator[bytes]:
         """What is sent on one stream; gRPC asks for the next when there is room for it."""
         registration = self._registration
         yield ingest.StreamTelemetryRequest(
@@ -252,7 +252,7 @@ class Sender:
                 want_alerts=True,
                 alert_cursor=self._cursor,
             )
-        )
+        ).SerializeToString()
         while not ended.is_set():
             with self._condition:
                 report = self._queue.next(self._credits) if self._state == "streaming" else None
@@ -261,9 +261,9 @@ class Sender:
                         return
                     self._condition.wait()
                     continue
-                self._reduce(report)
-                request = ingest.StreamTelemetryRequest(report=report)
-            yield request
+            # What is under way is changed by nobody else, so the training thread need not wait for this.
+            self._reduce(report)
+            yield report_request(report)
 
     def _reduce(self, report: step_report_pb2.StepReport) -> None:
         """Leaves only the scalars of a report that is larger than a message may be."""

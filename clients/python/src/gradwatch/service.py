@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterator
 
 # gRPC's own handlers of fork can hang or crash a child, such as a worker of a DataLoader, while a thread of ours
 # is inside of gRPC. A child needs none: it leaves the run to its parent.
@@ -18,6 +19,7 @@ from .log import LOGGER  # noqa: E402
 from .settings import Settings  # noqa: E402
 from .v1 import ingest_service_pb2 as ingest  # noqa: E402
 from .v1 import query_service_pb2 as query  # noqa: E402
+from .v1 import step_report_pb2  # noqa: E402
 
 MESSAGE_BYTES = 32 << 20
 """The largest message that the collector takes unless it says otherwise."""
@@ -73,13 +75,28 @@ class Service:
         )
         self._stream = channel.stream_stream(
             "/gradwatch.v1.IngestService/StreamTelemetry",
-            ingest.StreamTelemetryRequest.SerializeToString,
+            lambda request: request,
             ingest.StreamTelemetryResponse.FromString,
         )
 
-    def stream_telemetry(self, requests):
-        """Opens a telemetry stream without a deadline."""
+    def stream_telemetry(self, requests: Iterator[bytes]):
+        """Opens a telemetry stream without a deadline; the requests are serialized."""
         return self._stream(requests, metadata=self._metadata)
+
+
+def report_request(report: step_report_pb2.StepReport) -> bytes:
+    """A serialized StreamTelemetryRequest that holds a report, which is not copied into one for that."""
+    payload = report.SerializeToString()
+    head = bytearray([_REPORT_TAG])
+    length = len(payload)
+    while length >= 0x80:
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    head.append(length)
+    return bytes(head) + payload
+
+
+_REPORT_TAG = ingest.StreamTelemetryRequest.DESCRIPTOR.fields_by_name["report"].number << 3 | 2
 
 
 @dataclass(frozen=True)
