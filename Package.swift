@@ -169,8 +169,8 @@ let package = Package(
     .executableTarget(
       name: "LoadBenchmark",
       dependencies: [
-        "Telemetry", "TelemetryWire", "GradwatchClient", core, grpcProtobuf, protobuf, sockets,
-        arguments,
+        "Telemetry", "TelemetryTesting", "TelemetryWire", "GradwatchClient", core, grpcProtobuf,
+        protobuf, sockets, arguments,
       ],
       path: "Tests/Benchmarks/LoadBenchmark"
     ),

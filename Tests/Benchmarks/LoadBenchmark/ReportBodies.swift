@@ -1,5 +1,6 @@
 import Foundation
 import SwiftProtobuf
+import TelemetryTesting
 import TelemetryWire
 
 /// Reports that are encoded before the clock starts, so that the collector is measured and not its client.
@@ -17,7 +18,7 @@ struct ReportBodies: Sendable {
 
   /// Draws reports of seven statistics, and histograms if there are buckets.
   init(tensors: Int, buckets: Int) throws {
-    var generator = SplitMix64()
+    var generator = SeededGenerator(seed: 42)
     bodies = try (0..<Self.count).map { _ in
       try Self.body(tensors: tensors, buckets: buckets, &generator).serializedBytes()
     }
@@ -26,7 +27,7 @@ struct ReportBodies: Sendable {
   private static func body(
     tensors: Int,
     buckets: Int,
-    _ generator: inout SplitMix64
+    _ generator: inout SeededGenerator
   ) -> Gradwatch_V1_StepReport {
     var report = Gradwatch_V1_StepReport()
     report.wallTimeSeconds = 1.7e9
