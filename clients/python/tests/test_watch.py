@@ -558,6 +558,34 @@ def test_compiled_models_keep_their_names():
     assert [layer.name for layer in found.model.layers][0] == "0"
 
 
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointed_passes_have_gradients(reentrant):
+    from torch.utils.checkpoint import checkpoint
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.inner, self.last = nn.Linear(6, 8), network()[2:4], nn.Linear(16, 3)
+            self.wide = nn.Linear(8, 16)
+
+        def forward(self, x):
+            return self.last(checkpoint(self.inner, self.wide(self.first(x)), use_reentrant=reentrant))
+
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    for step in range(2):
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        expected = gradients(model)
+        optimizer.step()
+        run.log(loss=0.0)
+        close(found.norms(step), expected)
+    assert len(found.model.layers) == 4
+
+
 def test_a_closed_watcher_lets_go():
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
