@@ -21,9 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Callable, Iterator
+from unittest import mock
 
 import gradwatch
 import torch
+from gradwatch.pytorch import Watcher
 from torch import nn
 from torch.nn import functional as F
 
@@ -153,6 +155,35 @@ def measure(way: Callable, training: Training, address: str, steps: int, device:
         return (time.perf_counter() - wall) / steps, (time.process_time() - processor) / steps
 
 
+def in_our_calls(address: str, steps: int, device: str, **options) -> float:
+    """The share of the training thread's processor time that is spent inside of our hooks and `log`."""
+    spent = 0.0
+
+    def timed(call):
+        def measured(*arguments, **more):
+            nonlocal spent
+            start = time.thread_time()
+            try:
+                return call(*arguments, **more)
+            finally:
+                spent += time.thread_time() - start
+
+        return measured
+
+    training = Training(device)
+    with gradwatch.init(project="cost", address=address) as run:
+        with mock.patch.object(Watcher, "_will_step", timed(Watcher._will_step)), \
+             mock.patch.object(Watcher, "_did_step", timed(Watcher._did_step)):  # fmt: skip
+            gradwatch.watch(training.model, training.optimizer, **options)
+        log = timed(run.log)
+        for step in range(steps + 10):
+            if step == 10:
+                spent, start = 0.0, time.thread_time()
+            log(loss=training.step())
+        whole = time.thread_time() - start
+    return spent / (whole - spent)
+
+
 @contextlib.contextmanager
 def collector(binary: str | None) -> Iterator[str]:
     """A collector of our own, or none: `127.0.0.1:1`, and the reports are dropped."""
@@ -185,6 +216,10 @@ def main() -> None:
             for name in found:
                 training = Training(options.device)
                 found[name].append(measure(WAYS[name], training, address, options.steps, options.device))
+        calls = {
+            "as it is": in_our_calls(address, 20, options.device),
+            "everything on every step": in_our_calls(address, 10, options.device, details_every=1),
+        }
     place = torch.cuda.get_device_name() if options.device != "cpu" else processor_name()
     print(f"{place}, {os.cpu_count()} cores, torch {torch.__version__}, {datetime.date.today()}; one thread;"
           f" median of {options.rounds} rounds of {options.steps} steps that take turns\n")  # fmt: skip
@@ -196,6 +231,8 @@ def main() -> None:
         shares = sorted(own[1] / plain[1] - 1 for own, plain in zip(rounds, found["nothing"]))
         print(f"| {name} | {wall * 1e3:.0f} | {wall / base[0] - 1:+.1%} | {processor * 1e3:.0f} |"
               f" {processor / base[1] - 1:+.1%} | {shares[0]:+.1%} to {shares[-1]:+.1%} |")  # fmt: skip
+    print("\nInside of our calls, of the training thread's processor time: "
+          + ", ".join(f"{name} {share:.2%}" for name, share in calls.items()) + ".")  # fmt: skip
 
 
 def processor_name() -> str:

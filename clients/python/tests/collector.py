@@ -110,3 +110,25 @@ class Collector:
     def rules(self, run_id: str) -> set[str]:
         """The rules of its alerts above info."""
         return {alert.rule for alert in self.alerts(run_id) if alert.severity > 1 and alert.HasField("fired_step")}
+
+    def timeline(self, run_id: str, metric: int = query.METRIC_GRADIENT_NORM) -> dict[str, dict[int, float]]:
+        """A metric by tensor and step; fails if a step is there twice."""
+        found: dict[str, dict[int, float]] = {}
+        request = query.GetLayerTimelineRequest(run_id=run_id, metric=metric)
+        for part in self.listed("GetLayerTimeline", request, query.GetLayerTimelineResponse):
+            _add(found.setdefault(part.tensor_name, {}), part.points)
+        return found
+
+    def losses(self, run_id: str, metric: int = query.STEP_METRIC_LOSS, name: str = "") -> dict[int, float]:
+        """The loss of that name, or another number of the step, by step; fails if a step is there twice."""
+        found: dict[int, float] = {}
+        request = query.GetLossTimelineRequest(run_id=run_id, metric=metric, name=name)
+        for part in self.listed("GetLossTimeline", request, query.GetLossTimelineResponse):
+            _add(found, part.points)
+        return found
+
+
+def _add(found: dict[int, float], points) -> None:
+    for step, value in zip(points.steps, points.last, strict=True):
+        assert step not in found, f"step {step} twice"
+        found[step] = value

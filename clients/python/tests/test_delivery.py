@@ -14,6 +14,7 @@ import pytest
 from collector import Collector, eventually
 
 import gradwatch
+from gradwatch.v1 import alert_pb2
 from gradwatch.v1 import ingest_service_pb2 as ingest
 from gradwatch.v1 import query_service_pb2 as query
 
@@ -22,23 +23,12 @@ def begin(collector: Collector, **options) -> gradwatch.Run:
     return gradwatch.init(project="p", address=collector.address, **{"run_id": "r", **options})
 
 
-def losses(collector: Collector, run_id: str = "r") -> dict[int, float]:
-    """The losses by step; fails if a step is there twice."""
-    found: dict[int, float] = {}
-    request = query.GetLossTimelineRequest(run_id=run_id, name="loss")
-    for part in collector.listed("GetLossTimeline", request, query.GetLossTimelineResponse):
-        for step, value in zip(part.points.steps, part.points.last, strict=True):
-            assert step not in found, f"step {step} twice"
-            found[step] = value
-    return found
-
-
 def test_what_is_logged_arrives(collector):
     with begin(collector, name="n", tags=["a", "b"], config={"lr": 0.1, "model": {"layers": 3}}) as run:
         for step in range(100):
             run.log(loss=step / 2)
         assert run.settle()
-        assert losses(collector) == {step: step / 2 for step in range(100)}
+        assert collector.losses("r") == {step: step / 2 for step in range(100)}
         assert run.status.delivered == 100
     found = collector.run("r")
     assert (found.status, found.name, list(found.tags), found.project) == (2, "n", ["a", "b"], "p")
@@ -50,7 +40,7 @@ def test_a_run_that_is_taken_up_goes_on_behind_its_last_step(collector):
         with begin(collector) as run:
             for step in range(first, first + 10):
                 run.log(loss=float(step))
-    assert losses(collector) == {step: float(step) for step in range(30)}
+    assert collector.losses("r") == {step: float(step) for step in range(30)}
 
 
 def test_a_run_that_goes_back_says_so_with_its_steps(collector):
@@ -60,7 +50,7 @@ def test_a_run_that_goes_back_says_so_with_its_steps(collector):
     with begin(collector) as run:
         for step in range(12, 15):
             run.log(loss=2.0, step=step)
-    assert losses(collector) == {step: 2.0 if step >= 12 else 1.0 for step in range(15)}
+    assert collector.losses("r") == {step: 2.0 if step >= 12 else 1.0 for step in range(15)}
 
 
 def test_how_a_run_ends(collector):
@@ -153,7 +143,7 @@ def test_a_collector_that_is_killed_while_training_loses_nothing_acked(collector
     restart.join()
     status = run.finish()
     assert (status.delivered, status.dropped, status.state) == (1000, 0, "finished")
-    assert losses(collector) == {step: float(step) for step in range(1000)}
+    assert collector.losses("r") == {step: float(step) for step in range(1000)}
 
 
 def test_a_collector_that_comes_late_misses_nothing(tmp_path):
@@ -170,7 +160,7 @@ def test_a_collector_that_comes_late_misses_nothing(tmp_path):
     try:
         collector.start()
         run.finish()
-        assert losses(collector) == {step: float(step) for step in range(200)}
+        assert collector.losses("r") == {step: float(step) for step in range(200)}
     finally:
         collector.kill()
 
@@ -197,7 +187,7 @@ def test_a_collector_that_hangs_holds_nobody_up(collector):
     collector.resume()
     status = run.finish()
     assert status.delivered + status.dropped == 1000
-    found = losses(collector)
+    found = collector.losses("r")
     assert len(found) == status.delivered
     assert all(step == value for step, value in found.items())
     assert max(found) == 999, "the newest stays"
@@ -215,7 +205,7 @@ def test_a_lost_database_is_registered_anew(collector, tmp_path):
     for step in range(10, 20):
         run.log(loss=float(step))
     assert run.finish().delivered == 20
-    assert losses(collector) == {step: float(step) for step in range(10, 20)}
+    assert collector.losses("r") == {step: float(step) for step in range(10, 20)}
 
 
 def test_a_newer_process_takes_over(collector):
@@ -230,7 +220,7 @@ def test_a_newer_process_takes_over(collector):
     assert "ABORTED" in older.status.problem
     assert older.finish().dropped == 1
     newer.finish()
-    assert losses(collector) == {0: 1.0, 1: 2.0}
+    assert collector.losses("r") == {0: 1.0, 1: 2.0}
 
 
 def test_a_refused_step_is_told_and_the_others_arrive(collector):
@@ -241,7 +231,7 @@ def test_a_refused_step_is_told_and_the_others_arrive(collector):
     status = run.finish()
     assert (status.delivered, status.refused) == (2, 1)
     assert "losses" in status.first_refusal
-    assert losses(collector) == {0: 1.0, 2: 3.0}
+    assert collector.losses("r") == {0: 1.0, 2: 3.0}
 
 
 def test_another_model_of_the_same_run_is_told(collector):
@@ -279,7 +269,7 @@ def test_a_child_process_leaves_the_run_to_its_parent(collector):
     for step in range(10, 20):
         run.log(loss=float(step))
     assert run.finish().delivered == 70
-    assert losses(collector) == {step: 1.0 if step == 9 else float(step) for step in range(20)}
+    assert collector.losses("r") == {step: 1.0 if step == 9 else float(step) for step in range(20)}
 
 
 def test_a_killed_trainer_is_taken_up_by_the_next(collector):
@@ -299,15 +289,15 @@ os.kill(os.getpid(), signal.SIGKILL)
     for step in range(100, 150):
         run.log(loss=float(step), step=step)
     assert run.finish().delivered == 50
-    assert losses(collector) == {step: float(step) for step in range(150)}
+    assert collector.losses("r") == {step: float(step) for step in range(150)}
 
 
 class Liar:
     """A collector that says whatever a test wants it to say."""
 
-    def __init__(self, *answers: ingest.StreamTelemetryResponse):
-        self._answers = answers
-        self.streams = 0
+    def __init__(self, *answers: ingest.StreamTelemetryResponse, ends: bool = True):
+        self._answers, self._ends = answers, ends
+        self.streams = self.reports = 0
         self._server = grpc.server(futures.ThreadPoolExecutor(8))
         handlers = {
             "RegisterRun": grpc.unary_unary_rpc_method_handler(
@@ -329,6 +319,9 @@ class Liar:
         self.streams += 1
         next(requests)
         yield from self._answers
+        if not self._ends:
+            for _ in requests:
+                self.reports += 1
 
     def stop(self):
         self._server.stop(None)
@@ -353,9 +346,13 @@ LIES = {
 }
 
 
+HOLDING = "an ack of what was never sent", "a gap that never ends"
+"""Lies after which the stream stays open: the client has to end it."""
+
+
 @pytest.mark.parametrize("lie", LIES)
 def test_a_collector_that_lies_stops_no_training(lie):
-    liar = Liar(*LIES[lie])
+    liar = Liar(*LIES[lie], ends=lie not in HOLDING)
     try:
         run = gradwatch.init(address=liar.address, buffered_reports=10, finish_timeout=0.5)
         for _ in range(100):
@@ -363,6 +360,38 @@ def test_a_collector_that_lies_stops_no_training(lie):
         eventually(lambda: liar.streams >= 2, "that it tries again")
         status = run.finish()
         assert (status.reported, status.delivered, status.dropped) == (100, 0, 100)
+    finally:
+        liar.stop()
+
+
+def test_without_credits_one_report_is_sent_all_the_same():
+    liar = Liar(ingest.StreamTelemetryResponse(opened=ingest.StreamOpened()), ends=False)
+    try:
+        run = gradwatch.init(address=liar.address, finish_timeout=0.5)
+        run.log(loss=1.0)
+        run.log(loss=2.0)
+        eventually(lambda: liar.reports == 1, "a report")
+        run.finish()
+        assert liar.reports == 1
+    finally:
+        liar.stop()
+
+
+def test_a_transition_that_comes_twice_is_told_once():
+    def transition(cursor):
+        alert = alert_pb2.Alert(alert_id=str(cursor), rule="r", state=alert_pb2.ALERT_STATE_FIRING)
+        return ingest.StreamTelemetryResponse(alert=alert_pb2.AlertTransition(cursor=cursor, alert=alert))
+
+    opened = ingest.StreamTelemetryResponse(opened=ingest.StreamOpened(credits=8, alert_cursor=5))
+    liar = Liar(opened, transition(4), transition(6), transition(6), transition(7))
+    try:
+        heard = []
+        run = gradwatch.init(address=liar.address, finish_timeout=0.5)
+        run.on_alert(lambda alert: heard.append(alert.id))
+        run.log(loss=1.0)
+        eventually(lambda: liar.streams >= 3, "that it comes back")
+        run.finish()
+        assert heard == ["6", "7"]
     finally:
         liar.stop()
 

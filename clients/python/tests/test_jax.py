@@ -18,22 +18,6 @@ from gradwatch.v1 import query_service_pb2 as query  # noqa: E402
 from gradwatch.v1 import run_pb2  # noqa: E402
 
 
-def timeline(collector, run_id: str, metric: int = query.METRIC_GRADIENT_NORM) -> dict[str, dict[int, float]]:
-    """A metric by tensor and step."""
-    found: dict[str, dict[int, float]] = {}
-    request = query.GetLayerTimelineRequest(run_id=run_id, metric=metric)
-    for part in collector.listed("GetLayerTimeline", request, query.GetLayerTimelineResponse):
-        found.setdefault(part.tensor_name, {}).update(zip(part.points.steps, part.points.last))
-    return found
-
-
-def values(collector, run_id: str, metric: int = query.STEP_METRIC_LOSS) -> dict[int, float]:
-    """The loss, or another value of the step, by step."""
-    request = query.GetLossTimelineRequest(run_id=run_id, metric=metric)
-    parts = collector.listed("GetLossTimeline", request, query.GetLossTimelineResponse)
-    return {step: value for part in parts for step, value in zip(part.points.steps, part.points.last)}
-
-
 DATA = np.random.default_rng(7).normal(size=(12, 8, 6)).astype(np.float32)
 
 
@@ -96,10 +80,10 @@ def test_a_jitted_training_arrives(collector):
     status = run.finish()
     assert (status.delivered, status.refused, status.state) == (12, 0, "finished")
     assert collector.run(run.id).status == run_pb2.RUN_STATUS_FINISHED
-    assert values(collector, run.id) == pytest.approx({i: float(loss) for i, loss in enumerate(losses)})
-    rates = values(collector, run.id, query.STEP_METRIC_LEARNING_RATE)
+    assert collector.losses(run.id) == pytest.approx({i: float(loss) for i, loss in enumerate(losses)})
+    rates = collector.losses(run.id, query.STEP_METRIC_LEARNING_RATE)
     assert rates == pytest.approx({i: float(schedule(i)) for i in range(12)}, rel=1e-5)
-    totals = values(collector, run.id, query.STEP_METRIC_GLOBAL_NORM)
+    totals = collector.losses(run.id, query.STEP_METRIC_GLOBAL_NORM)
     assert totals == pytest.approx(
         {i: math.hypot(*(norm(leaf) for leaf in tree.values())) for i, tree in enumerate(gradients)}, rel=1e-5
     )
@@ -108,7 +92,7 @@ def test_a_jitted_training_arrives(collector):
         (query.METRIC_PARAMETER_NORM, before, (0, 10)),
         (query.METRIC_UPDATE_NORM, updates, (0, 10)),
     ):
-        found = timeline(collector, run.id, metric)
+        found = collector.timeline(run.id, metric)
         assert len(found) == 6
         for name, series in found.items():
             assert series == pytest.approx({i: norm(trees[i][name]) for i in steps}, rel=1e-5), name
@@ -138,8 +122,8 @@ def test_a_loss_that_is_logged_afterwards_joins_its_step(collector):
         run.log(loss=loss)
         losses[seed], norms[seed] = float(loss), norm(gradient["Dense_0"]["bias"])
     assert run.finish().delivered == 8
-    assert values(collector, run.id) == pytest.approx(losses)
-    found = timeline(collector, run.id)["Dense_0/bias"]
+    assert collector.losses(run.id) == pytest.approx(losses)
+    found = collector.timeline(run.id)["Dense_0/bias"]
     assert found == pytest.approx({i: norms[i] for i in (0, 2, 4, 6)}, rel=1e-5)
 
 
@@ -155,8 +139,8 @@ def test_micro_batches_are_one_step(collector):
         gradients.append(named(gradient))
     assert run.finish().delivered == 4
     expected = {i: (losses[2 * i] + losses[2 * i + 1]) / 2 for i in range(4)}
-    assert values(collector, run.id) == pytest.approx(expected)
-    for name, series in timeline(collector, run.id).items():
+    assert collector.losses(run.id) == pytest.approx(expected)
+    for name, series in collector.timeline(run.id).items():
         means = {i: norm((gradients[2 * i][name].astype(float) + gradients[2 * i + 1][name]) / 2) for i in range(4)}
         assert series == pytest.approx(means, rel=1e-5)
 
@@ -174,8 +158,8 @@ def test_a_nan_raises_the_alert_and_a_resumed_state_goes_on(collector):
         raise KeyboardInterrupt
     assert collector.run(run.id).status == run_pb2.RUN_STATUS_ABORTED
     assert {"non_finite_gradient", "non_finite_loss"} & collector.rules(run.id)
-    assert list(values(collector, run.id)) == [100, 101, 102, 103]
-    assert timeline(collector, run.id, query.METRIC_GRADIENT_NAN_COUNT)["Dense_0/kernel"][103] == 6
+    assert list(collector.losses(run.id)) == [100, 101, 102, 103]
+    assert collector.timeline(run.id, query.METRIC_GRADIENT_NAN_COUNT)["Dense_0/kernel"][103] == 6
 
 
 def test_without_a_collector_training_goes_on_and_the_end_waits_for_its_steps(monkeypatch):

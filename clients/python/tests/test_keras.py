@@ -107,19 +107,8 @@ def trained(request, tmp_path_factory):
 
 def timeline(collector, run_id: str, metric: int = query.METRIC_GRADIENT_NORM) -> dict[str, dict[int, float]]:
     """A metric by tensor, without the model's name, and step."""
-    found: dict[str, dict[int, float]] = {}
-    request = query.GetLayerTimelineRequest(run_id=run_id, metric=metric)
-    for part in collector.listed("GetLayerTimeline", request, query.GetLayerTimelineResponse):
-        name = part.tensor_name.partition("/")[2]
-        found.setdefault(name, {}).update(zip(part.points.steps, part.points.last))
-    return found
-
-
-def values(collector, run_id: str, metric: int = query.STEP_METRIC_LOSS) -> dict[int, float]:
-    """The loss, or another value of the step, by step."""
-    request = query.GetLossTimelineRequest(run_id=run_id, metric=metric)
-    parts = collector.listed("GetLossTimeline", request, query.GetLossTimelineResponse)
-    return {step: value for part in parts for step, value in zip(part.points.steps, part.points.last)}
+    found = collector.timeline(run_id, metric)
+    return {name.partition("/")[2]: series for name, series in found.items()}
 
 
 class Expected:
@@ -165,8 +154,8 @@ def test_a_fit_is_a_run(trained):
     recorded = collector.run(own["id"])
     assert own["state"] == "finished" and recorded.status == run_pb2.RUN_STATUS_FINISHED
     assert recorded.hyperparameters["optimizer.class"] == "SGD"
-    assert values(collector, own["id"]) == pytest.approx(dict(enumerate(expected.losses)), rel=1e-5)
-    rates = values(collector, own["id"], query.STEP_METRIC_LEARNING_RATE)
+    assert collector.losses(own["id"]) == pytest.approx(dict(enumerate(expected.losses)), rel=1e-5)
+    rates = collector.losses(own["id"], query.STEP_METRIC_LEARNING_RATE)
     assert rates == pytest.approx({step: 0.1 / (1 + 0.1 * step) for step in range(12)}, rel=1e-5)
     check(timeline(collector, own["id"]), expected.norms, range(12))
     check(timeline(collector, own["id"], query.METRIC_PARAMETER_NORM), expected.parameters, (0, 10))
@@ -189,7 +178,7 @@ def test_gradients_are_gathered_to_one_step(trained):
     collector, said = trained
     own = said["accumulated"]
     expected = Expected(own["weights"], lambda step: 0.1, accumulated=2)
-    assert values(collector, own["id"]) == pytest.approx(dict(enumerate(expected.losses)), rel=1e-5)
+    assert collector.losses(own["id"]) == pytest.approx(dict(enumerate(expected.losses)), rel=1e-5)
     check(timeline(collector, own["id"]), expected.norms, range(6))
 
 
@@ -199,7 +188,7 @@ def test_a_model_that_was_trained_before_is_followed_and_let_go(trained):
     expected = Expected(own["weights"], lambda step: 0.1)
     assert own["state"] != "finished", "others began it"
     assert said["heard"] == 0, "of the fit that followed without the callback"
-    assert values(collector, own["id"]) == pytest.approx(dict(enumerate(expected.losses)), rel=1e-5)
+    assert collector.losses(own["id"]) == pytest.approx(dict(enumerate(expected.losses)), rel=1e-5)
     check(timeline(collector, own["id"]), expected.norms, range(0, 12, 2))
 
 
@@ -208,13 +197,13 @@ def test_a_scaled_loss_a_skipped_step_and_a_nan(trained):
     own = said["scaled"]
     expected = Expected(own["weights"], lambda step: 0.1, skipped=(2, 6, 10))
     sound = [step for step in range(12) if step % 4 != 2]
-    losses = values(collector, own["id"])
+    losses = collector.losses(own["id"])
     assert len(losses) == 12 and all(math.isnan(losses[step]) for step in (2, 6, 10))
     assert [losses[step] for step in sound] == pytest.approx([expected.losses[step] for step in sound], rel=1e-5)
     found = timeline(collector, own["id"])
     for name, series in found.items():
         assert [series[i] for i in sound] == pytest.approx([expected.norms[i][name] for i in sound], rel=1e-5)
-    scales = values(collector, own["id"], query.STEP_METRIC_LOSS_SCALE)
+    scales = collector.losses(own["id"], query.STEP_METRIC_LOSS_SCALE)
     assert [scales[step] for step in (0, 2, 3, 7, 11)] == [1024, 1024, 512, 256, 128]
     assert timeline(collector, own["id"], query.METRIC_GRADIENT_NAN_COUNT)["a/kernel"][2] == 30
 
@@ -223,7 +212,7 @@ def test_a_nan_raises_the_alert_and_an_error_ends_the_run(trained):
     collector, said = trained
     recorded = collector.run(said["failed"]["id"])
     assert recorded.status == run_pb2.RUN_STATUS_FAILED
-    assert list(values(collector, said["failed"]["id"])) == [0, 1, 2]
+    assert list(collector.losses(said["failed"]["id"])) == [0, 1, 2]
     assert {"non_finite_gradient", "non_finite_loss"} & collector.rules(said["failed"]["id"])
 
 

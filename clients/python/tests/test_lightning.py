@@ -12,7 +12,6 @@ from torch import nn  # noqa: E402
 
 import gradwatch  # noqa: E402
 from gradwatch.lightning import GradwatchCallback  # noqa: E402
-from gradwatch.v1 import query_service_pb2 as query  # noqa: E402
 from gradwatch.v1 import run_pb2  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -22,23 +21,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def no_current_run(monkeypatch):
     """None is left of other tests."""
     monkeypatch.setattr(gradwatch, "run", None)
-
-
-def timeline(collector, run_id: str) -> dict[str, dict[int, float]]:
-    """Gradient norms by tensor and step."""
-    found: dict[str, dict[int, float]] = {}
-    for part in collector.listed(
-        "GetLayerTimeline", query.GetLayerTimelineRequest(run_id=run_id), query.GetLayerTimelineResponse
-    ):
-        found.setdefault(part.tensor_name, {}).update(zip(part.points.steps, part.points.last))
-    return found
-
-
-def losses(collector, run_id: str) -> dict[int, float]:
-    """The loss by step."""
-    request = query.GetLossTimelineRequest(run_id=run_id, name="loss")
-    parts = collector.listed("GetLossTimeline", request, query.GetLossTimelineResponse)
-    return {step: value for part in parts for step, value in zip(part.points.steps, part.points.last)}
 
 
 class Module(LightningModule):
@@ -98,8 +80,8 @@ def expected(count: int, accumulated: int = 1, bound: float | None = None) -> tu
 
 
 def check(collector, run_id: str, found_losses: list[float], norms: list[dict], first: int = 0) -> None:
-    assert losses(collector, run_id) == pytest.approx({first + i: v for i, v in enumerate(found_losses)}, rel=1e-5)
-    found = timeline(collector, run_id)
+    assert collector.losses(run_id) == pytest.approx({first + i: v for i, v in enumerate(found_losses)}, rel=1e-5)
+    found = collector.timeline(run_id)
     assert set(found) == set(norms[0])
     for name, series in found.items():
         assert series == pytest.approx({first + i: row[name] for i, row in enumerate(norms)}, rel=1e-5)
@@ -128,7 +110,7 @@ def test_a_resumed_fit_goes_on_with_its_numbers(collector, tmp_path):
     second.fit_loop.max_epochs = 2
     second.fit(Module(), batches(3), ckpt_path=tmp_path / "c", weights_only=False)
     assert run.finish().delivered == 6
-    assert list(losses(collector, run.id)) == [0, 1, 2, 3, 4, 5]
+    assert list(collector.losses(run.id)) == [0, 1, 2, 3, 4, 5]
 
 
 def test_manual_optimization_is_a_step_a_batch(collector):
@@ -166,7 +148,7 @@ def test_an_error_ends_the_run(collector, error, status):
     with pytest.raises((ValueError, SystemExit, KeyboardInterrupt)):
         trainer(GradwatchCallback(address=collector.address)).fit(Module(spoil=spoil), batches(5))
     assert collector.run(gradwatch.run.id).status == status
-    assert list(losses(collector, gradwatch.run.id)) == [0, 1, 2]
+    assert list(collector.losses(gradwatch.run.id)) == [0, 1, 2]
 
 
 def test_a_nan_raises_the_alert(collector):
@@ -176,4 +158,4 @@ def test_a_nan_raises_the_alert(collector):
 
     trainer(GradwatchCallback(address=collector.address)).fit(Module(spoil=spoil), batches(5))
     assert {"non_finite_gradient", "non_finite_loss"} & collector.rules(gradwatch.run.id)
-    assert math.isnan(losses(collector, gradwatch.run.id)[3])
+    assert math.isnan(collector.losses(gradwatch.run.id)[3])

@@ -70,7 +70,7 @@ def test_another_model_is_not_mixed_in(tmp_path):
     run = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="other")
     with pytest.raises(gradwatch.GradwatchError, match="choose another run id"):
         run.log(loss=1.0)
-    run._is_finished = True
+    run.is_finished = True
 
 
 def test_sync_sends_once_and_how_the_run_ended(collector, tmp_path, capsys):
@@ -127,3 +127,5 @@ print(status.delivered)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     path = tmp_path / "r.trainer.gwspool"
     assert [r.sequence for r in reports(path)] == list(range(1, int(done.stdout) + 1))
+    reader = SpoolReader(path)
+    assert list(reader) and not reader.damage, "no half record is left"

@@ -138,6 +138,14 @@ def test_histograms_count_each_element_in_its_octave(name, place):
     assert column.scale == 0 and list(column.tensor_ids) == [5]
 
 
+@pytest.mark.parametrize("name", ["normal", "nearly equal", "infinities", "float64, tiny", "sparse", "all NaN"])
+def test_exact_statistics_are_the_same_in_pieces(name, monkeypatch):
+    torch.manual_seed(1)
+    monkeypatch.setattr(statistics, "_EXACT_CHUNK", 37)
+    tensor = TENSORS[name]()
+    check(tensor, statistics.exact(Flat.of(tensor)))
+
+
 def test_many_tensors_at_once_keep_their_places(place):
     torch.manual_seed(1)
     tensors = [torch.randn(size) * 10.0**size for size in range(1, 20)] + [torch.randn(600_000)]

@@ -10,7 +10,6 @@ pytest.importorskip("accelerate")
 
 import gradwatch  # noqa: E402
 from gradwatch.transformers import GradwatchCallback  # noqa: E402
-from gradwatch.v1 import query_service_pb2 as query  # noqa: E402
 from gradwatch.v1 import run_pb2  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -20,23 +19,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def no_current_run(monkeypatch):
     """None is left of other tests."""
     monkeypatch.setattr(gradwatch, "run", None)
-
-
-def timeline(collector, run_id: str) -> dict[str, dict[int, float]]:
-    """Gradient norms by tensor and step."""
-    found: dict[str, dict[int, float]] = {}
-    for part in collector.listed(
-        "GetLayerTimeline", query.GetLayerTimelineRequest(run_id=run_id), query.GetLayerTimelineResponse
-    ):
-        found.setdefault(part.tensor_name, {}).update(zip(part.points.steps, part.points.last))
-    return found
-
-
-def losses(collector, run_id: str) -> dict[int, float]:
-    """The loss by step."""
-    request = query.GetLossTimelineRequest(run_id=run_id, name="loss")
-    parts = collector.listed("GetLossTimeline", request, query.GetLossTimelineResponse)
-    return {step: value for part in parts for step, value in zip(part.points.steps, part.points.last)}
 
 
 def network():
@@ -97,8 +79,8 @@ def test_a_training_is_a_run(collector, tmp_path, accumulated):
     assert recorded.status == run_pb2.RUN_STATUS_FINISHED
     assert recorded.hyperparameters["learning_rate"] == "0.1"
     expected_losses, norms = expected(6, accumulated)
-    assert losses(collector, run.id) == pytest.approx(dict(enumerate(expected_losses)), rel=1e-5)
-    found = timeline(collector, run.id)
+    assert collector.losses(run.id) == pytest.approx(dict(enumerate(expected_losses)), rel=1e-5)
+    found = collector.timeline(run.id)
     assert set(found) == set(norms[0])
     for name, series in found.items():
         # Sums of micro-batches are rounded in another order.
@@ -111,7 +93,7 @@ def test_a_given_run_stays_open(collector, tmp_path):
     with gradwatch.init(address=collector.address) as run:
         trained(GradwatchCallback(run, watch={"details_every": 0}), tmp_path, count=2)
         assert run.status.state != "finished"
-    assert list(losses(collector, run.id)) == [0, 1]
+    assert list(collector.losses(run.id)) == [0, 1]
 
 
 def test_a_trainer_of_ones_own_and_a_nan(collector, tmp_path):
@@ -122,7 +104,7 @@ def test_a_trainer_of_ones_own_and_a_nan(collector, tmp_path):
             return super().training_step(model, inputs, *more)
 
     trained(GradwatchCallback(address=collector.address), tmp_path, count=5, kind=Own)
-    found = losses(collector, gradwatch.run.id)
+    found = collector.losses(gradwatch.run.id)
     assert len(found) == 5 and math.isnan(found[3]) and math.isfinite(found[2])
     assert {"non_finite_gradient", "non_finite_loss"} & collector.rules(gradwatch.run.id)
 
@@ -140,4 +122,4 @@ def test_an_error_ends_the_run(collector, tmp_path, error, status):
     with pytest.raises(error):
         trained(GradwatchCallback(address=collector.address), tmp_path, count=4, kind=Own)
     assert collector.run(gradwatch.run.id).status == status
-    assert list(losses(collector, gradwatch.run.id)) == [0, 1]
+    assert list(collector.losses(gradwatch.run.id)) == [0, 1]

@@ -484,7 +484,15 @@ def test_a_projection_around_a_block_is_its_skip_connection():
         def forward(self, x):
             return F.relu(self.b(F.relu(self.a(x))) + self.shortcut(x))
 
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), Block())
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = nn.Conv2d(8, 2, 1), nn.Conv2d(8, 2, 1)
+
+        def forward(self, x):
+            return self.left(x) + self.right(x)
+
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), Block(), Sum())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run, found = recorded()
     gradwatch.watch(model, optimizer)
@@ -492,7 +500,7 @@ def test_a_projection_around_a_block_is_its_skip_connection():
     optimizer.step()
     run.log(loss=0.0)
     assert {layer.name: layer.residual for layer in found.model.layers} == {
-        "0": False, "1.a": True, "1.b": True, "1.shortcut": False,
+        "0": False, "1.a": True, "1.b": True, "1.shortcut": False, "2.left": False, "2.right": False,
     }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def open_run(run: Run | None, options: dict[str, Any]) -> tuple[Run, bool]:
     import gradwatch
 
     run = run or gradwatch.run
-    if run is not None and not run._is_finished:
+    if run is not None and not run.is_finished:
         return run, False
     return gradwatch.init(**options), True
 

@@ -79,7 +79,9 @@ class Run:
         self._callbacks: list[Callable[[Alert], None]] = []
         self._lock = threading.Lock()
         self._annotations: list[step_report_pb2.StepAnnotation] = []
-        self._waits_for_model = self._is_started = self._is_finished = False
+        self.is_finished = False
+        """Whether `finish` was called: nothing more is taken then."""
+        self._waits_for_model = self._is_started = False
         self._closers: list[Callable[[], None]] = []
         self._parts: set[Hashable] = set()
         self._stepped: set[Hashable] = set()
@@ -115,7 +117,7 @@ class Run:
 
         Raises GradwatchError for a `step` below 0, TypeError or ValueError for what is no number.
         """
-        if self._is_finished:
+        if self.is_finished:
             return
         numbers = {name: _number(value) for name, value in {**(values or {}), **losses}.items()}
         if self._logged and self._stepped:
@@ -184,13 +186,13 @@ class Run:
         """
         if status not in _STATUSES:
             raise GradwatchError(f"status: expected one of {', '.join(_STATUSES)}, found {status!r}")
-        if self._is_finished:
+        if self.is_finished:
             return self._sink.status
         for close in self._closers:
             close()
         if self._stepped or self._logged or self._draft.losses:
             self._send()
-        self._is_finished = True
+        self.is_finished = True
         _RUNS.discard(self)
         self._start()
         ending = None
