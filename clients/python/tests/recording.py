@@ -10,6 +10,8 @@ from gradwatch.v1 import ingest_service_pb2, step_report_pb2
 class Recording(Disabled):
     """Keeps what a run sends."""
 
+    is_over = False
+
     def __init__(self):
         self.registration: ingest_service_pb2.RegisterRunRequest | None = None
         self.reports: list[step_report_pb2.StepReport] = []

@@ -13,6 +13,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import gradwatch  # noqa: E402
+from gradwatch.pytorch import watcher  # noqa: E402
 from gradwatch.v1 import model_pb2 as m  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -276,7 +277,7 @@ def test_two_optimizers_are_one_step_each_time_both_stepped():
     for explicit in (True, False):
         for before in (True, False):
             run, found = recorded()
-            watcher = gradwatch.watch(model, [first, second] if explicit else None)
+            watched = gradwatch.watch(model, [first, second] if explicit else None)
             for step in range(4):
                 model.zero_grad()
                 loss_of(model, step).backward()
@@ -288,7 +289,7 @@ def test_two_optimizers_are_one_step_each_time_both_stepped():
                 if not before:
                     run.log(loss=float(step))
             run.finish()
-            watcher.close()
+            watched.close()
             assert [r.losses[0].value for r in found.reports] == [0, 1, 2, 3]
             close(found.norms(3), expected)
 
@@ -594,15 +595,31 @@ def test_checkpointed_passes_have_gradients(reentrant):
     assert len(found.model.layers) == 4
 
 
+def test_a_run_that_goes_nowhere_measures_nothing(monkeypatch):
+    monkeypatch.setattr(watcher, "measure", lambda *_, **__: pytest.fail("measured"))
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = gradwatch.init(mode="disabled")
+    gradwatch.watch(model, optimizer, activations=True)
+    other, found = recorded()
+    gradwatch.watch(model, optimizer)
+    found.is_over = True
+    loss_of(model, 0).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    run.log(loss=1.0)
+    assert not found.reports
+
+
 def test_a_closed_watcher_lets_go():
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run, found = recorded()
-    watcher = gradwatch.watch(model, optimizer)
+    watched = gradwatch.watch(model, optimizer)
     loss_of(model, 0).backward()
     optimizer.step()
     run.log(loss=0.0)
-    watcher.close()
+    watched.close()
     loss_of(model, 0).backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()

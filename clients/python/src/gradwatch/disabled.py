@@ -8,6 +8,8 @@ from .status import Status
 class Disabled:
     """Takes everything and keeps nothing: the mode `disabled`, other ranks, and child processes."""
 
+    is_over = True
+    """Nothing is ever sent."""
     open_alerts: list = []
     """None: there is nobody to raise them."""
     status = Status("disabled", "", 0, 0, 0, 0, 0, 0, 0, "")

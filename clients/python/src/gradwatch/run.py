@@ -88,7 +88,10 @@ class Run:
         self._draft = step_report_pb2.StepReport()
         self._logged = False
         self._step, self._step_is_given = 0, False
-        if settings.mode == "disabled" or (rank.index and not all_ranks):
+        if settings.mode == "disabled":
+            self._sink = Disabled()
+        elif rank.index and not all_ranks:
+            LOGGER.info("rank %d: rank 0 reports", rank.index)
             self._sink = Disabled()
         elif settings.mode == "offline":
             producer = self._registration.producer.producer_id
@@ -215,6 +218,11 @@ class Run:
             self.finish(*_ending(kind, error))
 
     # What the integrations say
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether steps go anywhere: else there is no use in measuring them."""
+        return not self.is_finished and not self._sink.is_over
 
     def expect(self, close: Callable[[], None] | None = None) -> None:
         """Says that somebody will fill in each step: the run is not registered before `describe` then.

@@ -72,7 +72,7 @@ class Sender:
         """Takes a report. If `relative`, its step counts from where the collector's record of the run ends."""
         with self._condition:
             self._reported += 1
-            if self._is_over or self._closed:
+            if self.is_over or self._closed:
                 self._queue.dropped += 1
                 return
             if relative and self._first_step is not None:
@@ -83,7 +83,7 @@ class Sender:
     def wait_for_room(self) -> None:
         """Waits until half of the buffer is free, for a source of reports that can wait; or delivery is over."""
         with self._condition:
-            self._condition.wait_for(lambda: self._is_over or self._queue.is_half_empty)
+            self._condition.wait_for(lambda: self.is_over or self._queue.is_half_empty)
 
     def close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
         """Delivers what is left, and how the run ended unless `None`; waits for that `timeout` seconds at most."""
@@ -94,8 +94,8 @@ class Sender:
             self._failures = 0
             self._condition.notify_all()
             if self._thread is not None:
-                self._condition.wait_for(lambda: self._is_over, max(0.0, deadline - time.monotonic()))
-            if not self._is_over:
+                self._condition.wait_for(lambda: self.is_over, max(0.0, deadline - time.monotonic()))
+            if not self.is_over:
                 left = "no time is left" + (f"; {self._problem}" if self._problem else "")
                 self._fail(left)
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -108,8 +108,7 @@ class Sender:
         An attempt to reach the collector counts as somebody only until the first one failed.
         """
         with self._condition:
-            nobody = lambda: self._is_over or self._state == "waiting" or self._failures > 0  # noqa: E731
-            self._condition.wait_for(lambda: len(self._queue) == 0 or nobody(), timeout)
+            self._condition.wait_for(lambda: len(self._queue) == 0 or self._is_alone, timeout)
             return len(self._queue) == 0
 
     @property
@@ -139,8 +138,14 @@ class Sender:
     # The sending side
 
     @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether nothing more will be sent."""
         return self._state in ("finished", "failed")
+
+    @property
+    def _is_alone(self) -> bool:
+        is_trying_again = self._state == "connecting" and self._failures > 0
+        return self.is_over or self._state == "waiting" or is_trying_again
 
     @property
     def _run_id(self) -> str:
@@ -157,7 +162,7 @@ class Sender:
         try:
             service = Service(channel, self._settings.token)
             is_registered = False
-            while not self._is_over:
+            while not self.is_over:
                 try:
                     if not is_registered:
                         self._register(service)
@@ -194,7 +199,7 @@ class Sender:
         if self._ending is not None:
             service.finish_run(self._ending, CALL_SECONDS)
         with self._condition:
-            if not self._is_over:
+            if not self.is_over:
                 self._state = "finished"
             self._condition.notify_all()
         return None
@@ -202,7 +207,7 @@ class Sender:
     def _pause(self, problem: Problem) -> None:
         """Waits a random time, so that a thousand jobs don't come back in the same instant."""
         with self._condition:
-            if self._is_over:
+            if self.is_over:
                 return
             if problem.permanent:
                 self._fail(problem.text)
@@ -219,8 +224,8 @@ class Sender:
             closed = self._closed
             end = time.monotonic() + random.uniform(0, longest)
             # It ends when the run does: then there is little time left.
-            self._condition.wait_for(lambda: self._is_over or self._closed != closed, end - time.monotonic())
-            if not self._is_over:
+            self._condition.wait_for(lambda: self.is_over or self._closed != closed, end - time.monotonic())
+            if not self.is_over:
                 self._state = "connecting"
 
     def _stream(self, service: Service) -> None:
@@ -279,7 +284,7 @@ class Sender:
             self._hear(response.alert)
             return
         with self._condition:
-            if self._is_over:
+            if self.is_over:
                 return
             if event == "opened":
                 self._opened(response.opened)

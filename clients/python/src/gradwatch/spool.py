@@ -71,6 +71,8 @@ class Spool:
     cache: what the process wrote survives its end, but maybe not the machine's.
     """
 
+    is_over = False
+    """Even with a full disk, the next report may fit."""
     open_alerts: list = []
     """None: there is nobody to raise them."""
 

@@ -65,7 +65,14 @@ class Watcher:
         self._scale: torch.Tensor | float | None = None
         self._is_stepping_scaled = False
 
-        self._handles: list[Any] = [self._model.register_forward_hook(self._did_forward)]
+        self._handles: list[Any] = []
+        self._first_pass: list[Any] = []
+        if run.is_enabled:
+            self._install()
+            run.expect(self.close)
+
+    def _install(self) -> None:
+        self._handles = [self._model.register_forward_hook(self._did_forward)]
         self._first_pass = list(self._handles)
         if self._probes:
             self._probes.is_on = True
@@ -82,7 +89,6 @@ class Watcher:
             self._handles.append(optim.register_optimizer_step_post_hook(self._did_step))
         clipping.observe(self)
         scaling.observe(self)
-        run.expect(self.close)
 
     def close(self) -> None:
         """Follows no more."""
@@ -290,12 +296,16 @@ class Watcher:
         parameters.update_norm.extend(norms.get(tensor, math.nan) for tensor in parameters.tensor_ids[known:])
 
     def _follows(self, optimizer: Any) -> bool:
+        if not self._run.is_enabled:
+            return False
         if self._optimizers:
             return any(optimizer is ours for ours in self._optimizers)
         return any(p in self._parameters for p in _parameters(optimizer))
 
     def _ours(self, parameters: Iterable[torch.Tensor]) -> list[nn.Parameter]:
-        """Those of them that are the model's and have a gradient."""
+        """Those of them that are the model's and have a gradient; none where reports go nowhere."""
+        if not self._run.is_enabled:
+            return []
         return [p for p in parameters if p.grad is not None and p in self._parameters]
 
 
