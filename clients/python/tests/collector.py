@@ -49,7 +49,9 @@ class Collector:
     def start(self) -> Collector:
         """Starts it, and waits until it listens."""
         clean = {name: v for name, v in os.environ.items() if not name.startswith("GRADWATCH_")}
-        arguments = ["serve", "--listen", self.address, "--database", str(self._folder / "db.sqlite")]
+        path = self.address.removeprefix("unix:")
+        place = ["--listen", path] if path == self.address else ["--listen", "none", "--unix-socket", path]
+        arguments = ["serve", *place, "--database", str(self._folder / "db.sqlite")]
         with open(self._folder / "stderr", "ab") as stderr:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", 'ulimit -v 8000000; exec "$@"', "sh", binary(), *arguments],
