@@ -182,7 +182,7 @@ class GradwatchCallback(keras.callbacks.Callback):
         self, apply: Callable, optimizer_variables: Sequence[Any], gradients: Sequence[Any], variables: Sequence[Any]
     ) -> Any:
         """In place of `optimizer.stateless_apply`, which is called once, when the step is traced."""
-        from .jax import level_of, record
+        from .xla import level_of, record
 
         optimizer, inner = self._optimizer, _inner(self._optimizer)
         steps = inner.gradient_accumulation_steps or 1
