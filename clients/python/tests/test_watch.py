@@ -595,6 +595,24 @@ def test_checkpointed_passes_have_gradients(reentrant):
     assert len(found.model.layers) == 4
 
 
+def test_what_fails_in_a_hook_stops_no_training(monkeypatch, caplog):
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    monkeypatch.setattr(watcher, "measure", lambda *_, **__: 1 / 0)
+    before = model[0].weight.detach().clone()
+    for step in range(3):
+        loss_of(model, step).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        run.log(loss=float(step))
+    run.finish()
+    assert not torch.equal(before, model[0].weight)
+    assert caplog.text.count("a model is followed no more") == 1
+    assert not optimizer._optimizer_step_pre_hooks
+
+
 def test_a_run_that_goes_nowhere_measures_nothing(monkeypatch):
     monkeypatch.setattr(watcher, "measure", lambda *_, **__: pytest.fail("measured"))
     model = network()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any, Iterable
+from typing import Any, Callable, Iterable
 
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from torch.optim import optimizer as optim
 
 from .. import columns
 from ..errors import GradwatchError
+from ..log import LOGGER
 from ..run import Run
 from ..v1 import step_report_pb2
 from . import anatomy, clipping, scaling
@@ -18,6 +20,20 @@ from .activations import ActivationProbes, add_activations
 from .describe import ACTIVATION_MODULES, Description, describe, framework
 from .histograms import add_histograms
 from .statistics import Flat, measure
+
+
+def _harmless(hook: Callable) -> Callable:
+    """Keeps what a hook raises from the training that called it: the model is followed no more then."""
+
+    @functools.wraps(hook)
+    def guarded(self, *arguments: Any, **options: Any) -> None:
+        try:
+            hook(self, *arguments, **options)
+        except Exception:
+            LOGGER.exception("a model is followed no more")
+            self.close()
+
+    return guarded
 
 
 class Watcher:
@@ -103,10 +119,12 @@ class Watcher:
 
     # The first pass
 
+    @_harmless
     def _did_activate(self, module: nn.Module, _: Any, output: Any) -> None:
         if isinstance(output, torch.Tensor) and output.grad_fn is not None and not torch.compiler.is_compiling():
             self._activation_order.setdefault(module, output.grad_fn._sequence_nr())
 
+    @_harmless
     def _did_forward(self, _: nn.Module, __: Any, output: Any) -> None:
         if torch.compiler.is_compiling():
             return
@@ -144,6 +162,7 @@ class Watcher:
 
     # Each step
 
+    @_harmless
     def will_clip_norm(self, parameters: list[torch.Tensor], bound: float, norm: torch.Tensor) -> None:
         """Takes the gradients before they are clipped by their common norm."""
         if ours := self._ours(parameters):
@@ -152,6 +171,7 @@ class Watcher:
             if 0 < bound < math.inf:
                 _say_clipped(report, step_report_pb2.CLIPPING_KIND_GLOBAL_NORM, bound, total > bound)
 
+    @_harmless
     def will_clip_values(self, parameters: list[torch.Tensor], bound: float) -> None:
         """Takes the gradients before they are clipped element by element."""
         if ours := self._ours(parameters):
@@ -161,6 +181,7 @@ class Watcher:
             if 0 < bound < math.inf:
                 _say_clipped(report, step_report_pb2.CLIPPING_KIND_VALUE, bound, most > bound)
 
+    @_harmless
     def will_step_scaled(self, optimizer: Any, scale: torch.Tensor | float, is_unscaled: bool) -> None:
         """Notes the loss scale of a step."""
         if not self._follows(optimizer):
@@ -171,6 +192,7 @@ class Watcher:
             # They were clipped, and taken, before anybody divided them.
             report.gradients_scaled = True
 
+    @_harmless
     def did_step_scaled(self, optimizer: Any) -> None:
         """Reports the step if it was skipped: no hook was called then."""
         if self._follows(optimizer) and self._is_stepping_scaled:
@@ -180,15 +202,16 @@ class Watcher:
             self._end(optimizer)
         self._is_stepping_scaled = False
 
+    @_harmless
     def _will_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
         if not self._follows(optimizer):
             return
         report = self._begin(optimizer)
         ours = self._ours(_parameters(optimizer))
         self._owners |= dict.fromkeys(ours, optimizer)
-        if self._count > 0:
+        if self._count > 0 and self._description:
             # After one step it is known which gradients no optimizer takes: those are news.
-            ours += [p for p in self._model.parameters() if p.grad is not None and p not in self._owners]
+            ours += [p for p in self._ours(self._description.tensors) if p not in self._owners]
         if _closure(arguments, options) is None:
             found = getattr(optimizer, "found_inf", None)
             skips = self._capture(report, ours, [] if found is None else [found])
@@ -197,6 +220,7 @@ class Watcher:
         if self._is_detailed and self._measures_updates:
             self._before |= {p: p.detach().clone() for p in ours}
 
+    @_harmless
     def _did_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
         if not self._follows(optimizer) or self._report is None:
             return
@@ -232,7 +256,7 @@ class Watcher:
         if not report.HasField("learning_rate") and rate is not None:
             if not (isinstance(rate, torch.Tensor) and rate.is_cuda) and math.isfinite(rate):
                 report.learning_rate = float(rate)
-        if self._is_recorded and description:
+        if self._captured and description:
             report.global_norm = _root(self._squares)
             columns.complete(report, len(description.model.tensors), len(description.model.layers))
         if self._probes and self._details_every:
