@@ -67,10 +67,10 @@ class Role:
         """Sends what is left of the present run, ends it, reads all of it back; then the next one is due."""
         self.settle(client)
         script = self.script()
+        # It may be one that was deleted, and comes again; without an answer, nobody knows whether it did.
+        self.gone.discard(script.run_id)
         last = client.register(script.registration(project=self.project)).producer.last_sequence
         assert self.acked <= last <= self.offered, (script.run_id, self.acked, last, self.offered)
-        # It may be one that was deleted, and comes again.
-        self.gone.discard(script.run_id)
         self.acked = last
         if chance.random() < 0.3:
             assert_stored(client, script, last)
