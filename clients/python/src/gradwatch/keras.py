@@ -263,12 +263,12 @@ class _Measured:
 
     def take(self, gradients: list[Any], values: list[Any]) -> None:
         """Measures gradients of PyTorch; in full with the values of their parameters."""
-        from .pytorch.statistics import Flat, measure
+        from .pytorch.statistics import Flat, groups, measure
 
         self.statistics, self.parameter_norms = [None] * len(gradients), [math.nan] * len(values)
         self.patterns = [None] * len(values)
         flat = [Flat.of(gradient) for gradient in gradients]
-        for places in _alike(flat):
+        for places in groups(flat):
             own = [flat[place] for place in places]
             norms_of = [Flat.of(values[place]) for place in places] if values else []
             numbers = measure(own, details=bool(values), norms_of=norms_of)
@@ -280,22 +280,14 @@ class _Measured:
 
     def take_updates(self, changes: list[Any]) -> None:
         """Measures what a step changed."""
-        from .pytorch.statistics import Flat, measure
+        from .pytorch.statistics import Flat, groups, measure
 
         self.update_norms = [math.nan] * len(changes)
         flat = [Flat.of(change) for change in changes]
-        for places in _alike(flat):
+        for places in groups(flat):
             numbers = measure([], details=False, norms_of=[flat[place] for place in places])
             for place, norm in zip(places, numbers.norms):
                 self.update_norms[place] = norm
-
-
-def _alike(tensors: Sequence[Any]) -> list[list[int]]:
-    """The places of tensors that can be measured at once: of one device and dtype."""
-    found: dict[Any, list[int]] = {}
-    for place, tensor in enumerate(tensors):
-        found.setdefault((tensor.elements.device, tensor.elements.dtype), []).append(place)
-    return list(found.values())
 
 
 def _inner(optimizer: Any) -> Any:

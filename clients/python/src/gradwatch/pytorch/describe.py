@@ -8,6 +8,7 @@ from typing import Mapping
 import torch
 from torch import nn
 
+from .. import arrays
 from ..v1 import model_pb2
 from .anatomy import NORMALIZATIONS, Place, Places
 
@@ -19,7 +20,6 @@ RECURRENT_MODULES = (nn.RNNBase, nn.RNNCellBase)
 _ACTIVATION_NAMES = {"LeakyReLU": "leaky_relu", "ReLU6": "relu6", "LogSigmoid": "log_sigmoid", "RReLU": "rrelu"}
 _NORM_MODULES = {"BatchNorm": "batch_norm", "LayerNorm": "layer_norm", "GroupNorm": "group_norm",
                  "InstanceNorm": "instance_norm", "RMSNorm": "rms_norm"}  # fmt: skip
-_MAXIMUM_NAME = 512
 
 
 @dataclass
@@ -53,11 +53,11 @@ def describe(
     head = _head(modules, owners, places)
     for module in modules:
         index = described.layers[module] = len(described.model.layers)
-        layer = described.model.layers.add(name=_name(names[module]), module_type=type(module).__name__)
+        layer = described.model.layers.add(name=arrays.name(names[module]), module_type=type(module).__name__)
         _fill(layer, module, [parameter for _, parameter in owners[module]], places)
         for path, parameter in owners[module]:
             tensor = described.model.tensors.add(
-                name=_name(path),
+                name=arrays.name(path),
                 layer_id=index,
                 role=model_pb2.TENSOR_ROLE_HEAD
                 if parameter is head
@@ -172,9 +172,3 @@ def _role(module: nn.Module, name: str, parameter: nn.Parameter, place: Place | 
     if "bias" in name:
         return model_pb2.TENSOR_ROLE_BIAS
     return model_pb2.TENSOR_ROLE_WEIGHT if parameter.dim() >= 2 else model_pb2.TENSOR_ROLE_UNSPECIFIED
-
-
-def _name(name: str) -> str:
-    """A name as the collector takes it."""
-    clean = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return clean.encode()[:_MAXIMUM_NAME].decode(errors="ignore")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Sequence
+from typing import Any, Sequence
 
 import torch
 
@@ -54,6 +54,15 @@ class Flat:
             order = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
             tensor = tensor.permute(order).contiguous()
         return Flat(tensor.view(-1), zeros)
+
+
+def groups(*lists: Sequence[Flat]) -> list[list[int]]:
+    """The places of tensors that can be measured at once: of one device and dtype in each list; empty lists don't count."""
+    found: dict[Any, list[int]] = {}
+    for place, flats in enumerate(zip(*[flats for flats in lists if flats])):
+        key = tuple((flat.elements.device, flat.elements.dtype) for flat in flats)
+        found.setdefault(key, []).append(place)
+    return list(found.values())
 
 
 @dataclass

@@ -19,7 +19,7 @@ from . import anatomy, clipping, scaling
 from .activations import ActivationProbes, add_activations
 from .describe import ACTIVATION_MODULES, Description, describe, framework
 from .histograms import add_histograms
-from .statistics import Flat, measure
+from .statistics import Flat, groups, measure
 
 
 def _harmless(hook: Callable) -> Callable:
@@ -285,7 +285,7 @@ class Watcher:
         gradients = [Flat.of(p.grad) for p in wanted]
         values = [Flat.of(p) for p in wanted] if details else []
         copied: list[float] = []
-        for places in _groups(gradients, values):
+        for places in groups(gradients, values):
             first = not copied
             numbers = measure(
                 [gradients[place] for place in places],
@@ -312,7 +312,7 @@ class Watcher:
             return
         changes = [Flat.of(p.detach() - self._before.pop(p)) for p in ours]
         norms: dict[int, float] = {}
-        for places in _groups(changes, []):
+        for places in groups(changes):
             numbers = measure([], details=False, norms_of=[changes[place] for place in places])
             norms |= {self._description.tensors[ours[place]]: norm for place, norm in zip(places, numbers.norms)}
         parameters = self._report.parameters
@@ -375,15 +375,6 @@ def _tensors(value: Any) -> Iterable[torch.Tensor]:
     elif hasattr(value, "__dataclass_fields__"):
         for name in value.__dataclass_fields__:
             yield from _tensors(getattr(value, name))
-
-
-def _groups(*lists: list[Flat]) -> list[list[int]]:
-    """The places of tensors that can be measured at once: of one device and dtype in each list."""
-    found: dict[Any, list[int]] = {}
-    for place, flats in enumerate(zip(*[flats for flats in lists if flats])):
-        key = tuple((flat.elements.device, flat.elements.dtype) for flat in flats)
-        found.setdefault(key, []).append(place)
-    return list(found.values())
 
 
 def _added(squares: float, statistics: list[columns.Statistics]) -> float:
