@@ -56,8 +56,9 @@ package actor LiveProducers {
     if let producer = producers[key], !producer.isBroken { return producer }
     guard !withheld.contains(run) else { throw RunStoreError.unknownRun(run) }
     let deletions = deletions
-    // What a broken producer had queued must be settled before the store is asked where it ends.
-    await committer.flush()
+    // What a broken producer had queued must be settled before the store is asked where it ends; one that was forgotten had nothing
+    // queued.
+    if producers[key] != nil { await committer.flush() }
     let changes = rulesChanges
     let watch = try await rankWatch(for: key)
     let loaded = try await blocking.run { [self] in try load(key, watch) }

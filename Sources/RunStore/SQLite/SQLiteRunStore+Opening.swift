@@ -63,7 +63,6 @@ extension SQLiteRunStore {
       try pool.writeWithoutTransaction { db in
         // GRDB chooses NORMAL, with which a commit may be lost with the power.
         try db.execute(sql: "PRAGMA synchronous = FULL")
-        try db.execute(sql: "PRAGMA wal_autocheckpoint = \(options.checkpointPages)")
         // Debian's SQLite overwrites what is deleted with zeros, and writes those pages twice.
         try db.execute(sql: "PRAGMA secure_delete = OFF")
         // Before the first table, so that a file whose making was cut off is known as ours.

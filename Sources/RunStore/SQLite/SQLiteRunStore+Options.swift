@@ -5,13 +5,11 @@ extension SQLiteRunStore {
     ///
     /// More wait. A body that a read function calls holds one while it runs.
     public var maximumReaders = 8
-    /// The pages that the write-ahead log holds before a commit moves them into the file.
+    /// The pages of a write-ahead log that is long: one that is begun anew when nothing of it is left to move into the file.
     ///
-    /// 1,024 pages of 16 KB are 16 MB. That commit, and those that wait for it, take as long as
-    /// the moving does, and the moving is the same in all: with 16,384 pages the longest of 1,536
-    /// commits took 356 ms, with 4,096 76 ms, with 1,024 24 ms, and the CPU was the same. With 512
-    /// it was a tenth more. (Measured: 200 tensors, groups of 8 reports, sealing on, two cores that
-    /// others used too.)
+    /// 1,024 pages of 16 KB are 16 MB. An eighth of them at a time is moved beside the commits (``Checkpointer``). A commit that
+    /// moved them all made those that waited for it take 24 ms, with 16,384 pages 356 ms; the CPU is the same. With 512 it was a
+    /// tenth more. (Measured: 200 tensors, groups of 8 reports, sealing on, two cores that others used too.)
     public var checkpointPages = 1024
     /// How long a write waits for a lock that another program holds on the file, in seconds.
     public var busySeconds = 5.0

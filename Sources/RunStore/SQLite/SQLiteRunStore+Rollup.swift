@@ -20,7 +20,8 @@ extension SQLiteRunStore {
         try RollupPlan(producer, of: place, level: level, in: db)
       }
       guard let plan else { return }
-      try write("begin a rollup of \(place)") { db in try db.removeRollupChunks(of: plan.id) }
+      try writeUnsynced("begin a rollup of \(place)") { db in try db.removeRollupChunks(of: plan.id)
+      }
       for (subject, count) in plan.subjects {
         let first = ChunkKey.offset(subject, 0)
         for start in stride(from: first, to: first + Int64(count), by: Self.window) {
@@ -61,7 +62,7 @@ extension SQLiteRunStore {
       blobs.append(("rollup_histograms", first + offset, start..<writer.count))
     }
     let bytes = writer.bytes
-    try write("roll up \(place)") { db in
+    try writeUnsynced("roll up \(place)") { db in
       for blob in blobs {
         try db.run(
           "INSERT INTO \(blob.table)(key, body) VALUES (?, ?)",
@@ -203,15 +204,20 @@ extension [RollupHistogramCodec.Entry] {
 }
 
 extension Database {
-  /// Removes the chunks of a rollup.
-  func removeRollupChunks(of rollup: Int64) throws {
-    for table in ["rollup_chunks", "rollup_histograms"] {
+  /// Removes the chunks of a segment or rollup.
+  func removeChunks(of span: Int64, from tables: [String]) throws {
+    for table in tables {
       try run(
         "DELETE FROM \(table) WHERE key >= ? AND key < ?",
-        .integer(ChunkKey.first(of: rollup)),
-        .integer(ChunkKey.first(of: rollup) + ChunkKey.span)
+        .integer(ChunkKey.first(of: span)),
+        .integer(ChunkKey.first(of: span) + ChunkKey.span)
       )
     }
+  }
+
+  /// Removes the chunks of a rollup.
+  func removeRollupChunks(of rollup: Int64) throws {
+    try removeChunks(of: rollup, from: ["rollup_chunks", "rollup_histograms"])
   }
 
   /// Calls `body` with the chunks of a segment or rollup at some offsets, in order.

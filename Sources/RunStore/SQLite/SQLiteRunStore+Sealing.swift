@@ -3,11 +3,15 @@ import Synchronization
 import Telemetry
 
 extension SQLiteRunStore {
+  /// The bytes of chunks that one transaction writes, about: commits wait as long as it takes.
+  private static let sliceBytes = 1 << 20
+
   /// Seals the oldest reports of one producer that a snapshot covers into one segment.
   ///
   /// The log is read and transposed beside the writer, in a read transaction; only the finished
-  /// segment is written inside one, so that commits wait for no transposition. A rewind that came
-  /// between the two makes the segment void, and the next call starts over.
+  /// segment is written inside one, some chunks at a time, so that commits wait neither for a
+  /// transposition nor for the disk to take all of it. The transaction that makes it visible comes
+  /// last. A rewind that came in between makes the segment void, and the next call starts over.
   ///
   /// A producer whose log is damaged throws ``RunStoreError/damaged(place:detail:)`` once, and is
   /// then left alone until the file is opened again: the others must go on.
@@ -26,9 +30,7 @@ extension SQLiteRunStore {
         )
         let bytes = state.segment.bytes
         sealingProbe.withLock { $0 }?()
-        try write("seal \(batch.place)") { db in
-          try Self.store(segment, bytes, of: batch.producer, in: db)
-        }
+        try store(segment, bytes, of: batch.producer, batch.place)
       } catch {
         if case .damaged = error { state.paused.insert(batch.producer) }
         throw error
@@ -106,28 +108,69 @@ extension SQLiteRunStore {
     }
   }
 
-  private static func store(
+  /// Writes the chunks of a segment some at a time, and then the row that makes it visible.
+  private func store(
     _ segment: Transposition,
     _ bytes: UnsafeRawBufferPointer,
     of producer: Int64,
+    _ place: Place
+  ) throws(RunStoreError) {
+    let id = try read("seal \(place)") { db in
+      try db.number("SELECT coalesce(max(id), 0) + 1 FROM segments")
+    }
+    let tables = ["chunks", "histograms"]
+    try writeUnsynced("seal \(place)") { db in
+      try db.removeChunks(of: id, from: tables)
+    }
+    for (table, chunks) in zip(tables, [segment.chunks, segment.histograms]) {
+      var rest = chunks[...]
+      while !rest.isEmpty {
+        try writeUnsynced("seal \(place)") { db in
+          var size = 0
+          while let chunk = rest.first, size < Self.sliceBytes {
+            try db.run(
+              "INSERT INTO \(table)(key, body) VALUES (?, ?)",
+              .integer(ChunkKey.first(of: id) + chunk.offset),
+              .blob(UnsafeRawBufferPointer(rebasing: bytes[chunk.range]))
+            )
+            size += chunk.range.count
+            rest.removeFirst()
+          }
+        }
+      }
+    }
+    try write("seal \(place)") { db in
+      guard try Self.show(segment, bytes, as: id, of: producer, in: db) else {
+        return try db.removeChunks(of: id, from: tables)
+      }
+    }
+  }
+
+  /// Makes a segment visible whose chunks are written, in place of its reports in the log.
+  ///
+  /// - Returns: False, and nothing was done, if a producer that went back meanwhile has dropped some of the reports: the next call
+  ///   sees what is left.
+  private static func show(
+    _ segment: Transposition,
+    _ bytes: UnsafeRawBufferPointer,
+    as id: Int64,
+    of producer: Int64,
     in db: Database
-  ) throws {
+  ) throws -> Bool {
     func blob(_ range: Range<Int>) -> SQLValue {
       range.isEmpty ? .null : .blob(UnsafeRawBufferPointer(rebasing: bytes[range]))
     }
     let axis = segment.axis
     guard let firstStep = axis.steps.first, let lastStep = axis.steps.last,
       let firstSequence = axis.sequences.first, let lastSequence = axis.sequences.last
-    else { return }
+    else { return false }
     let left = try db.firstRow(
       "SELECT count(*) FROM log WHERE producer = ? AND sequence BETWEEN ? AND ?",
       .integer(producer),
       .number(firstSequence),
       .number(lastSequence)
     ) { Int($0.integer(0)) }
-    // A producer that went back meanwhile has dropped some of them: the next call sees what is
-    // left.
-    guard left == axis.steps.count else { return }
+    guard left == axis.steps.count else { return false }
     try db.run(
       "DELETE FROM log WHERE producer = ? AND sequence BETWEEN ? AND ?",
       .integer(producer),
@@ -137,10 +180,11 @@ extension SQLiteRunStore {
     let count = SQLValue.integer(Int64(axis.steps.count))
     try db.run(
       """
-      INSERT INTO segments(producer, first_step, last_step, first_sequence, last_sequence, count,
+      INSERT INTO segments(id, producer, first_step, last_step, first_sequence, last_sequence, count,
         rows, axis, bytes)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """,
+      .integer(id),
       .integer(producer),
       .number(firstStep),
       .number(lastStep),
@@ -151,27 +195,12 @@ extension SQLiteRunStore {
       blob(segment.axisRange),
       .integer(Int64(bytes.count))
     )
-    let id = db.lastInsertedRowID
     try db.run(
       "INSERT INTO segment_scalars(segment, body, time_step_norms) VALUES (?, ?, ?)",
       .integer(id),
       blob(segment.scalars),
       blob(segment.timeStepNorms)
     )
-    for chunk in segment.chunks {
-      try db.run(
-        "INSERT INTO chunks(key, body) VALUES (?, ?)",
-        .integer(ChunkKey.first(of: id) + chunk.offset),
-        blob(chunk.range)
-      )
-    }
-    for chunk in segment.histograms {
-      try db.run(
-        "INSERT INTO histograms(key, body) VALUES (?, ?)",
-        .integer(ChunkKey.first(of: id) + chunk.offset),
-        blob(chunk.range)
-      )
-    }
     try db.run(
       """
       UPDATE producers SET log_rows = log_rows - ?, covered_rows = covered_rows - ? WHERE key = ?
@@ -180,6 +209,7 @@ extension SQLiteRunStore {
       count,
       .integer(producer)
     )
+    return true
   }
 }
 

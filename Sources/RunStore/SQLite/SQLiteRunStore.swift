@@ -12,6 +12,7 @@ package import Synchronization
 /// must not call the store again, and while they run their connection serves no other reader.
 public final class SQLiteRunStore: RunStore {
   let pool: DatabasePool
+  let checkpointer: Checkpointer
   let path: String
   let options: Options
   /// Held while a segment is sealed, or a slice of a deletion is made.
@@ -34,7 +35,13 @@ public final class SQLiteRunStore: RunStore {
     let path = try FileLock.resolve(path)
     let lock = try FileLock(database: path)
     try Self.inspect(path)
-    self.pool = try Self.open(path, options)
+    pool = try Self.open(path, options)
+    do {
+      checkpointer = try Checkpointer(path: path, pages: options.checkpointPages)
+      pool.unsafeReentrantWrite(checkpointer.attach)
+    } catch {
+      throw RunStoreError(opening: path, error)
+    }
     self.path = path
     self.options = options
     self.lock = Mutex(lock)
@@ -44,6 +51,7 @@ public final class SQLiteRunStore: RunStore {
   public func close() throws(RunStoreError) {
     guard lock.withLock({ $0 != nil }) else { return }
     do {
+      try checkpointer.close()
       // A reader from outside (a backup, a shell) may hold it up; the next opening does it then.
       _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
       try pool.close()
@@ -97,6 +105,22 @@ public final class SQLiteRunStore: RunStore {
     } catch {
       throw RunStoreError(error, operation: operation, path: path)
     }
+  }
+
+  /// Runs one write transaction that need not be durable before the next one that is: the writer waits for no disk.
+  func writeUnsynced(
+    _ operation: String,
+    _ body: (Database) throws -> Void
+  ) throws(RunStoreError) {
+    try writeWithoutTransaction(operation) { db in
+      try db.execute(sql: "PRAGMA synchronous = NORMAL")
+      defer { try? db.execute(sql: "PRAGMA synchronous = FULL") }
+      try db.inTransaction(.immediate) {
+        try body(db)
+        return .commit
+      }
+    }
+    checkpointer.syncLog()
   }
 
   /// Runs statements on the connection that writes, outside of a transaction.

@@ -181,10 +181,48 @@ struct SQLiteRunStoreFaultTests: Sendable {
     #expect(try store.sealNext())
     #expect(commits.load(ordering: .relaxed) == 1)
     try compat.expectSame(store, reference, "after the rewind")
+    try expectNoChunksWithoutSegment()
     // Of what was read to be sealed, nothing was dropped, or all is still in the log.
     #expect(try compat.logged(store).count == (step < 256 ? Int(step) + 10 : Int(step) + 10 - 256))
     try compat.sealAll(store)
     try compat.expectSame(store, reference, "after all")
     try store.close()
+  }
+
+  @Test("what a crash left of a segment goes when the next one takes its number")
+  func unfinishedSegment() throws {
+    for (table, key) in [
+      ("chunks", 262_144), ("chunks", 262_144 + 131_071), ("histograms", 262_144),
+    ] {
+      try store.executeOnWriter("INSERT INTO \(table)(key, body) VALUES (\(key), x'00')")
+    }
+    try compat.commitPlain(1...256, step: 0, to: store)
+    #expect(try store.sealNext())
+    let left = "SELECT count(*) FROM chunks WHERE body = x'00'"
+    #expect(try store.queryOnWriter(left) == ["0"])
+    #expect(try store.queryOnWriter("SELECT count(*) FROM histograms") == ["0"])
+    try expectNoChunksWithoutSegment()
+    try store.close()
+  }
+
+  private func expectNoChunksWithoutSegment() throws {
+    let sql = "SELECT count(*) FROM chunks WHERE key / 262144 NOT IN (SELECT id FROM segments)"
+    #expect(try store.queryOnWriter(sql) == ["0"])
+  }
+
+  @Test("the write-ahead log stays short while commits go on")
+  func longLog() throws {
+    var options = SQLiteRunStore.Options()
+    options.checkpointPages = 16
+    let small = try SQLiteRunStore(path: folder.file("small.sqlite"), options: options)
+    _ = try small.register(Samples.registration(), at: Samples.time(1))
+    var longest: UInt64 = 0
+    for sequence in 1...200 as ClosedRange<UInt64> {
+      _ = try small.commit(large(sequence...sequence))
+      longest = max(longest, try small.statistics().writeAheadLogBytes)
+    }
+    // 8 times the pages that make it long, and those of the commit that makes it so.
+    #expect(longest <= (8 * 16 + 12) * (16_384 + 24) + 32)
+    try small.close()
   }
 }

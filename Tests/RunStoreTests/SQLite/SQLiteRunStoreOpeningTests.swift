@@ -16,7 +16,7 @@ struct SQLiteRunStoreOpeningTests {
     let store = try SQLiteRunStore(path: folder.file())
     for (pragma, value) in [
       ("synchronous", "2"), ("page_size", "16384"), ("journal_mode", "\"wal\""),
-      ("wal_autocheckpoint", "1024"), ("auto_vacuum", "2"), ("secure_delete", "0"),
+      ("wal_autocheckpoint", "0"), ("auto_vacuum", "2"), ("secure_delete", "0"),
       ("application_id", "1196572996"),
       ("integrity_check", "\"ok\""),
     ] {

@@ -1,0 +1,135 @@
+import Dispatch
+import GRDB
+import GRDBSQLite
+import Synchronization
+
+/// Moves the write-ahead log into the file beside the commits, so that they hardly wait for it.
+///
+/// SQLite's own way is that the commit that makes the log long enough moves all of it, and has the disk take it, while the others
+/// wait. Here a second connection moves it a part at a time. Only between two commits can nothing be left to move, so that the log
+/// can begin anew: once it is long, a commit moves the last small part; or all of it, should the disk be so slow that the log is 8
+/// times as long.
+final class Checkpointer: Sendable {
+  private struct State {
+    /// Whether a part is moved right now.
+    var isMoving = false
+    var isClosed = false
+    /// The pages of the log that are in the file, as far as is known.
+    var movedPages: Int32 = 0
+    /// The pages that the log had when a part was moved last; a reader may have kept some from being moved.
+    var triedPages: Int32 = 0
+    /// The pages of the log at the last commit.
+    var pages: Int32 = 0
+  }
+
+  private enum Step { case none, movePart, moveRest }
+
+  private let queue: DatabaseQueue
+  /// Where the second connection is used, and closed.
+  private let thread = DispatchQueue(label: "gradwatch.checkpointer")
+  private let state = Mutex(State())
+  private let longLog: Int32
+  private let part: Int32
+
+  /// Opens the second connection.
+  ///
+  /// - Parameters:
+  ///   - path: The file; it exists.
+  ///   - pages: The pages of a log that is long.
+  /// - Throws: The errors of the database.
+  init(path: String, pages: Int) throws {
+    var configuration = Configuration()
+    configuration.label = "Checkpointer"
+    queue = try DatabaseQueue(path: path, configuration: configuration)
+    longLog = Int32(clamping: pages)
+    part = Int32(clamping: Swift.max(pages / 8, 1))
+    // Opens the log.
+    try queue.read { db in _ = try db.number("PRAGMA schema_version") }
+  }
+
+  /// Has the commits of a connection drive it, which must be closed before this object is let go.
+  func attach(to db: Database) {
+    sqlite3_wal_hook(
+      db.sqliteConnection,
+      { context, connection, name, pages in
+        if let context {
+          let checkpointer = Unmanaged<Checkpointer>.fromOpaque(context).takeUnretainedValue()
+          checkpointer.committed(pages, of: connection, name)
+        }
+        return SQLITE_OK
+      },
+      Unmanaged.passUnretained(self).toOpaque()
+    )
+  }
+
+  /// Has the disk take what transactions wrote to the log that waited for no disk; a commit that waits then waits for less.
+  func syncLog() {
+    thread.sync {
+      guard !isClosed else { return }
+      queue.inDatabase { db in Self.sync(SQLITE_FCNTL_JOURNAL_POINTER, of: db) }
+    }
+  }
+
+  /// Waits until nothing is moved, and closes the second connection.
+  func close() throws {
+    try thread.sync {
+      state.withLock { $0.isClosed = true }
+      try queue.close()
+    }
+  }
+
+  private var isClosed: Bool { state.withLock { $0.isClosed } }
+
+  private func committed(
+    _ pages: Int32,
+    of connection: OpaquePointer?,
+    _ name: UnsafePointer<CChar>?
+  ) {
+    let step = state.withLock { state -> Step in
+      // The log began anew.
+      if pages < state.pages { (state.movedPages, state.triedPages) = (0, 0) }
+      state.pages = pages
+      if pages >= 8 * longLog { return .moveRest }
+      guard !state.isMoving else { return .none }
+      if pages >= longLog, pages - state.movedPages < part { return .moveRest }
+      guard pages - state.triedPages >= part else { return .none }
+      state.triedPages = pages
+      state.isMoving = true
+      return .movePart
+    }
+    switch step {
+    case .none: break
+    case .movePart: thread.async { self.movePart() }
+    case .moveRest:
+      // Two can't move at once.
+      thread.sync {}
+      sqlite3_wal_checkpoint_v2(connection, name, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    }
+  }
+
+  /// Moves what is there, as far as no reader needs it.
+  ///
+  /// What fails here (a full disk) is tried again after the next commit: nothing is lost with it.
+  private func movePart() {
+    let moved =
+      isClosed
+      ? nil
+      : try? queue.inDatabase { db in
+        let result = try db.checkpoint(.passive)
+        // SQLite has the disk take it only when nothing is left to move.
+        Self.sync(SQLITE_FCNTL_FILE_POINTER, of: db)
+        return result.checkpointedFrameCount
+      }
+    state.withLock { state in
+      state.isMoving = false
+      if let moved, moved <= state.pages { state.movedPages = Int32(clamping: moved) }
+    }
+  }
+
+  private static func sync(_ kind: Int32, of db: Database) {
+    var file: UnsafeMutablePointer<sqlite3_file>?
+    let code = sqlite3_file_control(db.sqliteConnection, "main", kind, &file)
+    guard code == SQLITE_OK, let file, let methods = file.pointee.pMethods else { return }
+    _ = methods.pointee.xSync(file, SQLITE_SYNC_NORMAL)
+  }
+}
