@@ -85,15 +85,23 @@ package struct MagnitudeProfile: Sendable {
       self.offset = offset
     }
 
-    /// Elements in the bucket `index`.
-    func count(at index: Int) -> UInt64 {
-      let place = index - offset
-      return place >= 0 && place < counts.count ? counts[place] : 0
-    }
+    /// The index of the first bucket with an element; `nil` if there is none.
+    var first: Int? { counts.firstIndex { $0 > 0 }.map { offset + $0 } }
 
-    var total: UInt64 {
+    var total: UInt64 { Self.sum(counts[...]) }
+
+    /// Elements in the buckets below `index`.
+    func total(below index: Int) -> UInt64 { Self.sum(counts[..<place(of: index)]) }
+
+    /// Elements in the bucket `index` and those above.
+    func total(from index: Int) -> UInt64 { Self.sum(counts[place(of: index)...]) }
+
+    /// Where the first bucket at or above `index` is.
+    private func place(of index: Int) -> Int { Swift.min(Swift.max(index - offset, 0), counts.count) }
+
+    private static func sum(_ counts: Slice<UnsafeBufferPointer<UInt64>>) -> UInt64 {
       var sum: UInt64 = 0
-      for count in counts { sum &+= count }
+      for count in UnsafeBufferPointer(rebasing: counts) { sum &+= count }
       return sum
     }
   }
@@ -105,48 +113,31 @@ package struct MagnitudeProfile: Sendable {
     let all = Double(max(1, zeros &+ others))
     zeroShare = Double(zeros) / all
     guard others > 0 else { return }
-    var first = min(
-      positive.counts.isEmpty ? .max : positive.offset,
-      negative.counts.isEmpty ? .max : negative.offset
-    )
-    let end = max(
-      positive.counts.isEmpty ? .min : positive.offset + positive.counts.count,
-      negative.counts.isEmpty ? .min : negative.offset + negative.counts.count
-    )
-    while positive.count(at: first) &+ negative.count(at: first) == 0 { first += 1 }
-    least = Double(first) / edges.perOctave
-    var tiny: UInt64 = 0
-    var index = first
-    while index < min(end, edges.tiny) {
-      tiny &+= positive.count(at: index) &+ negative.count(at: index)
-      index += 1
-    }
-    tinyShare = Double(tiny) / all
-    takeUpperHalf(positive, negative, from: end, edges, others: others, all: all)
+    least = Double(min(positive.first ?? .max, negative.first ?? .max)) / edges.perOctave
+    tinyShare = Double(positive.total(below: edges.tiny) &+ negative.total(below: edges.tiny)) / all
+    largeShare = Double(positive.total(from: edges.large) &+ negative.total(from: edges.large)) / all
+    spread = Double(Self.upperBuckets(positive, negative, others: others)) / edges.perOctave
   }
 
-  /// Goes down from the largest bucket to the median.
-  private mutating func takeUpperHalf(
-    _ positive: Side,
-    _ negative: Side,
-    from end: Int,
-    _ edges: Edges,
-    others: UInt64,
-    all: Double
-  ) {
+  /// The buckets from the median up to the 99.9 % quantile: goes down from the largest, from one that is there to the next.
+  private static func upperBuckets(_ positive: Side, _ negative: Side, others: UInt64) -> Int {
     let tail = UInt64(Double(others) * 0.001)
     var (sum, high): (UInt64, Int?) = (0, nil)
-    var isMedianFound = false
-    var index = end
-    while !isMedianFound || index > edges.large && sum < others {
-      index -= 1
-      sum &+= positive.count(at: index) &+ negative.count(at: index)
-      if high == nil, sum > tail { high = index }
-      if index >= edges.large { largeShare = Double(sum) / all }
-      if !isMedianFound, 2 * sum >= others, let high {
-        spread = Double(high - index) / edges.perOctave
-        isMedianFound = true
+    var (left, right) = (positive.counts.count, negative.counts.count)
+    while left > 0 || right > 0 {
+      let (a, b) = (positive.offset + left - 1, negative.offset + right - 1)
+      let index = right == 0 || left > 0 && a > b ? a : b
+      if left > 0, a == index {
+        left -= 1
+        sum &+= positive.counts[left]
       }
+      if right > 0, b == index {
+        right -= 1
+        sum &+= negative.counts[right]
+      }
+      if high == nil, sum > tail { high = index }
+      if let high, sum >= others &- sum { return high - index }
     }
+    return 0
   }
 }

@@ -47,6 +47,28 @@ struct MagnitudeProfileTests {
     #expect(profiles[0].spread == 0)
   }
 
+  @Test(
+    "buckets as far apart as the finest scale allows take no longer than their number",
+    .timeLimit(.minutes(1))
+  )
+  func farApart() {
+    var column = ExponentialHistogramColumn()
+    column.scale = 20
+    for _ in 0..<1000 {
+      column.append(
+        ExponentialHistogram(
+          scale: 20,
+          positive: .init(offset: -1_000_000_000, counts: [3]),
+          negative: .init(offset: 1_000_000_000, counts: [5])
+        )
+      )
+    }
+    var profiles: [MagnitudeProfile] = []
+    MagnitudeProfile.take(column, scale: 1, tensorCount: 1000, into: &profiles)
+    #expect(profiles.allSatisfy { $0.least == -1e9 / 1_048_576 && $0.spread == 0 })
+    #expect(profiles.allSatisfy { $0.tinyShare == 3.0 / 8 && $0.largeShare == 5.0 / 8 })
+  }
+
   @Test("tensors without a histogram, and columns that do not fit, have none")
   func absent() {
     var column = ExponentialHistogramColumn()

@@ -64,6 +64,7 @@ struct GradientLongTail: Rule {
       let weight = max(Self.weight, 1 / samples[tensor])
       spreads[tensor] += weight * (min(spread, spreads[tensor] + 4) - spreads[tensor])
     }
+    guard !found.isEmpty else { return [] }
     let layers = Set(found.map(\.layer)).sorted()
     return Grouping.scopes(of: layers, among: Set(measured).sorted(), step.anatomy).map { scope in
       let growth = found.filter { scope.contains(layer: $0.layer) }.map(\.growth).max() ?? 0

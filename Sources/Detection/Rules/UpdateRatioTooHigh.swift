@@ -95,6 +95,7 @@ struct UpdateRatioTooHigh: Rule {
     guard reports > Self.firstReports, !step.isWarmup else { return [] }
     let bound = tuning[Self.warning]
     let affected = Set(ratios.filter { $0.ratio > Self.slack * bound }.map(\.layer)).sorted()
+    guard !affected.isEmpty else { return [] }
     let measured = Set(ratios.map(\.layer)).sorted()
     return Grouping.scopes(of: affected, among: measured, step.anatomy).map { scope in
       let isAbove = ratios.contains { $0.ratio > bound && scope.contains(layer: $0.layer) }
