@@ -97,7 +97,9 @@ package struct MagnitudeProfile: Sendable {
     func total(from index: Int) -> UInt64 { Self.sum(counts[place(of: index)...]) }
 
     /// Where the first bucket at or above `index` is.
-    private func place(of index: Int) -> Int { Swift.min(Swift.max(index - offset, 0), counts.count) }
+    private func place(of index: Int) -> Int {
+      Swift.min(Swift.max(index - offset, 0), counts.count)
+    }
 
     private static func sum(_ counts: Slice<UnsafeBufferPointer<UInt64>>) -> UInt64 {
       var sum: UInt64 = 0
@@ -115,7 +117,8 @@ package struct MagnitudeProfile: Sendable {
     guard others > 0 else { return }
     least = Double(min(positive.first ?? .max, negative.first ?? .max)) / edges.perOctave
     tinyShare = Double(positive.total(below: edges.tiny) &+ negative.total(below: edges.tiny)) / all
-    largeShare = Double(positive.total(from: edges.large) &+ negative.total(from: edges.large)) / all
+    largeShare =
+      Double(positive.total(from: edges.large) &+ negative.total(from: edges.large)) / all
     spread = Double(Self.upperBuckets(positive, negative, others: others)) / edges.perOctave
   }
 
