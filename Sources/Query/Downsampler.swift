@@ -38,16 +38,24 @@ public struct Downsampler: Sendable {
       sum += value
     }
 
-    mutating func add(_ finer: SeriesPoints, _ place: Int) {
-      lastStep = finer.lastSteps[place]
-      last = finer.last[place]
-      count += finer.count[place]
-      nonFiniteCount += finer.nonFiniteCount[place]
-      let measured = finer.count[place] - finer.nonFiniteCount[place]
-      guard measured > 0 else { return }
-      min = .minimum(min, finer.min[place])
-      max = .maximum(max, finer.max[place])
-      sum += finer.mean[place] * Double(measured)
+    mutating func add(_ finer: SeriesPoints, _ places: Range<Int>) {
+      // Sums in variables of their own stay in registers.
+      var (least, greatest, total) = (min, max, sum)
+      var (all, others) = (count, nonFiniteCount)
+      for place in places {
+        all += finer.count[place]
+        others += finer.nonFiniteCount[place]
+        let measured = finer.count[place] - finer.nonFiniteCount[place]
+        guard measured > 0 else { continue }
+        least = .minimum(least, finer.min[place])
+        greatest = .maximum(greatest, finer.max[place])
+        total += finer.mean[place] * Double(measured)
+      }
+      (min, max, sum) = (least, greatest, total)
+      (count, nonFiniteCount) = (all, others)
+      guard let end = places.last else { return }
+      lastStep = finer.lastSteps[end]
+      last = finer.last[end]
     }
 
     /// The mean of the finite values; NaN if there is none.
@@ -78,31 +86,43 @@ public struct Downsampler: Sendable {
   public mutating func add(_ part: SeriesPart) {
     switch part {
     case .measurements(let slice):
-      for index in slice.steps.indices { add(step: slice.steps[index], value: slice.values[index]) }
-    case .points(let finer):
-      for index in finer.steps.indices {
-        point(for: finer.steps[index]) { $0.add(finer, index) }
+      forEachPoint(of: slice.steps) { point, places in
+        for place in places { point.add(step: slice.steps[place], value: slice.values[place]) }
       }
+    case .points(let finer):
+      forEachPoint(of: finer.steps) { point, places in point.add(finer, places) }
     }
   }
 
   /// Takes the next measurement; steps ascend and are in the range.
   public mutating func add(step: UInt64, value: Double) {
-    point(for: step) { $0.add(step: step, value: value) }
+    var point = takePoint(for: step)
+    point.add(step: step, value: value)
+    open = point
   }
 
-  /// Changes the point for a step, which is begun if there is none.
+  /// Calls `change` with each point that some steps go to, and where these are.
   @inline(__always)
-  private mutating func point(for step: UInt64, _ change: (inout Point) -> Void) {
-    if var point = open, step <= point.end {
-      change(&point)
+  private mutating func forEachPoint(
+    of steps: [UInt64],
+    _ change: (inout Point, Range<Int>) -> Void
+  ) {
+    var start = 0
+    while start < steps.count {
+      var point = takePoint(for: steps[start])
+      var end = start + 1
+      while end < steps.count, steps[end] <= point.end { end += 1 }
+      change(&point, start..<end)
       open = point
-    } else {
-      close()
-      var point = Point(firstStep: step, end: parts.end(of: step), lastStep: step)
-      change(&point)
-      open = point
+      start = end
     }
+  }
+
+  /// The point for a step, which is begun if there is none.
+  private mutating func takePoint(for step: UInt64) -> Point {
+    if let open, step <= open.end { return open }
+    close()
+    return Point(firstStep: step, end: parts.end(of: step), lastStep: step)
   }
 
   /// The points so far; the downsampler is spent.

@@ -2,18 +2,6 @@ import RunStore
 
 /// Rows of one metric over equal ranges of steps.
 public struct HeatmapGrid: Sendable, Hashable {
-  /// What a cell shows of the measurements in it.
-  public enum Statistic: Sendable, CaseIterable {
-    /// The largest finite value.
-    case max
-    /// The smallest finite value.
-    case min
-    /// The mean of the finite values.
-    case mean
-    /// The last value, NaN and infinities included.
-    case last
-  }
-
   /// One tensor or layer.
   public struct Row: Sendable, Hashable {
     /// Its index in the model.
@@ -47,7 +35,8 @@ public struct HeatmapGrid: Sendable, Hashable {
   }
 
   /// Puts the points of a series, one a column at the most, into a row.
-  func row(_ index: UInt32, _ points: SeriesPoints, _ statistic: Statistic) -> Row {
+  func row(_ index: UInt32, _ points: SeriesPoints, _ statistic: SeriesPoints.Statistic) -> Row {
+    let values = points[statistic]
     var row = Row(
       index: index,
       values: Array(repeating: .nan, count: firstSteps.count),
@@ -56,14 +45,7 @@ public struct HeatmapGrid: Sendable, Hashable {
     )
     for place in points.steps.indices {
       let column = Int(parts.index(of: points.steps[place]))
-      let value =
-        switch statistic {
-        case .max: points.max[place]
-        case .min: points.min[place]
-        case .mean: points.mean[place]
-        case .last: points.last[place]
-        }
-      row.values[column] = Float(value)
+      row.values[column] = Float(values[place])
       row.counts[column] = UInt32(clamping: points.count[place])
       row.nonFiniteCounts[column] = UInt32(clamping: points.nonFiniteCount[place])
     }

@@ -95,7 +95,7 @@ public struct RunReader: Sendable {
     of indices: [UInt32],
     steps: ClosedRange<UInt64>,
     _ grid: HeatmapGrid,
-    _ statistic: HeatmapGrid.Statistic
+    _ statistic: SeriesPoints.Statistic
   ) throws(QueryError) -> [HeatmapGrid.Row] {
     let columns = grid.firstSteps.count
     var downsamplers = indices.map { _ in Downsampler(steps: steps, maximumPoints: columns) }
@@ -106,7 +106,8 @@ public struct RunReader: Sendable {
       metric: metric,
       indices: indices,
       steps: steps,
-      maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: columns)
+      maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: columns),
+      statistics: [statistic]
     )
     do throws(RunStoreError) {
       try store.readPoints(selection) { index, part in

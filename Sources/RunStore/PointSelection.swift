@@ -14,6 +14,8 @@ public struct PointSelection: Sendable, Equatable {
   public var steps: ClosedRange<UInt64>
   /// The most steps that a point may span, from its first to its last, both included; 1: measurements only.
   public var maximumSpan: UInt64
+  /// What is wanted of points: the other statistics of a point that spans steps are NaN, which saves reading them.
+  public var statistics: Set<SeriesPoints.Statistic>
 
   /// Makes a selection.
   public init(
@@ -22,7 +24,8 @@ public struct PointSelection: Sendable, Equatable {
     metric: Metric,
     indices: [UInt32],
     steps: ClosedRange<UInt64>,
-    maximumSpan: UInt64
+    maximumSpan: UInt64,
+    statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
   ) {
     self.run = run
     self.producer = producer
@@ -30,5 +33,6 @@ public struct PointSelection: Sendable, Equatable {
     self.indices = indices
     self.steps = steps
     self.maximumSpan = maximumSpan
+    self.statistics = statistics
   }
 }

@@ -17,6 +17,28 @@ public struct SeriesPoints: Sendable, Hashable {
   /// How many of them were NaN or infinite.
   public var nonFiniteCount: [UInt64] = []
 
+  /// What a point says of the measurements in it, besides how many there are.
+  public enum Statistic: Sendable, CaseIterable {
+    /// The largest finite value.
+    case max
+    /// The smallest finite value.
+    case min
+    /// The mean of the finite values.
+    case mean
+    /// The last value, NaN and infinities included.
+    case last
+  }
+
   /// Makes an empty series.
   public init() {}
+
+  /// The column of one statistic.
+  public subscript(statistic: Statistic) -> [Double] {
+    switch statistic {
+    case .max: max
+    case .min: min
+    case .mean: mean
+    case .last: last
+    }
+  }
 }

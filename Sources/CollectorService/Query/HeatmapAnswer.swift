@@ -16,7 +16,7 @@ struct HeatmapAnswer {
   private let collector: Collector
   private let request: SeriesRequest
   private let selection: MetricSelection
-  private let statistic: HeatmapGrid.Statistic
+  private let statistic: SeriesPoints.Statistic
 
   init(
     collector: Collector,

@@ -45,7 +45,7 @@ extension Metric {
   }
 
   /// Values from their bits.
-  func numbers(_ bits: [UInt64]) -> [Double] {
+  func numbers(_ bits: ArraySlice<UInt64>) -> [Double] {
     isCount
       ? bits.map { Double($0) }
       : bits.map { Double(Float(bitPattern: UInt32(truncatingIfNeeded: $0))) }

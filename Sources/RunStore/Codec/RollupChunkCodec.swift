@@ -12,6 +12,8 @@ package enum RollupChunkCodec {
     /// The points that have a measurement.
     package var rows: RowSet
     /// The smallest finite value, as bits of the metric; NaN of a float: there was none.
+    ///
+    /// Empty, as the next three may be, if it was not asked for.
     package var min: [UInt64] = []
     /// The largest finite value, likewise.
     package var max: [UInt64] = []
@@ -35,6 +37,12 @@ package enum RollupChunkCodec {
       metric.isCount ? Double(bitPattern: mean[position]) : metric.number(mean[position])
     }
 
+    /// The means of some points.
+    func means(at places: Range<Int>) -> [Double] {
+      metric.isCount
+        ? mean[places].map(Double.init(bitPattern:)) : metric.numbers(mean[places])
+    }
+
     /// Checks that every point sums up something, and no more than can be added to others.
     fileprivate func check() throws(CodecError) {
       for (count, nonFinite) in zip(count, nonFiniteCount) {
@@ -55,6 +63,17 @@ package enum RollupChunkCodec {
   /// The six columns, in the order of the file.
   fileprivate enum Part: CaseIterable {
     case min, max, mean, last, count, nonFiniteCount
+
+    /// What it is to readers; `nil`: they always need it.
+    var statistic: SeriesPoints.Statistic? {
+      switch self {
+      case .min: .min
+      case .max: .max
+      case .mean: .mean
+      case .last: .last
+      case .count, .nonFiniteCount: nil
+      }
+    }
   }
 
   /// Appends the points of one tensor or layer.
@@ -77,10 +96,11 @@ package enum RollupChunkCodec {
     }
   }
 
-  /// Reads one metric's points, and checks no other's.
+  /// Reads some statistics of one metric's points, and checks no others.
   ///
   /// - Parameters:
   ///   - metric: The metric.
+  ///   - statistics: What to read besides the numbers of measurements.
   ///   - rows: The number of points that the rollup has.
   ///   - bytes: What ``write(_:rows:to:_:)`` wrote.
   ///   - inflater: Where compressed columns are taken apart.
@@ -88,28 +108,31 @@ package enum RollupChunkCodec {
   /// - Throws: ``CodecError`` for any other bytes.
   package static func read(
     _ metric: Metric,
+    _ statistics: Set<SeriesPoints.Statistic>,
     rows: Int,
     from bytes: UnsafeRawBufferPointer,
     _ inflater: Inflater
   ) throws(CodecError) -> Series? {
     var reader = ByteReader(bytes)
-    var series: Series?
+    var found: Series?
     for part in Part.allCases {
       let chunk = try next(&reader, bytes)
+      guard part.statistic.map(statistics.contains) ?? true else { continue }
       guard let column = try ChunkCodec.read(metric, rows: rows, from: chunk, inflater) else {
         return nil
       }
-      if part == .min { series = Series(metric: metric, rows: column.rows) }
-      try series?.set(column, part)
+      var series = found ?? Series(metric: metric, rows: column.rows)
+      try series.set(column, part)
+      found = series
     }
     try reader.finish()
-    try series?.check()
-    return series
+    try found?.check()
+    return found
   }
 
   /// Reads all metrics' points.
   ///
-  /// - Throws: As ``read(_:rows:from:_:)``.
+  /// - Throws: As ``read(_:_:rows:from:_:)``.
   package static func readAll(
     rows: Int,
     from bytes: UnsafeRawBufferPointer,

@@ -8,12 +8,14 @@ struct PointReader {
   private let reader: TelemetryReader
   private let metric: Metric
   private let maximumSpan: UInt64
+  private let statistics: Set<SeriesPoints.Statistic>
   private var indices: [UInt32]
 
   init(_ reader: TelemetryReader, _ selection: PointSelection) {
     self.reader = reader
     metric = selection.metric
     maximumSpan = selection.maximumSpan
+    statistics = selection.statistics
     indices = selection.indices
   }
 
@@ -41,6 +43,7 @@ struct PointReader {
       do throws(CodecError) {
         let series = try RollupChunkCodec.read(
           metric,
+          statistics,
           rows: rollup.firsts.count,
           from: bytes,
           reader.inflater
@@ -170,15 +173,23 @@ extension SeriesPoints {
   ) {
     self.init()
     let metric = series.metric
-    let chosen = rows.filter(series.rows.contains)
-    let before = (0..<rows.lowerBound).count(where: series.rows.contains)
-    let places = before..<before + chosen.count
-    steps = chosen.map { rollup.firsts[$0] }
-    lastSteps = chosen.map { rollup.lasts[$0] }
-    min = series.min[places].map(metric.number)
-    max = series.max[places].map(metric.number)
-    mean = places.map(series.mean)
-    last = series.last[places].map(metric.number)
+    let places: Range<Int>
+    if series.rows.count == rollup.firsts.count {
+      places = Range(rows)
+      steps = Array(rollup.firsts[rows])
+      lastSteps = Array(rollup.lasts[rows])
+    } else {
+      let chosen = rows.filter(series.rows.contains)
+      let before = (0..<rows.lowerBound).count(where: series.rows.contains)
+      places = before..<before + chosen.count
+      steps = chosen.map { rollup.firsts[$0] }
+      lastSteps = chosen.map { rollup.lasts[$0] }
+    }
+    let absent = Array(repeating: Double.nan, count: places.count)
+    min = series.min.isEmpty ? absent : metric.numbers(series.min[places])
+    max = series.max.isEmpty ? absent : metric.numbers(series.max[places])
+    mean = series.mean.isEmpty ? absent : series.means(at: places)
+    last = series.last.isEmpty ? absent : metric.numbers(series.last[places])
     count = Array(series.count[places])
     nonFiniteCount = Array(series.nonFiniteCount[places])
   }

@@ -133,7 +133,7 @@ extension SeriesSlice {
     if all, let first = axis.first, let last = axis.last, range.contains(first),
       range.contains(last)
     {
-      self.init(steps: Array(axis), values: column.metric.numbers(column.bits))
+      self.init(steps: Array(axis), values: column.metric.numbers(column.bits[...]))
       return
     }
     self.init()

@@ -73,6 +73,18 @@ extension RunStoreCompat {
     #expect(zip(steps, steps.dropFirst()).allSatisfy { $0.upperBound + 1 == $1.lowerBound })
     // 273 points of 256 steps, 256 and fewer of 16, and what is left at both ends.
     #expect(steps.count < 1_000, "\(steps.count)")
+    for statistic in SeriesPoints.Statistic.allCases {
+      let some = try points(store, .gradientNorm, [0], 5...69_990, 256, [statistic]).map(\.1)
+      #expect(some.count == parts.count)
+      for case (.points(let one), .points(let all)) in zip(some, parts) {
+        #expect(one.steps == all.steps && one.lastSteps == all.lastSteps)
+        #expect(one.count == all.count && one.nonFiniteCount == all.nonFiniteCount)
+        for other in SeriesPoints.Statistic.allCases {
+          let expected = other == statistic ? all[other] : all[other].map { _ in .nan }
+          #expect(one[other].map(\.bitPattern) == expected.map(\.bitPattern))
+        }
+      }
+    }
     try store.close()
   }
 
@@ -81,7 +93,8 @@ extension RunStoreCompat {
     _ metric: Metric,
     _ indices: [UInt32],
     _ steps: ClosedRange<UInt64>,
-    _ span: UInt64
+    _ span: UInt64,
+    _ statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
   ) throws -> [(UInt32, SeriesPart)] {
     var parts: [(UInt32, SeriesPart)] = []
     let selection = PointSelection(
@@ -90,7 +103,8 @@ extension RunStoreCompat {
       metric: metric,
       indices: indices,
       steps: steps,
-      maximumSpan: span
+      maximumSpan: span,
+      statistics: statistics
     )
     try store.readPoints(selection) { index, part in
       parts.append((index, part))
