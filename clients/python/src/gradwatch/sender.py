@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import deque
+from contextlib import contextmanager
 from typing import Callable, Iterator
 
 from .alert import Alert
@@ -25,6 +27,8 @@ MAXIMUM_GAPS = 3
 """Sequence gaps in a row, without an ack between them, before a stream is given up."""
 OPEN_ALERTS = 1024
 """Open alerts that are kept."""
+LOOK_SECONDS = 1.0
+"""How often an idle stream looks for a report that came in the instant before it began to wait."""
 
 
 class Sender:
@@ -35,8 +39,9 @@ class Sender:
                        ▲              │
                     waiting ◀─────────┘ any failure that may pass      failed: from anywhere
     ```
-    What the training loop calls holds the lock for the time of a list operation, and never waits for the
-    network.
+    A report is handed over without waiting: not for the network, and not for the lock, because a thread that
+    has it may itself wait for the interpreter or a processor. Whoever has the lock next takes what was handed
+    over meanwhile.
     """
 
     def __init__(self, settings: Settings, on_alert: Callable[[Alert], None]):
@@ -44,6 +49,7 @@ class Sender:
         self._on_alert = on_alert
         self._condition = threading.Condition()
         self._queue = ReportQueue(settings.buffered_reports, settings.buffered_bytes)
+        self._handed_over: deque[tuple[step_report_pb2.StepReport, bool]] = deque()
         self._thread: threading.Thread | None = None
         self._registration: ingest.RegisterRunRequest | None = None
         self._ending: ingest.FinishRunRequest | None = None
@@ -62,7 +68,7 @@ class Sender:
 
     def start(self, registration: ingest.RegisterRunRequest) -> None:
         """Begins to deliver, once the model is known."""
-        with self._condition:
+        with self._alone():
             self._registration = registration
             self._state = "connecting"
         self._thread = threading.Thread(target=self._run, name="gradwatch", daemon=True)
@@ -70,25 +76,22 @@ class Sender:
 
     def report(self, report: step_report_pb2.StepReport, relative: bool) -> None:
         """Takes a report. If `relative`, its step counts from where the collector's record of the run ends."""
-        with self._condition:
-            self._reported += 1
-            if self.is_over or self._closed:
-                self._queue.dropped += 1
-                return
-            if relative and self._first_step is not None:
-                report.step += self._first_step
-            self._queue.append(report, relative and self._first_step is None)
-            self._condition.notify_all()
+        self._handed_over.append((report, relative))
+        if self._condition.acquire(blocking=False):
+            try:
+                self._take()
+            finally:
+                self._condition.release()
 
     def wait_for_room(self) -> None:
         """Waits until half of the buffer is free, for a source of reports that can wait; or delivery is over."""
-        with self._condition:
+        with self._alone():
             self._condition.wait_for(lambda: self.is_over or self._queue.is_half_empty)
 
     def close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
         """Delivers what is left, and how the run ended unless `None`; waits for that `timeout` seconds at most."""
         deadline = time.monotonic() + timeout
-        with self._condition:
+        with self._alone():
             self._closed, self._ending = True, ending
             # What was a long pause is now all the time there is.
             self._failures = 0
@@ -107,14 +110,14 @@ class Sender:
 
         An attempt to reach the collector counts as somebody only until the first one failed.
         """
-        with self._condition:
+        with self._alone():
             self._condition.wait_for(lambda: len(self._queue) == 0 or self._is_alone, timeout)
             return len(self._queue) == 0
 
     @property
     def status(self) -> Status:
         """What became of the reports so far."""
-        with self._condition:
+        with self._alone():
             queue = self._queue
             return Status(
                 state=self._state,
@@ -132,8 +135,33 @@ class Sender:
     @property
     def open_alerts(self) -> list[Alert]:
         """The run's open alerts, as far as was heard, in the order in which they began."""
-        with self._condition:
+        with self._alone():
             return sorted(self._open_alerts.values(), key=lambda alert: (alert.first_step, alert.id))
+
+    # Both sides
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Holds the lock, and has the queue whole: also with what is handed over meanwhile."""
+        with self._condition:
+            self._take()
+            yield
+        while self._handed_over:
+            with self._condition:
+                self._take()
+
+    def _take(self) -> None:
+        """Puts what was handed over into the queue."""
+        while self._handed_over:
+            report, relative = self._handed_over.popleft()
+            self._reported += 1
+            if self.is_over or self._closed:
+                self._queue.dropped += 1
+                continue
+            if relative and self._first_step is not None:
+                report.step += self._first_step
+            self._queue.append(report, relative and self._first_step is None)
+            self._condition.notify_all()
 
     # The sending side
 
@@ -179,7 +207,7 @@ class Sender:
 
     def _register(self, service: Service) -> None:
         response = service.register_run(self._registration, CALL_SECONDS)
-        with self._condition:
+        with self._alone():
             if self._first_step is None:
                 state = response.producer
                 self._first_step = state.last_step + 1 if state.HasField("last_step") else 0
@@ -193,12 +221,12 @@ class Sender:
 
     def _finish(self, service: Service) -> Problem | None:
         """Says how the run ended, once everything is delivered; a problem if it is not."""
-        with self._condition:
+        with self._alone():
             if not self._closed or len(self._queue) > 0:
                 return Problem("the collector ended the stream")
         if self._ending is not None:
             service.finish_run(self._ending, CALL_SECONDS)
-        with self._condition:
+        with self._alone():
             if not self.is_over:
                 self._state = "finished"
             self._condition.notify_all()
@@ -206,7 +234,7 @@ class Sender:
 
     def _pause(self, problem: Problem) -> None:
         """Waits a random time, so that a thousand jobs don't come back in the same instant."""
-        with self._condition:
+        with self._alone():
             if self.is_over:
                 return
             if problem.permanent:
@@ -235,7 +263,7 @@ class Sender:
 
         def end() -> None:
             ended.set()
-            with self._condition:
+            with self._alone():
                 self._condition.notify_all()
 
         if not call.add_callback(end):
@@ -259,12 +287,12 @@ class Sender:
             )
         ).SerializeToString()
         while not ended.is_set():
-            with self._condition:
+            with self._alone():
                 report = self._queue.next(self._credits) if self._state == "streaming" else None
                 if report is None:
                     if self._closed and self._state == "streaming" and len(self._queue) == 0:
                         return
-                    self._condition.wait()
+                    self._condition.wait(LOOK_SECONDS)
                     continue
             # What is under way is changed by nobody else, so the training thread need not wait for this.
             self._reduce(report)
@@ -283,7 +311,7 @@ class Sender:
         if event == "alert":
             self._hear(response.alert)
             return
-        with self._condition:
+        with self._alone():
             if self.is_over:
                 return
             if event == "opened":
@@ -319,7 +347,7 @@ class Sender:
         self._delivered += taken
 
     def _hear(self, transition) -> None:
-        with self._condition:
+        with self._alone():
             if self._cursor is not None and transition.cursor <= self._cursor:
                 return
             self._cursor = transition.cursor
