@@ -75,6 +75,22 @@ def test_how_a_run_ends(collector):
     assert collector.run("said").status_reason == "too slow"
 
 
+def test_text_of_any_kind_costs_no_step(collector):
+    with pytest.raises(RuntimeError):
+        config = {"a\nb": 1, "x": "\ud800", "c" * 600: 2}
+        with begin(collector, name="a\tname", tags=["two\nlines"], config=config) as run:
+            run.annotate("lower\nrate", "é" * 400)
+            with pytest.raises(gradwatch.GradwatchError, match="action: expected what was done, found an empty string"):
+                run.annotate("")
+            run.log({"loss": 1.0, "a\x00b": 2.0})
+            raise RuntimeError("CUDA error: device-side assert triggered\nCompile with `TORCH_USE_CUDA_DSA`\n")
+    found = collector.run("r")
+    assert found.status_reason.startswith("RuntimeError: CUDA error: device-side assert triggered Compile with")
+    assert (found.status, found.name, list(found.tags)) == (3, "a name", ["two lines"])
+    assert dict(found.hyperparameters) == {"a b": "1", "x": "?", "c" * 512: "2"}
+    assert (run.status.delivered, run.status.refused) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ["end", "status", "reason"],
     [("", 2, ""), ("raise ValueError('oh')", 3, "ValueError: oh"), ("raise KeyboardInterrupt", 4, "KeyboardInterrupt: ")],
@@ -193,6 +209,31 @@ def test_a_collector_that_hangs_holds_nobody_up(collector):
     assert max(found) == 999, "the newest stays"
 
 
+def test_a_report_waits_for_no_other_thread(collector):
+    with begin(collector) as run:
+        run.log(loss=0.0)
+        assert run.settle()
+        condition = run._sink._condition
+        held, over = threading.Event(), threading.Event()
+
+        def hold():
+            with condition:
+                held.set()
+                over.wait(10)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert held.wait(10)
+        for step in range(1, 5):
+            run.log(loss=float(step))
+        assert not over.is_set() and thread.is_alive()
+        over.set()
+        thread.join()
+        assert run.settle()
+        assert run.status.reported == run.status.delivered == 5
+        assert collector.losses("r") == {step: float(step) for step in range(5)}
+
+
 def test_a_lost_database_is_registered_anew(collector, tmp_path):
     run = begin(collector)
     for step in range(10):
@@ -226,7 +267,7 @@ def test_a_newer_process_takes_over(collector):
 def test_a_refused_step_is_told_and_the_others_arrive(collector):
     run = begin(collector)
     run.log(loss=1.0)
-    run.log({"bad\nname": 1.0})
+    run.log({"": 1.0})
     run.log(loss=3.0)
     status = run.finish()
     assert (status.delivered, status.refused) == (2, 1)

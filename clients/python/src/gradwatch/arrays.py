@@ -21,7 +21,6 @@ _ROLES = {
 }  # fmt: skip
 _NORMALIZATIONS = {"BatchNorm": "batch_norm", "GroupNorm": "group_norm", "InstanceNorm": "instance_norm",
                    "LayerNorm": "layer_norm", "RMSNorm": "rms_norm"}  # fmt: skip
-_MAXIMUM_NAME = 512
 
 
 # Runs
@@ -41,12 +40,6 @@ def open_run(run: Run | None, options: dict[str, Any]) -> tuple[Run, bool]:
 
 
 # Names
-
-
-def name(text: str) -> str:
-    """A name as the collector takes it."""
-    clean = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return clean.encode()[:_MAXIMUM_NAME].decode(errors="ignore")
 
 
 def snake_case(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Mapping
 
 from .errors import GradwatchError
 from .log import LOGGER
+from .text import line
 
 MAXIMUM_COUNT = 1024
 MAXIMUM_BYTES = 16_384
@@ -31,11 +32,11 @@ def hyperparameters(config: object) -> dict[str, str]:
 def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
     members = _members(value)
     if members is None:
-        text = str(value).encode()
+        text = str(value).encode(errors="replace")
         flat[prefix] = text[:MAXIMUM_BYTES].decode(errors="ignore")
         return
     for name, member in members.items():
-        _flatten(f"{prefix}.{name}" if prefix else str(name), member, flat)
+        _flatten(line(f"{prefix}.{name}" if prefix else str(name)), member, flat)
 
 
 def _members(value: Any) -> Mapping[str, Any] | None:

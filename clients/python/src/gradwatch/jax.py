@@ -29,6 +29,7 @@ import gradwatch
 from . import arrays
 from .errors import GradwatchError
 from .run import Run
+from .text import line
 from .v1 import model_pb2
 from .xla import Record, level_of, record
 
@@ -178,7 +179,7 @@ def describe(parameters: Any) -> tuple[model_pb2.Model, dict[str, int]]:
             layers[path] = len(model.layers)
             # Flax calls a layer that has no name of its own by its class and a number.
             kind = re.fullmatch(r"([A-Z]\w*)_\d+", keys[-2] if len(keys) > 1 else "")
-            model.layers.add(name=arrays.name(path or "parameters"), module_type=kind[1] if kind else "")
+            model.layers.add(name=line(path or "parameters"), module_type=kind[1] if kind else "")
         layer = model.layers[layers[path]]
         layer.normalization = arrays.normalization(layer.module_type)
         shape = tuple(leaf.shape) + ((2,) if jnp.issubdtype(leaf.dtype, jnp.complexfloating) else ())
@@ -187,7 +188,7 @@ def describe(parameters: Any) -> tuple[model_pb2.Model, dict[str, int]]:
             layer.fan_in, layer.fan_out = fans
         ids["/".join(keys)] = len(model.tensors)
         model.tensors.add(
-            name=arrays.name("/".join(keys)),
+            name=line("/".join(keys)),
             layer_id=layers[path],
             role=role,
             shape=shape,

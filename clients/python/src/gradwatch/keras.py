@@ -18,6 +18,7 @@ from . import arrays
 from .columns import Statistics
 from .errors import GradwatchError
 from .run import Run
+from .text import line
 from .v1 import model_pb2, step_report_pb2
 
 __all__ = ["GradwatchCallback"]
@@ -399,9 +400,9 @@ def _what_follows(layer: Any, in_row: list[Any]) -> tuple[str, str]:
 
 def _unique(text: str, taken: set[str]) -> str:
     """A name as the collector takes it, that nobody else has."""
-    name = arrays.name(text)
+    name = line(text)
     number = 2
     while name in taken:
-        name, number = f"{arrays.name(text)[:500]}_{number}", number + 1
+        name, number = f"{line(text)[:500]}_{number}", number + 1
     taken.add(name)
     return name

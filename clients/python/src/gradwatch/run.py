@@ -22,6 +22,7 @@ from .sender import Sender
 from .settings import Settings
 from .spool import SUFFIX, Spool
 from .status import Status
+from .text import line
 from .v1 import ingest_service_pb2 as ingest
 from .v1 import model_pb2, run_pb2, step_report_pb2
 
@@ -66,8 +67,8 @@ class Run:
         self._registration = ingest.RegisterRunRequest(
             run_id=run_id,
             project=settings.project,
-            name=name,
-            tags=tags,
+            name=line(name),
+            tags=map(line, tags),
             hyperparameters=hyperparameters(config),
             framework=f"python {sys.version.split()[0]}",
             producer=run_pb2.Producer(
@@ -122,7 +123,7 @@ class Run:
         """
         if self.is_finished:
             return
-        numbers = {name: _number(value) for name, value in {**(values or {}), **losses}.items()}
+        numbers = {line(name): _number(value) for name, value in {**(values or {}), **losses}.items()}
         if self._logged and self._stepped:
             # It was logged before its optimizers stepped, and nothing has told how many there are.
             self._parts = set(self._stepped)
@@ -151,9 +152,13 @@ class Run:
         """Says what was done about the training, such as `lower_rate`, and which alert it answers.
 
         Goes with the next step that is sent; the run's page shows it. Of more than 16 a step the first stay.
+
+        Raises GradwatchError for an empty `action`.
         """
+        if not action:
+            raise GradwatchError("action: expected what was done, found an empty string")
         alert_id = alert.id if isinstance(alert, Alert) else alert or ""
-        note = step_report_pb2.StepAnnotation(action=action, detail=detail[:512], alert_id=alert_id)
+        note = step_report_pb2.StepAnnotation(action=line(action), detail=line(detail), alert_id=alert_id)
         with self._lock:
             if len(self._annotations) < _MAXIMUM_ANNOTATIONS:
                 self._annotations.append(note)
@@ -200,9 +205,7 @@ class Run:
         self._start()
         ending = None
         if self._says_how_it_ends:
-            ending = ingest.FinishRunRequest(
-                run_id=self.id, status=_STATUSES[status], reason=_cut(reason, 512)
-            )
+            ending = ingest.FinishRunRequest(run_id=self.id, status=_STATUSES[status], reason=line(reason))
         result = self._sink.close(ending, self._finish_timeout if timeout is None else timeout)
         if result.dropped or result.refused or result.stripped or result.reduced:
             LOGGER.warning("run %s: %s", self.id, result)
@@ -326,7 +329,3 @@ def _ending(kind: type[BaseException], error: BaseException | None) -> tuple[str
 def _number(value: Any) -> float:
     """A number of any kind, such as a tensor of one element that a gradient flows through."""
     return float(value.detach() if hasattr(value, "detach") else value)
-
-
-def _cut(text: str, size: int) -> str:
-    return text.encode()[:size].decode(errors="ignore")

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from .. import arrays
+from ..text import line
 from ..v1 import model_pb2
 from .anatomy import NORMALIZATIONS, Place, Places
 
@@ -53,11 +54,11 @@ def describe(
     head = _head(modules, owners, places)
     for module in modules:
         index = described.layers[module] = len(described.model.layers)
-        layer = described.model.layers.add(name=arrays.name(names[module]), module_type=type(module).__name__)
+        layer = described.model.layers.add(name=line(names[module]), module_type=type(module).__name__)
         _fill(layer, module, [parameter for _, parameter in owners[module]], places)
         for path, parameter in owners[module]:
             tensor = described.model.tensors.add(
-                name=arrays.name(path),
+                name=line(path),
                 layer_id=index,
                 role=model_pb2.TENSOR_ROLE_HEAD
                 if parameter is head
