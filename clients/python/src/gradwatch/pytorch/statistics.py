@@ -88,10 +88,10 @@ class _Sums:
     magnitudes: list[torch.Tensor] = field(default_factory=list)
     bounds: list[torch.Tensor] = field(default_factory=list)
 
-    def add_details(self, part: torch.Tensor, magnitudes: torch.Tensor) -> None:
+    def add_details(self, part: torch.Tensor, buffer: torch.Tensor) -> None:
         """Adds a chunk, whose magnitudes fit into the buffer."""
         self.totals.append(part.sum())
-        self.magnitudes.append(torch.abs(part, out=magnitudes[: part.numel()]).sum())
+        self.magnitudes.append(torch.abs(part, out=buffer[: part.numel()]).sum())
         if part.numel():
             self.bounds += torch.aminmax(part)
         else:
@@ -130,7 +130,7 @@ def measure(
             if is_detailed:
                 sums.add_details(part, buffer)
         if is_detailed:
-            patterns.append(_patterns(parts))
+            patterns.append(_patterns(parts, buffer))
             if not on_cpu:
                 zeros.append(torch.count_nonzero(tensor.elements))
     if not on_cpu and everything:
@@ -161,15 +161,19 @@ def _device_norms(tensors: Sequence[Flat]) -> Sequence[torch.Tensor]:
         return [torch.linalg.vector_norm(values, dtype=dtype) for values in elements]
 
 
-def _patterns(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    """How often each sign and exponent is there: 512 patterns of floats, 4,096 of doubles."""
+def _patterns(parts: Sequence[torch.Tensor], buffer: torch.Tensor) -> torch.Tensor:
+    """How often each sign and exponent is there: 512 patterns of floats, 4,096 of doubles.
+
+    The buffer has room for a part's.
+    """
     single = parts[0].dtype == torch.float32
     bits, shift, count = (torch.int32, 23, 512) if single else (torch.int64, 52, 4096)
     device = parts[0].device
     result = torch.zeros(count, dtype=torch.int64, device=device)
     for part in parts:
         if _is_on_cpu(part):
-            indices = (part.view(bits) >> shift).bitwise_and_(count - 1)
+            indices = torch.bitwise_right_shift(part.view(bits), shift, out=buffer[: part.numel()].view(bits))
+            indices.bitwise_and_(count - 1)
             result += torch.bincount(indices, minlength=count)
             continue
         # There bincount waits for the device, to know its largest index.
@@ -199,6 +203,8 @@ def _decode(
     squares, totals, magnitudes, bounds = take(len(owners)), take(detailed), take(detailed), take(2 * detailed)
     nonzeros, scalars = take(zero_count), take(scalar_count)
     patterns = numbers[place:].reshape(len(tensors), -1).long() if detailed else None
+    # In these patterns are zeros and subnormals.
+    small = (patterns.view(len(tensors), 2, -1)[:, :, 0] > 0).any(1).tolist() if detailed else []
 
     chunks: list[list[int]] = [[] for _ in everything]
     for chunk, owner in enumerate(owners):
@@ -229,20 +235,19 @@ def _decode(
                 std=math.sqrt(variance),
                 min=min(least, 0.0) if tensor.zeros else least,
                 max=max(most, 0.0) if tensor.zeros else most,
-                zero=count - (int(nonzeros[index]) if nonzeros else _nonzero(tensor, patterns[index])),
+                zero=count - (int(nonzeros[index]) if nonzeros else _nonzero(tensor, small[index])),
             )
         )
     if patterns is not None:
-        for row, tensor in zip(patterns, tensors):
-            row[0] += tensor.zeros
+        for row, tensor in enumerate(tensors):
+            if tensor.zeros:
+                patterns[row, 0] += tensor.zeros
     return Numbers(statistics, patterns, norms, scalars)
 
 
-def _nonzero(tensor: Flat, patterns: torch.Tensor) -> int:
-    """The number of elements that are not 0; counted only if there are some, or subnormal ones."""
-    if patterns[0] == 0 and patterns[len(patterns) // 2] == 0:
-        return tensor.elements.numel()
-    return int(torch.count_nonzero(tensor.elements))
+def _nonzero(tensor: Flat, has_small: bool) -> int:
+    """The number of elements that are not 0; counted only if some are, or are subnormal."""
+    return int(torch.count_nonzero(tensor.elements)) if has_small else tensor.elements.numel()
 
 
 def exact(tensor: Flat) -> Statistics:

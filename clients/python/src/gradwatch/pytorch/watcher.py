@@ -310,7 +310,11 @@ class Watcher:
         ours = [p for p in self._before if self._owners.get(p, optimizer) is optimizer]
         if not ours:
             return
-        changes = [Flat.of(p.detach() - self._before.pop(p)) for p in ours]
+        changes = []
+        for parameter in ours:
+            before = self._before.pop(parameter)
+            # In its place: new memory costs more than the difference.
+            changes.append(Flat.of(torch.sub(parameter.detach(), before, out=before)))
         norms: dict[int, float] = {}
         for places in groups(changes):
             numbers = measure([], details=False, norms_of=[changes[place] for place in places])
