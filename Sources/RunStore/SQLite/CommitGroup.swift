@@ -69,6 +69,8 @@ struct CommitGroup: ~Copyable {
 
   /// Writes what was kept of the producers.
   mutating func finish() throws {
+    // Made for a group that has a snapshot: few have one.
+    lazy var deflater = Deflater()
     for state in producers.values {
       try db.run(
         """
@@ -86,7 +88,7 @@ struct CommitGroup: ~Copyable {
       )
       guard let snapshot = state.snapshot else { continue }
       body.removeAll()
-      SnapshotCodec.write(snapshot, to: &body)
+      SnapshotCodec.write(snapshot, to: &body, deflater)
       try db.run(
         "INSERT OR REPLACE INTO snapshots(producer, sequence, state) VALUES (?, ?, ?)",
         .integer(state.key),

@@ -118,6 +118,9 @@ struct Blob: Sendable, CustomStringConvertible {
   /// The rows of the compressed golden blobs.
   static let compressedRows = 100
 
+  /// The state of a compressed snapshot.
+  static let compressedState = (0..<128).map { UInt8($0 % 4) }
+
   /// Statistics and histograms in which much repeats.
   static func compressedReport(_ row: Int) -> StepReport {
     let scalars = StepScalars(step: UInt64(row), wallTime: Samples.time(1e9))

@@ -41,9 +41,14 @@ struct GoldenTests {
       try HistogramChunkCodec.read(bytes, Inflater())
     }
     #expect(entries == Blob.compressedHistograms())
+    let snapshot = Blob.bytes(GoldenBlobs.compressed["snapshots.state"]?.first ?? "")
+    let state = try snapshot.withUnsafeBytes { bytes throws(CodecError) in
+      try SnapshotCodec.read(bytes)
+    }
+    #expect(state == Blob.compressedState)
   }
 
-  @Test("a segment of many rows is stored compressed, and the golden bytes say how")
+  @Test("a segment of many rows and a snapshot are stored compressed, and the golden bytes say how")
   func compresses() throws {
     let folder = try TemporaryFolder()
     let store = try SQLiteRunStore(path: folder.file())
@@ -56,7 +61,7 @@ struct GoldenTests {
           producer: registration.producer.id,
           report: Blob.compressedReport(row),
           receivedAt: Samples.time(1e9),
-          snapshot: []
+          snapshot: Blob.compressedState
         )
       )
     }
@@ -65,10 +70,10 @@ struct GoldenTests {
     )
     _ = try store.commit(changes)
     _ = try store.sealNext()
-    for table in ["chunks", "histograms"] {
-      let stored = try store.queryOnWriter("SELECT hex(body) FROM \(table)")[0]
+    for (table, column) in [("chunks", "body"), ("histograms", "body"), ("snapshots", "state")] {
+      let stored = try store.queryOnWriter("SELECT hex(\(column)) FROM \(table)")[0]
       let digits = stored.filter { $0 != "\"" }
-      let golden = try #require(GoldenBlobs.compressed["\(table).body"]?.first)
+      let golden = try #require(GoldenBlobs.compressed["\(table).\(column)"]?.first)
       #expect(abs(digits.count - golden.count) < golden.count / 4, "\(table): \(digits)")
     }
     try store.close()

@@ -5,13 +5,18 @@
 /// They never change: a new version gets a list of its own, and version 1 stays readable. The
 /// values are in `GoldenTests` and `Blob.goldenReports()`.
 enum GoldenBlobs {
-  /// Blobs that sealing compressed, of ``Blob/compressedReport(_:)`` and, the scalars, of `Blob.goldenReports()`.
+  /// Compressed blobs, of ``Blob/compressedReport(_:)``; the scalars of `Blob.goldenReports()`, the snapshot 0, 1, 2, 3 over and over.
   static let compressed: [String: [String]] = [
     "segment_scalars.body": [
       """
       01014F01000028B52FFD604F001D0300140403000000800065CDCD41000A00400400BF00039A9999999999B9\
       3FF07F0300F83FF04020000002000000040000006C6F7373F87F02000000C3BC0000800FFF14BF0E000A5001\
       F50D98185421071D301B5713156803E0586903600F06695E96005FDA762B2B
+      """,
+    ],
+    "snapshots.state": [
+      """
+      01018000000028B52FFD20805D000020000102030100F9D411015675281D
       """,
     ],
     "chunks.body": [
