@@ -184,6 +184,32 @@ def in_our_calls(address: str, steps: int, device: str, **options) -> float:
     return spent / (whole - spent)
 
 
+def in_turn(address: str, steps: int, device: str, **options) -> tuple[float, float]:
+    """How much longer steps take that are watched than those of the same training between them that are not: wall and
+    processor time. What the machine's speed does to one it does to the other."""
+    training, sums, is_watched = Training(device), {True: [0.0, 0.0], False: [0.0, 0.0]}, True
+
+    def if_watched(call):
+        return lambda *arguments: call(*arguments) if is_watched else None
+
+    with gradwatch.init(project="cost", address=address) as run:
+        with mock.patch.object(Watcher, "_will_step", if_watched(Watcher._will_step)), \
+             mock.patch.object(Watcher, "_did_step", if_watched(Watcher._did_step)):  # fmt: skip
+            gradwatch.watch(training.model, training.optimizer, **options)
+        for step in range(2 * steps + 2):
+            is_watched = step % 2 == 0
+            wall, processor = time.perf_counter(), time.process_time()
+            loss = training.step()
+            if is_watched:
+                run.log(loss=loss)
+            if device != "cpu":
+                torch.cuda.synchronize()
+            if step > 1:
+                sums[is_watched][0] += time.perf_counter() - wall
+                sums[is_watched][1] += time.process_time() - processor
+    return tuple(with_us / without - 1 for with_us, without in zip(sums[True], sums[False]))
+
+
 @contextlib.contextmanager
 def collector(binary: str | None) -> Iterator[str]:
     """A collector of our own, or none: `127.0.0.1:1`, and the reports are dropped."""
@@ -212,13 +238,18 @@ def main() -> None:
     logging.getLogger("gradwatch").setLevel(logging.ERROR)
     found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS if way in ("nothing", *options.only)}
     with collector(options.collector) as address:
-        for _ in range(options.rounds):
-            for name in found:
+        for index in range(options.rounds):
+            # Forth and back, so that a machine that gets slower or faster does so for all.
+            for name in list(found)[:: 1 if index % 2 == 0 else -1]:
                 training = Training(options.device)
                 found[name].append(measure(WAYS[name], training, address, options.steps, options.device))
         calls = {
             "as it is": in_our_calls(address, 20, options.device),
             "everything on every step": in_our_calls(address, 10, options.device, details_every=1),
+        }
+        turns = {
+            "as it is": in_turn(address, 4 * options.steps, options.device),
+            "everything on every step": in_turn(address, 4 * options.steps, options.device, details_every=1),
         }
     place = torch.cuda.get_device_name() if options.device != "cpu" else processor_name()
     print(f"{place}, {os.cpu_count()} cores, torch {torch.__version__}, {datetime.date.today()}; one thread;"
@@ -233,6 +264,8 @@ def main() -> None:
               f" {processor / base[1] - 1:+.1%} | {shares[0]:+.1%} to {shares[-1]:+.1%} |")  # fmt: skip
     print("\nInside of our calls, of the training thread's processor time: "
           + ", ".join(f"{name} {share:.2%}" for name, share in calls.items()) + ".")  # fmt: skip
+    print("Every other step watched, more of wall and processor time: "
+          + ", ".join(f"{name} {wall:.2%} and {processor:.2%}" for name, (wall, processor) in turns.items()) + ".")  # fmt: skip
 
 
 def processor_name() -> str:
