@@ -2,7 +2,7 @@ import CZstd
 
 /// Compresses parts of blobs with zstd, one after the other, in memory of its own.
 ///
-/// Not for two threads at once: sealing has one.
+/// Not for two threads at once: sealing has one, and each commit of a snapshot.
 package final class Deflater {
   /// What a compression is to be good at.
   package enum Effort {

@@ -1,10 +1,10 @@
 /// The bytes of a detector's snapshot: the state as the detector wrote it, in a frame.
 package enum SnapshotCodec {
-  /// Appends a state, compressed if there is a deflater.
+  /// Appends a state, compressed if that makes it smaller.
   package static func write(
     _ state: [UInt8],
     to writer: inout ByteWriter,
-    _ deflater: Deflater? = nil
+    _ deflater: Deflater
   ) {
     BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
       writer.append(elements: state)
@@ -13,7 +13,7 @@ package enum SnapshotCodec {
 
   /// Reads a state.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:)`` doesn't write.
+  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:_:)`` doesn't write.
   package static func read(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> [UInt8] {
     let inflater = Inflater()
     return try withExtendedLifetime(inflater) { () throws(CodecError) in

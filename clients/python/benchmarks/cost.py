@@ -155,6 +155,13 @@ def measure(way: Callable, training: Training, address: str, steps: int, device:
         return (time.perf_counter() - wall) / steps, (time.process_time() - processor) / steps
 
 
+def watch_through(wrap: Callable, training: Training, options: dict) -> None:
+    """Watches a training with what `wrap` makes of our hooks."""
+    with mock.patch.object(Watcher, "_will_step", wrap(Watcher._will_step)), \
+         mock.patch.object(Watcher, "_did_step", wrap(Watcher._did_step)):  # fmt: skip
+        gradwatch.watch(training.model, training.optimizer, **options)
+
+
 def in_our_calls(address: str, steps: int, device: str, **options) -> float:
     """The share of the training thread's processor time that is spent inside of our hooks and `log`."""
     spent = 0.0
@@ -172,9 +179,7 @@ def in_our_calls(address: str, steps: int, device: str, **options) -> float:
 
     training = Training(device)
     with gradwatch.init(project="cost", address=address) as run:
-        with mock.patch.object(Watcher, "_will_step", timed(Watcher._will_step)), \
-             mock.patch.object(Watcher, "_did_step", timed(Watcher._did_step)):  # fmt: skip
-            gradwatch.watch(training.model, training.optimizer, **options)
+        watch_through(timed, training, options)
         log = timed(run.log)
         for step in range(steps + 10):
             if step == 10:
@@ -193,9 +198,7 @@ def in_turn(address: str, steps: int, device: str, **options) -> tuple[float, fl
         return lambda *arguments: call(*arguments) if is_watched else None
 
     with gradwatch.init(project="cost", address=address) as run:
-        with mock.patch.object(Watcher, "_will_step", if_watched(Watcher._will_step)), \
-             mock.patch.object(Watcher, "_did_step", if_watched(Watcher._did_step)):  # fmt: skip
-            gradwatch.watch(training.model, training.optimizer, **options)
+        watch_through(if_watched, training, options)
         for step in range(2 * steps + 2):
             is_watched = step % 2 == 0
             wall, processor = time.perf_counter(), time.process_time()

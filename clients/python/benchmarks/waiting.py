@@ -5,7 +5,8 @@
 Steps of 150 tensors with their histograms, a millisecond apart, to a collector that is there, that hangs, that is
 killed and started again, and that is not there; the first line, without one, is what the machine itself adds. Prints a
 Markdown table of the call's wall time, and how many calls waited: those in which the thread gave up its processor by
-itself, for a lock, the interpreter or the network. What the others take long for, the machine does. The buffer is small, so that it is full where nobody takes anything.
+itself, for a lock, the interpreter or the network. What the others take long for, the machine does. The buffer is
+small, so that it is full where nobody takes anything.
 """
 
 from __future__ import annotations

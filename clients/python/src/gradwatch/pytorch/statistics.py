@@ -203,7 +203,7 @@ def _decode(
     squares, totals, magnitudes, bounds = take(len(owners)), take(detailed), take(detailed), take(2 * detailed)
     nonzeros, scalars = take(zero_count), take(scalar_count)
     patterns = numbers[place:].reshape(len(tensors), -1).long() if detailed else None
-    # In these patterns are zeros and subnormals.
+    # Whether a tensor has zeros or subnormals, which the first pattern of each sign counts.
     small = (patterns.view(len(tensors), 2, -1)[:, :, 0] > 0).any(1).tolist() if detailed else []
 
     chunks: list[list[int]] = [[] for _ in everything]

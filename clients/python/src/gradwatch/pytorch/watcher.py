@@ -310,11 +310,9 @@ class Watcher:
         ours = [p for p in self._before if self._owners.get(p, optimizer) is optimizer]
         if not ours:
             return
-        changes = []
-        for parameter in ours:
-            before = self._before.pop(parameter)
-            # In its place: new memory costs more than the difference.
-            changes.append(Flat.of(torch.sub(parameter.detach(), before, out=before)))
+        before = [self._before.pop(p) for p in ours]
+        # In its place: new memory costs more than the difference.
+        changes = [Flat.of(torch.sub(p.detach(), old, out=old)) for p, old in zip(ours, before)]
         norms: dict[int, float] = {}
         for places in groups(changes):
             numbers = measure([], details=False, norms_of=[changes[place] for place in places])
