@@ -13,7 +13,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import gradwatch  # noqa: E402
-from gradwatch.pytorch import watcher  # noqa: E402
+from gradwatch.pytorch import statistics, watcher  # noqa: E402
 from gradwatch.v1 import model_pb2 as m  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -229,6 +229,41 @@ def test_mixed_precision(unscales, clips):
     columns = found.reports[3].gradients
     assert sum(columns.nan_count) + sum(columns.positive_infinity_count) > 0
     assert not math.isfinite(found.reports[3].global_norm)
+
+
+@pytest.mark.parametrize("how", ["plain", "clipped", "scaled"])
+def test_a_step_waits_for_a_device_once(monkeypatch, how):
+    """Whoever wants a number waits for it: each way to ask for one is counted, with tensors of the CPU."""
+    waits = []
+
+    def count(name):
+        original = getattr(torch.Tensor, name)
+
+        def method(self):
+            if sys._getframe(1).f_globals["__name__"].startswith("gradwatch"):
+                waits.append(name)
+            return original(self)
+
+        monkeypatch.setattr(torch.Tensor, name, method)
+
+    for name in ("cpu", "item", "__float__", "__int__", "__bool__"):
+        count(name)
+    monkeypatch.setattr(statistics, "_is_on_cpu", lambda tensor: False)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=how == "scaled")
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=0)
+    for step in range(3):
+        optimizer.zero_grad()
+        scaler.scale(loss_of(model, step)).backward()
+        if how == "clipped":
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        scaler.step(optimizer)
+        scaler.update()
+        run.log(loss=1.0)
+        assert waits == ["cpu"] * (step + 1)
+    assert [report.loss_scale for report in found.reports] == [1024.0 if how == "scaled" else 0.0] * 3
 
 
 def test_fused_optimizers_scale_by_themselves():

@@ -197,7 +197,7 @@ class Watcher:
         """Reports the step if it was skipped: no hook was called then."""
         if self._follows(optimizer) and self._is_stepping_scaled:
             report = self._begin(optimizer)
-            self._capture(report, self._ours(_parameters(optimizer)), [])
+            self._capture_scaled(report, self._ours(_parameters(optimizer)), None)
             report.optimizer_skipped = True
             self._end(optimizer)
         self._is_stepping_scaled = False
@@ -213,10 +213,8 @@ class Watcher:
             # After one step it is known which gradients no optimizer takes: those are news.
             ours += [p for p in self._ours(self._description.tensors) if p not in self._owners]
         if _closure(arguments, options) is None:
-            found = getattr(optimizer, "found_inf", None)
-            skips = self._capture(report, ours, [] if found is None else [found])
+            report.optimizer_skipped = self._capture_scaled(report, ours, getattr(optimizer, "found_inf", None))
             report.gradients_scaled |= getattr(optimizer, "grad_scale", None) is not None
-            report.optimizer_skipped = any(skips)
         if self._is_detailed and self._measures_updates:
             self._before |= {p: p.detach().clone() for p in ours}
 
@@ -250,8 +248,6 @@ class Watcher:
     def _end(self, optimizer: Any) -> None:
         report, description = self._report, self._description
         self._is_stepping_scaled = False
-        if self._scale is not None:
-            report.loss_scale = float(self._scale)
         rate = optimizer.param_groups[0].get("lr") if optimizer.param_groups else None
         if not report.HasField("learning_rate") and rate is not None:
             if not (isinstance(rate, torch.Tensor) and rate.is_cuda) and math.isfinite(rate):
@@ -305,6 +301,16 @@ class Watcher:
             copied = [float(scalar) for scalar in (*scalars, *seen)]
         add_activations(report, layers, copied[len(scalars) :])
         return copied[: len(scalars)]
+
+    def _capture_scaled(
+        self, report: step_report_pb2.StepReport, parameters: list[nn.Parameter], found: torch.Tensor | None
+    ) -> bool:
+        """As `_capture`, with the loss scale, if there is one; returns whether `found` says that the step is skipped."""
+        scalars = [torch.as_tensor(scalar) for scalar in (self._scale, found) if scalar is not None]
+        numbers = self._capture(report, parameters, scalars)
+        if self._scale is not None:
+            report.loss_scale, self._scale = numbers.pop(0), None
+        return any(numbers)
 
     def _measure_updates(self, optimizer: Any) -> None:
         ours = [p for p in self._before if self._owners.get(p, optimizer) is optimizer]
