@@ -79,7 +79,7 @@ def test_text_of_any_kind_costs_no_step(collector):
     with pytest.raises(RuntimeError):
         config = {"a\nb": 1, "x": "\ud800", "c" * 600: 2}
         with begin(collector, name="a\tname", tags=["two\nlines"], config=config) as run:
-            run.annotate("lower\nrate", "é" * 400)
+            run.annotate("lower\nrate", "é" * 400, alert="an\nalert")
             with pytest.raises(gradwatch.GradwatchError, match="action: expected what was done, found an empty string"):
                 run.annotate("")
             run.log({"loss": 1.0, "a\x00b": 2.0})

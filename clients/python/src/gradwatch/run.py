@@ -158,7 +158,7 @@ class Run:
         if not action:
             raise GradwatchError("action: expected what was done, found an empty string")
         alert_id = alert.id if isinstance(alert, Alert) else alert or ""
-        note = step_report_pb2.StepAnnotation(action=line(action), detail=line(detail), alert_id=alert_id)
+        note = step_report_pb2.StepAnnotation(action=line(action), detail=line(detail), alert_id=line(alert_id))
         with self._lock:
             if len(self._annotations) < _MAXIMUM_ANNOTATIONS:
                 self._annotations.append(note)
