@@ -1,6 +1,11 @@
 """Spools: what is written can be read, whatever happens to the file."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from collector import binary
 
 import gradwatch
 from gradwatch.cli import main
@@ -89,6 +94,97 @@ def test_sync_sends_once_and_how_the_run_ended(collector, tmp_path, capsys):
     assert dict(found.hyperparameters) == {"lr": "0.1"}
 
 
+def ranks(folder, count=2):
+    """A job of several processes, each with a spool of its own; only that of rank 0 says how the run ended."""
+    for rank in range(count):
+        environment = {"RANK": str(rank), "WORLD_SIZE": str(count)}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            write(folder, all_ranks=True)
+
+
+def test_the_spool_of_another_rank_lets_a_run_that_ended_not_go_on(collector, tmp_path):
+    ranks(tmp_path / "spools")
+    for _ in range(2):
+        assert main(["sync", str(tmp_path / "spools"), "--address", collector.address]) == 0
+        found = collector.run("r")
+        assert [state.last_sequence for state in found.producers] == [5, 5]
+        assert found.status == 2
+
+
+def test_an_end_that_is_known_stays_when_nothing_is_left_to_send(collector, tmp_path):
+    path = write(tmp_path / "spools")
+    ending = list(SpoolReader(path))[-1]
+    path.write_bytes(path.read_bytes()[: -8 - ending.ByteSize()])
+    assert main(["sync", str(path), "--address", collector.address]) == 0
+    assert collector.run("r").status == 1
+    gradwatch.init(run_id="r", address=collector.address).finish("aborted")
+    before = collector.run("r")
+    assert main(["sync", str(path), "--address", collector.address]) == 0
+    assert collector.run("r") == before
+
+
+def test_the_spool_of_a_run_that_went_on_elsewhere_does_not_end_it(collector, tmp_path, capsys):
+    path = write(tmp_path / "spools")
+    assert main(["sync", str(path), "--address", collector.address]) == 0
+    with gradwatch.init(run_id="r", address=collector.address) as run:
+        run.log(loss=1.0)
+        assert run.settle()
+        assert main(["sync", str(path), "--address", collector.address]) == 2
+        expected = f"{path}: expected 6 reports up to step 5, which the collector has, found others"
+        assert expected in capsys.readouterr().err
+        assert collector.run("r").status == 1
+
+
+def test_what_the_collector_refused_is_told_and_not_sent_again(collector, tmp_path, capsys):
+    folder = tmp_path / "spools"
+    for place in ("midst", "end"):
+        run = gradwatch.init(mode="offline", dir=str(folder), run_id=place)
+        for step in range(3):
+            run.log({"" if step == (1 if place == "midst" else 2) else "loss": 1.0})
+        run.finish()
+    assert main(["sync", str(folder), "--address", collector.address]) == 2
+    found = capsys.readouterr()
+    for place, number in (("midst", 2), ("end", 3)):
+        file = folder / f"{place}.trainer.gwspool"
+        reason = "losses[0].name: expected a name, found an empty string"
+        assert f"{file}: 1 steps refused; the first is report {number}: {reason}" in found.err
+        assert collector.run(place).producers[0].last_sequence == 3
+    assert "spools not sent whole: 2 of 2" in found.err
+    assert main(["sync", str(folder), "--address", collector.address]) == 0
+    assert capsys.readouterr().out.count("3 known before") == 2
+
+
+def test_a_spool_that_is_damaged_or_none_keeps_no_other_from_being_sent(collector, tmp_path, capsys):
+    path = write(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    (tmp_path / "a.gwspool").write_bytes(b"something else")
+    run = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="sound")
+    run.log(loss=1.0)
+    run.finish()
+    assert main(["sync", str(tmp_path), "--address", collector.address]) == 2
+    found = capsys.readouterr().err
+    assert "a.gwspool: expected a spool" in found and "expected checksum" in found
+    assert "spools not sent whole: 2 of 3" in found
+    assert collector.run("r").producers[0].last_sequence == 5
+    assert (collector.run("r").status, collector.run("sound").status) == (1, 2)
+
+
+def test_the_collectors_own_command_sends_what_was_written(collector, tmp_path):
+    path = write(tmp_path, steps=30)
+    command = [Path(binary()).with_name("collector-cli"), "import", "spool", "--server", collector.address, path]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert main(["sync", str(path), "--address", collector.address]) == 0
+        assert collector.losses("r") == {step: float(step) for step in range(30)}
+    found = collector.run("r")
+    assert (found.status, found.producers[0].last_sequence) == (2, 30)
+
+
 def test_sync_says_what_is_wrong(collector, tmp_path, capsys):
     assert main(["sync", str(tmp_path / "none"), "--address", collector.address]) == 2
     (tmp_path / "no.gwspool").write_bytes(b"something else")
@@ -111,9 +207,6 @@ def test_sync_says_what_is_wrong(collector, tmp_path, capsys):
 
 def test_a_full_disk_stops_no_training(tmp_path):
     """A size limit of the process stands for it: writing beyond fails with EFBIG, part of the last record written."""
-    import subprocess
-    import sys
-
     code = f"""
 import resource, signal, gradwatch
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

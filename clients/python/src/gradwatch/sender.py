@@ -336,7 +336,7 @@ class Sender:
         for refusal in ack.refusals:
             if self._queue.refuse(refusal.sequence):
                 self._refused += 1
-                self._first_refusal = self._first_refusal or f"{refusal.field}: {refusal.reason}"
+                self._first_refusal = self._first_refusal or f"report {refusal.sequence}: {refusal.reason}"
         # With 0 nothing could be sent, and so nothing acked, ever again.
         self._credits = max(1, ack.credits)
         taken = self._queue.acknowledge(ack.sequence)

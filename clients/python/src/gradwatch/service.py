@@ -70,6 +70,7 @@ class Service:
         self.finish_run = unary(
             "IngestService", "FinishRun", ingest.FinishRunRequest, ingest.FinishRunResponse
         )
+        self.run = unary("QueryService", "GetRun", query.GetRunRequest, query.GetRunResponse)
         self.server_info = unary(
             "QueryService", "GetServerInfo", query.GetServerInfoRequest, query.GetServerInfoResponse
         )

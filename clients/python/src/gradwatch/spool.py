@@ -29,6 +29,8 @@ class SpoolReader:
         """The bytes up to the end of the last whole record."""
         self.damage = ""
         """What is wrong behind it; empty: nothing, or nothing was read yet."""
+        self.is_cut_off = False
+        """Whether that is only that the file ends, as it does when its process dies or is still at work."""
 
     def __iter__(self) -> Iterator[spool_pb2.SpoolRecord]:
         """The records. Raises GradwatchError if the file is no spool."""
@@ -48,7 +50,7 @@ class SpoolReader:
         if not head:
             return None
         if len(head) < _HEAD.size:
-            self.damage = f"{place}: the last record is cut off"
+            self.damage, self.is_cut_off = f"{place}: the last record is cut off", True
             return None
         length, expected = _HEAD.unpack(head)
         if length > _MAXIMUM_BYTES:
@@ -56,7 +58,7 @@ class SpoolReader:
             return None
         payload = file.read(length)
         if len(payload) < length:
-            self.damage = f"{place}: the last record is cut off"
+            self.damage, self.is_cut_off = f"{place}: the last record is cut off", True
         elif zlib.crc32(payload) != expected:
             self.damage = f"{place}: expected checksum {expected:08x}, found {zlib.crc32(payload):08x}"
         else:

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Iterator
 
 from .errors import GradwatchError
 from .sender import CALL_SECONDS, Sender
 from .service import Problem, Service, connect, grpc
 from .settings import Settings
 from .spool import SUFFIX, SpoolReader
+from .status import Status
 from .v1 import ingest_service_pb2 as ingest
+from .v1 import query_service_pb2 as query
+from .v1 import run_pb2, spool_pb2
 
 
 def sync(paths: Iterable[Path], settings: Settings) -> bool:
-    """Sends all spools in files and folders; returns whether everything in them is durable.
+    """Sends all spools in files and folders; returns whether the collector could be reached for each of them.
 
-    Prints a line a spool. Raises GradwatchError for a path that is none, or if there is no spool.
+    Prints a line a spool. Raises GradwatchError for a path that is none, if there is no spool, and after all were
+    looked at, if something in one can't be sent.
     """
     files = [file for path in paths for file in _spools(path)]
     if not files:
         raise GradwatchError(f"expected files that end in {SUFFIX}, found none")
-    # A list, so that one that fails keeps no other from being sent.
-    return all([_send(file, settings) for file in files])
+    failed, is_reached = 0, True
+    for file in files:
+        try:
+            _send(file, settings)
+        except GradwatchError as error:
+            print(f"gradwatch: {error}", file=sys.stderr)
+            failed += 1
+        except (ConnectionError, grpc.RpcError) as error:
+            print(f"gradwatch: {file}: {settings.address}: {Problem.of(error).text}", file=sys.stderr)
+            is_reached = False
+    if failed:
+        raise GradwatchError(f"spools not sent whole: {failed} of {len(files)}")
+    return is_reached
 
 
 def _spools(path: Path) -> list[Path]:
@@ -34,46 +49,86 @@ def _spools(path: Path) -> list[Path]:
     raise GradwatchError(f"{path}: expected a file or a folder, found nothing")
 
 
-def _send(path: Path, settings: Settings) -> bool:
+def _send(path: Path, settings: Settings) -> None:
     reader = SpoolReader(path)
     records = iter(reader)
     first = next(records, None)
     if first is None or not first.HasField("registration"):
         raise GradwatchError(f"{path}: expected a registration first, found {reader.damage or 'none'}")
     registration = first.registration
-    try:
-        known = _register(registration, settings)
-    except grpc.RpcError as error:
-        print(f"gradwatch: {path}: {settings.address}: {Problem.of(error).text}", file=sys.stderr)
-        return False
-    sender = Sender(settings, on_alert=lambda alert: None)
-    sender.start(registration)
-    ending, steps = None, 0
+    before = _known_run(registration.run_id, settings)
+    own = [s for s in before.producers if s.producer.producer_id == registration.producer.producer_id]
+    if own:
+        _skip(records, own[0], path)
+    # To register a run that ended lets it run again, and so is done for what is new alone.
+    is_known = bool(own) and before.layer_count == len(registration.model.layers)
+    sender = None if is_known else _started(registration, settings)
+    ending = None
     for record in records:
         ending = record.ending if record.HasField("ending") else None
-        if not record.HasField("report"):
-            continue
-        steps += 1
-        report = record.report
-        if report.sequence == known.last_sequence and report.step != known.last_step:
-            sender.close(None, 0)
-            raise GradwatchError(
-                f"{path}: expected step {known.last_step} as report {report.sequence}, which the collector has, "
-                f"found step {report.step}: it has another run of that id"
-            )
-        if report.sequence > known.last_sequence:
+        if record.HasField("report"):
+            sender = sender or _started(registration, settings)
             sender.wait_for_room()
-            sender.report(report, relative=False)
-    status = sender.close(ending, timeout=60.0)
-    skipped = steps - status.reported
-    print(f"{registration.run_id}: {status}" + (f", {skipped} known before" if skipped else ""))
+            sender.report(record.report, relative=False)
     if reader.damage:
-        print(f"gradwatch: {reader.damage}; what follows was not read", file=sys.stderr)
-    return status.state == "finished" and not status.dropped
+        # Whatever was begun there, the run went on.
+        ending = None
+    elif ending is None and registration.producer.rank and before.status not in _GOING_ON:
+        # One of several, and not the one that says how the run ends, which it did.
+        ending = ingest.FinishRunRequest(run_id=before.run_id, status=before.status, reason=before.status_reason)
+    if sender is not None:
+        status = sender.close(ending, timeout=60.0)
+    else:
+        status = Status("finished", "", 0, 0, 0, 0, 0, 0, 0, "")
+        if ending is not None and ending.status != before.status:
+            with connect(settings) as channel:
+                Service(channel, settings.token).finish_run(ending, CALL_SECONDS)
+    skipped = own[0].last_sequence if own else 0
+    print(f"{registration.run_id}: {status}" + (f", {skipped} known before" if skipped else ""))
+    _check(path, reader, status)
 
 
-def _register(registration: ingest.RegisterRunRequest, settings: Settings):
-    """The producer, with where its durable reports end."""
+_GOING_ON = (run_pb2.RUN_STATUS_UNSPECIFIED, run_pb2.RUN_STATUS_RUNNING)
+
+
+def _known_run(run_id: str, settings: Settings) -> run_pb2.Run:
+    """The run as the collector has it; an empty one if it has none of that id."""
     with connect(settings) as channel:
-        service = Service(channel, settings.token)
-        return service.register_run(registration, CALL_SECONDS).producer
+        try:
+            return Service(channel, settings.token).run(query.GetRunRequest(run_id=run_id), CALL_SECONDS).run
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return run_pb2.Run()
+            raise
+
+
+def _started(registration: ingest.RegisterRunRequest, settings: Settings) -> Sender:
+    sender = Sender(settings, on_alert=lambda alert: None)
+    sender.start(registration)
+    return sender
+
+
+def _skip(records: Iterator[spool_pb2.SpoolRecord], known: run_pb2.ProducerState, path: Path) -> None:
+    """Reads the reports that the collector has. Raises GradwatchError if they are others."""
+    count, has_last_step = 0, not known.HasField("last_step")
+    while count < known.last_sequence and (record := next(records, None)) is not None:
+        if record.HasField("report"):
+            count += 1
+            has_last_step |= record.report.step == known.last_step
+    if count < known.last_sequence or not has_last_step:
+        raise GradwatchError(
+            f"{path}: expected {known.last_sequence} reports up to step {known.last_step}, which the collector has, "
+            f"found others: it has another run of that id"
+        )
+
+
+def _check(path: Path, reader: SpoolReader, status: Status) -> None:
+    """Tells of what was not sent; raises GradwatchError if doing it again would not help."""
+    if status.state != "finished" or status.dropped:
+        raise ConnectionError(status.problem)
+    if status.refused:
+        raise GradwatchError(f"{path}: {status.refused} steps refused; the first is {status.first_refusal}")
+    if reader.damage:
+        if not reader.is_cut_off:
+            raise GradwatchError(f"{reader.damage}; what follows was not read")
+        print(f"gradwatch: {reader.damage}; what follows was not read", file=sys.stderr)
