@@ -1,6 +1,8 @@
 """gradwatch.jax in real trainings, against a collector."""
 
 import math
+import sys
+import threading
 
 import pytest
 
@@ -125,6 +127,69 @@ def test_a_loss_that_is_logged_afterwards_joins_its_step(collector):
     assert collector.losses(run.id) == pytest.approx(losses)
     found = collector.timeline(run.id)["Dense_0/bias"]
     assert found == pytest.approx({i: norms[i] for i in (0, 2, 4, 6)}, rel=1e-5)
+
+
+def test_what_is_logged_beside_the_loss_moves_no_loss_to_another_step():
+    run, found = recorded()
+    optimizer = gradwatch.jax.watch(optax.sgd(0.1), run, details_every=0)
+    parameters = network()
+    state, step = optimizer.init(parameters), step_of(optimizer)
+    losses, norms = [], []
+    for seed in range(5):
+        parameters, state, loss, gradient, _ = step(parameters, state, seed)
+        jax.effects_barrier()
+        run.log(accuracy=0.5)
+        losses.append(float(loss))
+        norms.append(norm(gradient["Dense_0"]["kernel"]))
+    run.finish()
+    reports = [report for report in found.reports if report.HasField("gradients")]
+    assert [report.step for report in reports] == list(range(5))
+    assert [{loss.name: loss.value for loss in report.losses}["loss"] for report in reports] == losses
+    assert [found.norms(i)["Dense_0/kernel"] for i in range(5)] == pytest.approx(norms, rel=1e-5)
+
+
+def test_a_loss_that_comes_late_is_left_out_and_joins_no_other_step(caplog):
+    run, found = recorded()
+    optimizer = gradwatch.jax.watch(optax.sgd(0.1), run, details_every=0)
+    parameters = network()
+    state, step = optimizer.init(parameters), step_of(optimizer, says_loss=False)
+    losses = []
+    for seed in range(5):
+        parameters, state, loss, *_ = step(parameters, state, seed)
+        jax.effects_barrier()
+        losses.append(float(loss))
+        if seed > 0:
+            run.log(loss=losses[seed - 1], step=seed - 1)
+    run.log(loss=losses[4], step=4)
+    run.finish()
+    assert [report.step for report in found.reports] == list(range(5))
+    assert [[loss.value for loss in report.losses] for report in found.reports] == [[], [], [], [], losses[4:]]
+    assert caplog.text.count("left out") == 1
+
+
+def test_threads_that_speak_of_a_run_at_once_lose_nothing():
+    run, found = recorded()
+    run.expect()
+    sent = []
+    found.report = lambda report, relative: sent.append({loss.name for loss in report.losses})
+
+    def train():
+        for _ in range(3000):
+            run.begin("optimizer")
+            run.end("optimizer", 1.0)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        thread = threading.Thread(target=train)
+        thread.start()
+        for number in range(3000):
+            run.log({f"number {number}": 0.0}, commit=False)
+        thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    run.finish()
+    assert set().union(*sent) == {"loss"} | {f"number {number}" for number in range(3000)}
 
 
 def test_micro_batches_are_one_step(collector):

@@ -58,7 +58,8 @@ def watch(optimizer: Any, run: Run | None = None, *, every: int = 1, details_eve
 
     Steps have the numbers of the optimizer's state, which a checkpoint keeps. Losses come as
     `optimizer.update(..., value=loss)`, and the step is sent at once. Where that can't be had, call `run.log` after
-    each step with its loss, before the next one begins: it waits for the step, as `float(loss)` does.
+    each step with its loss, before the next one begins: it waits for the step, as `float(loss)` does. What comes later
+    joins the next step; with `log(step=...)` it is left out.
 
     The order of the forward pass is not known: layers are in the order of the parameters, `Dense_2` before
     `Dense_10`. A learning rate is seen if `optax.inject_hyperparams` holds it. Under `shard_map` or `pmap` the first
@@ -138,15 +139,12 @@ class _Watcher:
             if self._is_closed or step == self._last_step:
                 return
             self._last_step = step
-            report = self._run.begin(self)
-            self._run.log(step=step, commit=False)
+            report = self._run.begin(self, step)
             loss, rate = found.scalars
             if math.isfinite(rate):
                 report.learning_rate = rate
             found.fill(report, [self._ids[path] for path in paths], len(self._ids))
-            self._run.end(self)
-            if has_loss:
-                self._run.log(loss=loss)
+            self._run.end(self, loss if has_loss else None)
 
     def close(self) -> None:
         """Waits for the steps that are under way, and follows no more."""

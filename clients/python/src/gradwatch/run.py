@@ -78,7 +78,8 @@ class Run:
             ),
         )
         self._callbacks: list[Callable[[Alert], None]] = []
-        self._lock = threading.Lock()
+        # JAX says what it measured on threads of its own.
+        self._lock = threading.RLock()
         self._annotations: list[step_report_pb2.StepAnnotation] = []
         self.is_finished = False
         """Whether `finish` was called: nothing more is taken then."""
@@ -89,6 +90,7 @@ class Run:
         self._draft = step_report_pb2.StepReport()
         self._logged = False
         self._step, self._step_is_given = 0, False
+        self._parts_number_steps = self._told_of_late = False
         if settings.mode == "disabled":
             self._sink = Disabled()
         elif rank.index and not all_ranks:
@@ -117,36 +119,42 @@ class Run:
 
         Numbers may be tensors of one element; NaN and infinities are data. `step` is the number of the
         optimizer update, from 0 on; without it steps are counted, in a resumed run from its last step on.
-        `commit=False`: another call for the same step will follow.
+        `commit=False`: another call for the same step will follow. Where an optimizer knows the step's number, as in
+        JAX, what is said of another step comes too late, and is left out.
 
         Raises GradwatchError for a `step` below 0, TypeError or ValueError for what is no number.
         """
         if self.is_finished:
             return
         numbers = {line(name): _number(value) for name, value in {**(values or {}), **losses}.items()}
-        if self._logged and self._stepped:
-            # It was logged before its optimizers stepped, and nothing has told how many there are.
-            self._parts = set(self._stepped)
-            self._send()
-        draft = self._draft
-        if step is not None:
-            if not 0 <= step < 1 << 63:
-                raise GradwatchError(f"step: expected 0 to 2^63-1, found {step}")
-            self._step, self._step_is_given = int(step), True
-        if learning_rate is not None and math.isfinite(rate := _number(learning_rate)):
-            draft.learning_rate = rate
-        if batch_size is not None:
-            draft.batch_size = batch_size
-        known = {loss.name: loss for loss in draft.losses}
-        for name, number in numbers.items():
-            if name in known:
-                known[name].value = number
-            else:
-                draft.losses.add(name=name, value=number)
-        if commit:
-            self._logged = True
-            if self._parts <= self._stepped and (self._stepped or not self._waits_for_model):
+        rate = None if learning_rate is None else _number(learning_rate)
+        if step is not None and not 0 <= step < 1 << 63:
+            raise GradwatchError(f"step: expected 0 to 2^63-1, found {step}")
+        with self._lock:
+            if self._logged and self._stepped:
+                # It was logged before its optimizers stepped, and nothing has told how many there are.
+                self._parts = set(self._stepped)
                 self._send()
+            if step is not None:
+                if self._parts_number_steps and step != self._step:
+                    self._tell_of_late(step)
+                    return
+                self._step, self._step_is_given = int(step), True
+            draft = self._draft
+            if rate is not None and math.isfinite(rate):
+                draft.learning_rate = rate
+            if batch_size is not None:
+                draft.batch_size = batch_size
+            known = {loss.name: loss for loss in draft.losses}
+            for name, number in numbers.items():
+                if name in known:
+                    known[name].value = number
+                else:
+                    draft.losses.add(name=name, value=number)
+            if commit:
+                self._logged = True
+                if self._parts <= self._stepped and (self._stepped or not self._waits_for_model):
+                    self._send()
 
     def annotate(self, action: str, detail: str = "", alert: Alert | str | None = None) -> None:
         """Says what was done about the training, such as `lower_rate`, and which alert it answers.
@@ -198,9 +206,10 @@ class Run:
             return self._sink.status
         for close in self._closers:
             close()
-        if self._stepped or self._logged or self._draft.losses:
-            self._send()
-        self.is_finished = True
+        with self._lock:
+            if self._stepped or self._logged or self._draft.losses:
+                self._send()
+            self.is_finished = True
         _RUNS.discard(self)
         self._start()
         ending = None
@@ -243,23 +252,38 @@ class Run:
             self._registration.framework = framework
             self._start()
 
-    def begin(self, part: Hashable) -> step_report_pb2.StepReport:
-        """The report of the step that a part (an optimizer) is about to take, for it to fill in."""
-        if part in self._stepped:
-            # So that much is a step; from now on it is known when one is complete.
-            self._parts = set(self._stepped)
-            self._send()
-        return self._draft
+    def begin(self, part: Hashable, step: int | None = None) -> step_report_pb2.StepReport:
+        """The report of the step that a part (an optimizer) is about to take, for it to fill in.
 
-    def end(self, part: Hashable) -> None:
-        """Says that a part took its step."""
-        if not self._draft.wall_time_seconds:
-            self._draft.wall_time_seconds = time.time()
-        self._stepped.add(part)
-        if self._logged and self._parts and self._parts <= self._stepped:
-            self._send()
+        `step` is its number, if the part knows it.
+        """
+        with self._lock:
+            if part in self._stepped:
+                # So that much is a step; from now on it is known when one is complete.
+                self._parts = set(self._stepped)
+                self._send()
+            if step is not None:
+                self._step, self._step_is_given, self._parts_number_steps = step, True, True
+            return self._draft
+
+    def end(self, part: Hashable, loss: float | None = None) -> None:
+        """Says that a part took its step; with `loss`, as `log` does, if nothing more will be said of the step."""
+        with self._lock:
+            if not self._draft.wall_time_seconds:
+                self._draft.wall_time_seconds = time.time()
+            if loss is not None:
+                self.log(loss=loss, commit=False)
+                self._logged = True
+            self._stepped.add(part)
+            if self._logged and self._parts <= self._stepped and (self._parts or loss is not None):
+                self._send()
 
     # Inside
+
+    def _tell_of_late(self, step: int) -> None:
+        if not self._told_of_late:
+            self._told_of_late = True
+            LOGGER.warning("run %s: step %d was logged late, at step %d: left out", self.id, step, self._step)
 
     def _send(self) -> None:
         report, self._draft = self._draft, step_report_pb2.StepReport()
@@ -268,9 +292,8 @@ class Run:
         report.step = self._step
         if not report.wall_time_seconds:
             report.wall_time_seconds = time.time()
-        with self._lock:
-            report.annotations.extend(self._annotations)
-            self._annotations.clear()
+        report.annotations.extend(self._annotations)
+        self._annotations.clear()
         relative, self._step = not self._step_is_given, self._step + 1
         if not self._waits_for_model:
             self._start()
@@ -291,7 +314,7 @@ class Run:
     def _leave_to_parent(self) -> None:
         """After a fork: the run is the parent's. Its locks may be held by threads that are not here."""
         _ABANDONED.append(self._sink)
-        self._sink = Disabled()
+        self._sink, self._lock = Disabled(), threading.RLock()
 
 
 _RUNS: set[Run] = set()
