@@ -137,6 +137,25 @@ def test_alerts_come_while_training_runs(collector):
     assert [(a.step, a.annotation.action, a.annotation.alert_id) for a in answer.annotations] == [(2, "stop", alert.id)]
 
 
+def test_an_alert_may_end_the_run(collector):
+    over = threading.Event()
+    run = begin(collector)
+
+    @run.on_alert
+    def stop(alert):
+        assert not run.settle(), "whoever hears the alert would wait for himself"
+        run.finish("aborted", alert.summary)
+        over.set()
+
+    for _ in range(20):
+        run.log(loss=float("nan"))
+    assert over.wait(20)
+    eventually(lambda: run.status.state == "finished", "that it ends")
+    found = collector.run("r")
+    assert (found.status, found.last_step) == (4, run.status.delivered - 1)
+    assert run.status.dropped == 0
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_collector_that_is_killed_while_training_loses_nothing_acked(collector, seed):
     """Killed at three places; what the client says was delivered is there once, and so is everything else."""
@@ -339,10 +358,11 @@ class Liar:
     def __init__(self, *answers: ingest.StreamTelemetryResponse, ends: bool = True):
         self._answers, self._ends = answers, ends
         self.streams = self.reports = 0
+        self.tokens: list[str] = []
         self._server = grpc.server(futures.ThreadPoolExecutor(8))
         handlers = {
             "RegisterRun": grpc.unary_unary_rpc_method_handler(
-                lambda request, _: ingest.RegisterRunResponse(),
+                lambda _, context: self._note(context) or ingest.RegisterRunResponse(),
                 ingest.RegisterRunRequest.FromString, ingest.RegisterRunResponse.SerializeToString,
             ),
             "StreamTelemetry": grpc.stream_stream_rpc_method_handler(
@@ -356,7 +376,11 @@ class Liar:
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
 
+    def _note(self, context):
+        self.tokens += [value for name, value in context.invocation_metadata() if name == "authorization"]
+
     def _stream(self, requests, context):
+        self._note(context)
         self.streams += 1
         next(requests)
         yield from self._answers
@@ -416,6 +440,30 @@ def test_without_credits_one_report_is_sent_all_the_same():
         assert liar.reports == 1
     finally:
         liar.stop()
+
+
+def test_a_token_goes_with_every_call(monkeypatch):
+    monkeypatch.setenv("GRADWATCH_TOKEN", "secret")
+    liar = Liar(ingest.StreamTelemetryResponse(opened=ingest.StreamOpened(credits=8)), ends=False)
+    try:
+        run = gradwatch.init(address=liar.address, finish_timeout=0.5)
+        run.log(loss=1.0)
+        eventually(lambda: liar.reports == 1, "a report")
+        run.finish()
+        assert liar.tokens == ["Bearer secret"] * 2, "of the registration and of the stream"
+    finally:
+        liar.stop()
+
+
+def test_no_framework_is_imported_that_is_not_used():
+    code = """
+import gradwatch, sys
+run = gradwatch.init(mode="disabled")
+run.log(loss=1.0)
+print({"torch", "jax", "keras", "lightning", "transformers", "numpy"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_a_transition_that_comes_twice_is_told_once():

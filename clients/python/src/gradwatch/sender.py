@@ -90,6 +90,10 @@ class Sender:
 
     def close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
         """Delivers what is left, and how the run ended unless `None`; waits for that `timeout` seconds at most."""
+        if self._thread is threading.current_thread():
+            # An alert ends the run. Not a daemon, so that the process waits for it.
+            threading.Thread(target=self.close, args=(ending, timeout)).start()
+            return self.status
         deadline = time.monotonic() + timeout
         with self._alone():
             self._closed, self._ending = True, ending
@@ -101,15 +105,18 @@ class Sender:
             if not self.is_over:
                 left = "no time is left" + (f"; {self._problem}" if self._problem else "")
                 self._fail(left)
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not None:
             self._thread.join(max(0.0, deadline - time.monotonic()) + 1)
         return self.status
 
     def settle(self, timeout: float) -> bool:
         """Waits until all that was reported is acked, or nobody is there to do so; returns whether it is acked.
 
-        An attempt to reach the collector counts as somebody only until the first one failed.
+        An attempt to reach the collector counts as somebody only until the first one failed; whoever is told of an
+        alert is the one that hears acks, and does not wait.
         """
+        if self._thread is threading.current_thread():
+            timeout = 0
         with self._alone():
             self._condition.wait_for(lambda: len(self._queue) == 0 or self._is_alone, timeout)
             return len(self._queue) == 0
