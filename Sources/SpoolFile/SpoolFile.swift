@@ -6,7 +6,7 @@ import TelemetryWire
 ///
 /// ```swift
 /// let spool = try SpoolFile(path: "run.gwspool")
-/// while let report = try spool.nextReport() { send(report) }
+/// while let report = try spool.nextReport() { send(try report.get()) }
 /// if let ending = spool.ending { finish(spool.registration.run, ending) }
 /// ```
 /// `Protos/gradwatch/v1/spool.proto` says what the file looks like. One record is held in memory at a
@@ -44,13 +44,13 @@ public final class SpoolFile {
     }
   }
 
-  /// The next report; `nil` after the last, or where ``damage`` begins.
+  /// The next report, or why no collector takes it; `nil` after the last, or where ``damage`` begins.
   ///
   /// The first has the sequence number 1, each other one the next. Whether it fits the model is left
   /// to whoever takes it.
   ///
   /// - Throws: ``SpoolError/unreadable(file:reason:)``.
-  public func nextReport() throws(SpoolError) -> StepReport? {
+  public func nextReport() throws(SpoolError) -> Result<StepReport, UnacceptableReport>? {
     guard damage == nil else { return nil }
     do throws(SpoolError) {
       while let record = try records.next() {
@@ -75,19 +75,18 @@ public final class SpoolFile {
 
   private func take(
     _ wire: consuming Gradwatch_V1_StepReport
-  ) throws(SpoolError) -> StepReport {
-    let sequence = wire.sequence
+  ) throws(SpoolError) -> Result<StepReport, UnacceptableReport> {
+    let (sequence, step) = (wire.sequence, wire.step)
     guard sequence == lastSequence + 1 else {
       throw records.damaged(
         "report: sequence: expected \(lastSequence + 1), found \(sequence)"
       )
     }
+    lastSequence = sequence
     do throws(TelemetryError) {
-      let report = try StepReport(wire: wire)
-      lastSequence = sequence
-      return report
+      return .success(try StepReport(wire: wire))
     } catch {
-      throw records.damaged("report \(sequence): \(error)")
+      return .failure(UnacceptableReport(sequence: sequence, step: step, problem: error))
     }
   }
 

@@ -1,6 +1,7 @@
 """What a client wrote while it had no collector is imported through collector-cli, and again."""
 
 import json
+import math
 import struct
 import subprocess
 import zlib
@@ -204,6 +205,35 @@ def test_what_is_wrong_is_named(collector, client, tmp_path):
     assert json.loads(result.stdout)["runs"][0]["refused"] == 1
     assert "steps refused: 1" in result.stderr and "histogram" in result.stderr
     assert run_of(client, "odd").producers[0].last_sequence == 3
+
+
+def test_reports_that_no_collector_takes_are_named_and_the_others_imported(
+    collector, client, tmp_path
+):
+    reports = healthy(6)
+    reports[2].learning_rate = math.nan
+    reports[4].losses[0].name = "two\nlines"
+    path = write(tmp_path / "a.gwspool", spool("run", reports, v1.RUN_STATUS_FINISHED))
+    result = import_spools(collector, path, "-o", "json")
+    assert result.returncode == 2
+    named = f"{path}: report 3: learning_rate: expected a finite number, found nan"
+    assert named in result.stderr
+    other = f"{path}: report 5: losses[0].name: expected no control character, found U+A"
+    assert other in result.stderr
+    total = f"steps refused: 2; the first in {path}: step 2: learning_rate: expected a finite"
+    assert total in result.stderr
+    run = json.loads(result.stdout)["runs"][0]
+    assert (run["steps"], run["sent"], run["refused"], run["last_step"]) == (6, 4, 2, 5)
+    found = run_of(client, "run")
+    assert (found.status, found.producers[0].last_sequence) == (v1.RUN_STATUS_FINISHED, 6)
+    sound = [one for one in reports if one.sequence not in (3, 5)]
+    assert_holds(client, "run", Recorded(sound))
+
+    # What is known is neither sent nor told again, whoever sent it.
+    result = import_spools(collector, path, "-o", "json")
+    assert result.returncode == 0, result.stderr
+    assert "report 3" not in result.stderr
+    assert run_of(client, "run") == found
 
 
 def test_a_report_that_the_client_library_has_no_room_for_is_told(collector, client, tmp_path):

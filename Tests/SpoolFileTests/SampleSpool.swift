@@ -63,6 +63,7 @@ struct SampleSpool {
 struct Content {
   var registration: RunRegistration
   var reports: [StepReport] = []
+  var unacceptable: [UnacceptableReport] = []
   var ending: SpoolEnding?
   var damage: SpoolDamage?
 
@@ -78,7 +79,12 @@ struct Content {
   private init(ofFile path: String) throws {
     let spool = try SpoolFile(path: path)
     registration = spool.registration
-    while let report = try spool.nextReport() { reports.append(report) }
+    while let next = try spool.nextReport() {
+      switch next {
+      case .success(let report): reports.append(report)
+      case .failure(let report): unacceptable.append(report)
+      }
+    }
     ending = spool.ending
     damage = spool.damage
   }

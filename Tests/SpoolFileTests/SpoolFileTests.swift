@@ -142,13 +142,6 @@ struct SpoolFileTests {
         "ending: run_id: expected that of the registration, found another one"
       ),
       (
-        RecordMaker {
-          var record = try SampleSpool.report(2)
-          record.report.learningRate = .nan
-          return record
-        }, "report 2: learning_rate: expected a finite number, found nan"
-      ),
-      (
         RecordMaker { Gradwatch_V1_SpoolRecord() },
         "record: expected a registration, a report or an ending, found none of them"
       ),
@@ -168,6 +161,26 @@ struct SpoolFileTests {
       content.damage
         == SpoolDamage(isCutOff: false, offset: UInt64(spool.offsets[2]), problem: problem)
     )
+  }
+
+  @Test("a report that no collector takes is told, and those behind it are read")
+  func unacceptable() async throws {
+    var spool = SampleSpool()
+    try spool.append(SampleSpool.registration())
+    try spool.append(SampleSpool.report(1))
+    var record = try SampleSpool.report(2)
+    record.report.learningRate = .nan
+    try spool.append(record)
+    try spool.append(SampleSpool.report(3))
+    try spool.append(SampleSpool.ending())
+    let content = try await Content(of: spool.bytes)
+    #expect(content.reports.map(\.sequence) == [1, 3])
+    let told = try #require(content.unacceptable.first)
+    #expect(content.unacceptable.count == 1)
+    #expect((told.sequence, told.step) == (2, 20))
+    #expect("\(told)" == "report 2: learning_rate: expected a finite number, found nan")
+    #expect(content.damage == nil)
+    #expect(content.ending?.status == .failed)
   }
 
   @Test("a file that is no spool says what was expected and found")

@@ -11,7 +11,8 @@ struct ImportSpoolCommand: AsyncParsableCommand {
       A spool has its run's id, project and process in it. A repeated import sends only what the \
       collector does not have. The run ends as the spool says; if it does not say, the run goes on. \
       Of a file that ends within a record, because its process died or is still at work, what comes \
-      before is imported, with a warning; of one that is damaged too, with exit status 2. A file \
+      before is imported, with a warning; of one that is damaged too, with exit status 2. A report \
+      that no collector takes is named, the others are imported, and the exit status is 2. A file \
       that can't be imported does not keep the others from it. Output as of 'import traces'.
       """
   )

@@ -1,3 +1,4 @@
+import GradwatchClient
 import Telemetry
 import TerminalOutput
 
@@ -13,8 +14,8 @@ struct ImportedRun: Sendable {
   var sent: UInt64 = 0
   /// Steps that the collector did not accept.
   var refused: UInt64 = 0
-  /// What was wrong with the first of them; empty if there is none.
-  var firstRefusal = ""
+  /// What was wrong with the first of them; `nil` if there is none.
+  var firstRefusal: Refusal?
   /// The last step; `nil` if there is none.
   var lastStep: UInt64?
 
@@ -23,10 +24,12 @@ struct ImportedRun: Sendable {
     self.file = file
   }
 
+  /// Steps that the collector had before: the first of the file.
+  var known: UInt64 { steps - sent - refused }
+
   /// For people who wait.
   var sentence: String {
-    let known = steps - sent - refused
-    return "\(sent) steps" + (known > 0 ? ", \(known) known before" : "")
+    "\(sent) steps" + (known > 0 ? ", \(known) known before" : "")
       + (refused > 0 ? ", \(refused) refused" : "")
   }
 
@@ -70,11 +73,12 @@ struct ImportedRun: Sendable {
 
   /// Throws ``CommandFailure`` if steps of any were refused.
   static func checkNoneRefused(_ runs: [ImportedRun]) throws(CommandFailure) {
-    guard let worst = runs.first(where: { $0.refused > 0 }) else { return }
+    guard let worst = runs.first(where: { $0.refused > 0 }), let first = worst.firstRefusal
+    else { return }
     let count = runs.reduce(0) { $0 + $1.refused }
     throw CommandFailure(
       .usage,
-      "steps refused: \(count); the first in \(worst.file): \(worst.firstRefusal)"
+      "steps refused: \(count); the first in \(worst.file): step \(first.step): \(first.reason)"
     )
   }
 }

@@ -146,9 +146,7 @@ struct ReportImport {
     var result = outcome.value
     result.sent = outcome.delivery.delivered
     result.refused = outcome.delivery.refused
-    if let refusal = outcome.delivery.firstRefusal {
-      result.firstRefusal = "step \(refusal.step): \(refusal.reason)"
-    }
+    result.firstRefusal = outcome.delivery.firstRefusal
     return result
   }
 

@@ -18,6 +18,8 @@ struct SpoolImport {
 
   /// Streams what the collector does not have of one spool, and says how the run ended, if the spool does.
   ///
+  /// Names the reports that no collector takes, and counts them as refused.
+  ///
   /// - Returns: What came of it, and where the file could not be read on.
   /// - Throws: ``CommandFailure`` if the file is no spool, the collector has other reports of its
   ///   producer, or is not there.
@@ -25,17 +27,38 @@ struct SpoolImport {
     do {
       let spool = try SpoolFile(path: file)
       let registration = spool.registration
-      let (result, before) = try await reports.run(registration, from: file) {
-        try spool.nextReport()
+      var unacceptable: [UnacceptableReport] = []
+      let imported = try await reports.run(registration, from: file) {
+        switch try spool.nextReport() {
+        case .success(let report): return report
+        case .failure(let refused):
+          unacceptable.append(refused)
+          return Self.placeholder(of: refused)
+        case nil: return nil
+        }
+      }
+      var result = imported.result
+      unacceptable.removeAll { $0.sequence <= result.known }
+      for refused in unacceptable { Diagnostics.write("\(file): \(refused)") }
+      if let first = unacceptable.first(where: { $0.step == result.firstRefusal?.step }) {
+        result.firstRefusal?.reason = "\(first.problem)"
       }
       let ending =
         spool.ending.map { RunEnding($0.status, reason: $0.reason) }
-        ?? before.flatMap { Self.ending(of: $0, beside: registration.producer) }
+        ?? imported.before.flatMap { Self.ending(of: $0, beside: registration.producer) }
       if let ending { try await reports.finish(registration.run, as: ending) }
       return (result, spool.damage)
     } catch let error as SpoolError {
       throw CommandFailure(.usage, "\(error)")
     }
+  }
+
+  /// What is sent in place of a report that no collector takes: refused as that would be, so that those behind it
+  /// have the numbers that they have in the file.
+  private static func placeholder(of refused: UnacceptableReport) -> StepReport {
+    var scalars = StepScalars(step: refused.step, wallTime: WallTime(clamping: 0))
+    scalars.annotations = [StepAnnotation(action: "")]
+    return StepReport(sequence: refused.sequence, scalars: scalars)
   }
 
   /// How a run had ended before a process was registered that does not say when it ends, and so must not let it run

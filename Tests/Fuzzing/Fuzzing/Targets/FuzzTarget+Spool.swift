@@ -57,7 +57,12 @@ extension FuzzTarget {
     try Data(bytes).write(to: path)
     let spool = try SpoolFile(path: path.path)
     var sequences: [UInt64] = []
-    while let report = try spool.nextReport() { sequences.append(report.sequence) }
+    while let next = try spool.nextReport() {
+      switch next {
+      case .success(let report): sequences.append(report.sequence)
+      case .failure(let report): sequences.append(report.sequence)
+      }
+    }
     return (sequences, spool.ending, spool.damage)
   }
 }
