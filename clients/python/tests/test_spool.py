@@ -173,14 +173,23 @@ def test_a_spool_that_is_damaged_or_none_keeps_no_other_from_being_sent(collecto
     assert (collector.run("r").status, collector.run("sound").status) == (1, 2)
 
 
-def test_the_collectors_own_command_sends_what_was_written(collector, tmp_path):
-    path = write(tmp_path, steps=30)
-    command = [Path(binary()).with_name("collector-cli"), "import", "spool", "--server", collector.address, path]
-    for _ in range(2):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        assert main(["sync", str(path), "--address", collector.address]) == 0
-        assert collector.losses("r") == {step: float(step) for step in range(30)}
+@pytest.mark.parametrize("first", ["sync", "import"])
+def test_the_collectors_own_command_goes_on_where_sync_stopped(collector, tmp_path, first):
+    def send(how):
+        if how == "sync":
+            return main(["sync", str(path), "--address", collector.address])
+        command = [Path(binary()).with_name("collector-cli"), "import", "spool", "--server", collector.address, path]
+        return subprocess.run(command, capture_output=True, timeout=60).returncode
+
+    run = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
+    for step in range(30):
+        run.log({"" if step in (10, 29) else "loss": float(step)})
+    run.finish()
+    path = tmp_path / "r.trainer.gwspool"
+    assert send(first) == 2, "two reports are refused"
+    for again in ("sync", "import"):
+        assert send(again) == 0
+        assert collector.losses("r") == {step: float(step) for step in range(29) if step != 10}
     found = collector.run("r")
     assert (found.status, found.producers[0].last_sequence) == (2, 30)
 
