@@ -181,6 +181,40 @@ def test_a_collector_that_is_killed_while_training_loses_nothing_acked(collector
     assert collector.losses("r") == {step: float(step) for step in range(1000)}
 
 
+def test_gradients_of_a_training_are_there_once_though_the_collector_is_killed_twice(collector):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = begin(collector, finish_timeout=60)
+    gradwatch.watch(model, optimizer, details_every=5)
+    norms = {name: {} for name, _ in model.named_parameters()}
+    restart = None
+    for step in range(300):
+        optimizer.zero_grad()
+        loss = model(torch.randn(8, 6)).square().mean()
+        loss.backward()
+        for name, parameter in model.named_parameters():
+            norms[name][step] = parameter.grad.double().norm().item()
+        optimizer.step()
+        run.log(loss=loss)
+        if step in (100, 200):
+            if restart:
+                restart.join()
+            eventually(lambda: run.status.delivered > step - 50, "acks")
+            collector.kill()
+            restart = threading.Thread(target=collector.start)
+            restart.start()
+    restart.join()
+    status = run.finish()
+    assert (status.delivered, status.dropped, status.stripped) == (300, 0, 0)
+    found = collector.timeline("r")
+    assert {name: pytest.approx(series, rel=1e-5) for name, series in norms.items()} == found
+    request = query.GetHistogramsRequest(run_id="r")
+    histograms = collector.listed("GetHistograms", request, query.GetHistogramsResponse)
+    assert [[point.first_step for point in part.points] for part in histograms] == [list(range(0, 300, 5))] * 4
+
+
 def test_a_collector_that_comes_late_misses_nothing(tmp_path):
     collector = Collector(tmp_path)
     with socket.socket() as place:
