@@ -45,6 +45,7 @@ def test_a_transformer(collector):
     model = networks.Transformer()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.3)
     assert train(collector, "fast", model, networks.text, optimizer, steps=120) > 4
+    assert collector.rules("fast") == {"exploding_gradient", "update_ratio_too_high"}
     alert = of_rule(collector, "fast", "update_ratio_too_high")
     assert alert.severity == 3 and alert.first_step == 0
     assert "learning rate" in alert.remedies[0].action
@@ -96,5 +97,6 @@ def test_an_lstm(collector):
                 parameter.mul_(20)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     train(collector, "large", model, networks.sequences, optimizer, steps=120)
+    assert collector.rules("large") == {"exploding_gradient", "poor_initialization"}
     alert = of_rule(collector, "large", "exploding_gradient")
     assert alert.first_step == 0 and list(alert.evidence.layers) == ["lstm"]
