@@ -1,5 +1,6 @@
 """Spools: what is written can be read, whatever happens to the file."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from collector import binary
 
 import gradwatch
 from gradwatch.cli import main
+from gradwatch.sender import Sender
 from gradwatch.spool import MAGIC, SpoolReader
+from gradwatch.v1 import model_pb2
 
 
 def write(folder, *, steps=5, **options):
@@ -212,6 +215,43 @@ def test_sync_says_what_is_wrong(collector, tmp_path, capsys):
     assert "another run of that id" in capsys.readouterr().err
     collector.kill()
     assert main(["sync", str(path), "--address", collector.address]) == 4
+
+
+@pytest.mark.parametrize("how", ["kill", "pause"])
+def test_sync_gives_up_without_acks_and_says_how_far_it_came(collector, tmp_path, capsys, monkeypatch, how):
+    monkeypatch.setenv("GRADWATCH_BUFFERED_REPORTS", "20")
+    path = write(tmp_path / "spools", steps=100)
+    report = Sender.report
+
+    def go_away(self, report_, relative):
+        if report_.sequence == 50:
+            getattr(collector, how)()
+        report(self, report_, relative)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sender, "report", go_away)
+        assert main(["sync", str(path), "--address", collector.address, "--timeout", "0.2"]) == 4
+    collector.start() if how == "kill" else collector.resume()
+    said = re.search(r"stopped behind step report (\d+): no step was acked for 0.2 s", capsys.readouterr().err)
+    assert 30 <= int(said[1]) < 50
+    assert main(["sync", str(path), "--address", collector.address]) == 0
+    known = int(re.search(r"(\d+) known before", capsys.readouterr().out)[1])
+    assert known >= int(said[1]), "what was not acked may be there as well"
+    assert collector.losses("r") == {step: float(step) for step in range(100)}
+    assert collector.run("r").status == 2
+
+
+def test_another_model_is_refused_and_not_unreachable(collector, tmp_path, capsys):
+    path = write(tmp_path)
+    with gradwatch.init(run_id="r", address=collector.address, mode="online") as run:
+        run.expect()
+        model = model_pb2.Model(
+            layers=[model_pb2.Layer(name="l")], tensors=[model_pb2.Tensor(name="w", shape=[2], element_count=2)]
+        )
+        run.describe(model, "none")
+        assert run.settle()
+    assert main(["sync", str(path), "--address", collector.address]) == 2
+    assert f"{path}: stopped behind step report 0: FAILED_PRECONDITION" in capsys.readouterr().err
 
 
 def test_a_full_disk_stops_no_training(tmp_path):

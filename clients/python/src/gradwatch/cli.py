@@ -34,6 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
         description="Sends spools to the collector. Doing it again sends nothing twice.",
     )
     command.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files and folders [$GRADWATCH_DIR]")
+    command.add_argument(
+        "--timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="leave the rest of a spool if the collector acks nothing for so long [60]",
+    )
     commands.add_parser(
         "doctor",
         parents=[connection],
@@ -51,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if options.command == "doctor":
             return OK if examine(settings) else UNREACHABLE
-        return OK if sync(options.paths or [Path(settings.dir)], settings) else UNREACHABLE
+        paths = options.paths or [Path(settings.dir)]
+        return OK if sync(paths, settings, options.timeout) else UNREACHABLE
     except GradwatchError as error:
         print(f"gradwatch: {error}", file=sys.stderr)
         return USAGE

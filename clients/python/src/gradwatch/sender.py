@@ -54,6 +54,8 @@ class Sender:
         self._registration: ingest.RegisterRunRequest | None = None
         self._ending: ingest.FinishRunRequest | None = None
         self._closed = False
+        self.is_rejected = False
+        """Whether delivery is over because the collector will not have it."""
         self._state, self._problem = "starting", ""
         self._first_step: int | None = None
         self._credits = 1
@@ -83,10 +85,15 @@ class Sender:
             finally:
                 self._condition.release()
 
-    def wait_for_room(self) -> None:
-        """Waits until half of the buffer is free, for a source of reports that can wait; or delivery is over."""
+    def wait_for_room(self, patience: float, *, all_of_it: bool = False) -> None:
+        """Waits until half of the buffer is free, or all of it, for a source of reports that can wait; or delivery
+        is over, as it is once no report was acked for `patience` seconds.
+        """
         with self._alone():
-            self._condition.wait_for(lambda: self.is_over or self._queue.is_half_empty)
+            while not self.is_over and len(self._queue) > 0 and (all_of_it or not self._queue.is_half_empty):
+                waiting = len(self._queue)
+                if not self._condition.wait_for(lambda: self.is_over or len(self._queue) < waiting, patience):
+                    self._fail(f"no step was acked for {patience:g} s" + (f"; {self._problem}" if self._problem else ""))
 
     def close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
         """Delivers what is left, and how the run ended unless `None`; waits for that `timeout` seconds at most."""
@@ -106,7 +113,7 @@ class Sender:
                 left = "no time is left" + (f"; {self._problem}" if self._problem else "")
                 self._fail(left)
         if self._thread is not None:
-            self._thread.join(max(0.0, deadline - time.monotonic()) + 1)
+            self._thread.join(1.0)
         return self.status
 
     def settle(self, timeout: float) -> bool:
@@ -245,6 +252,7 @@ class Sender:
             if self.is_over:
                 return
             if problem.permanent:
+                self.is_rejected = True
                 self._fail(problem.text)
                 return
             if problem.unknown_run:

@@ -17,10 +17,10 @@ from .v1 import query_service_pb2 as query
 from .v1 import run_pb2, spool_pb2
 
 
-def sync(paths: Iterable[Path], settings: Settings) -> bool:
+def sync(paths: Iterable[Path], settings: Settings, patience: float = 60.0) -> bool:
     """Sends all spools in files and folders; returns whether the collector could be reached for each of them.
 
-    Prints a line a spool. Raises GradwatchError for a path that is none, if there is no spool, and after all were
+    Of a spool of which it acks nothing for `patience` seconds, the rest is left. Prints a line a spool. Raises GradwatchError for a path that is none, if there is no spool, and after all were
     looked at, if something in one can't be sent.
     """
     files = [file for path in paths for file in _spools(path)]
@@ -29,13 +29,17 @@ def sync(paths: Iterable[Path], settings: Settings) -> bool:
     failed, is_reached = 0, True
     for file in files:
         try:
-            _send(file, settings)
+            _send(file, settings, patience)
         except GradwatchError as error:
             print(f"gradwatch: {error}", file=sys.stderr)
             failed += 1
         except (ConnectionError, grpc.RpcError) as error:
-            print(f"gradwatch: {file}: {settings.address}: {Problem.of(error).text}", file=sys.stderr)
-            is_reached = False
+            problem = Problem.of(error) if isinstance(error, grpc.RpcError) else Problem(str(error))
+            print(f"gradwatch: {file}: {settings.address}: {problem.text}", file=sys.stderr)
+            if problem.permanent:
+                failed += 1
+            else:
+                is_reached = False
     if failed:
         raise GradwatchError(f"spools not sent whole: {failed} of {len(files)}")
     return is_reached
@@ -49,7 +53,7 @@ def _spools(path: Path) -> list[Path]:
     raise GradwatchError(f"{path}: expected a file or a folder, found nothing")
 
 
-def _send(path: Path, settings: Settings) -> None:
+def _send(path: Path, settings: Settings, patience: float) -> None:
     reader = SpoolReader(path)
     records = iter(reader)
     first = next(records, None)
@@ -68,22 +72,29 @@ def _send(path: Path, settings: Settings) -> None:
         ending = record.ending if record.HasField("ending") else None
         if record.HasField("report"):
             sender = sender or _started(registration, settings)
-            sender.wait_for_room()
+            sender.wait_for_room(patience)
+            if sender.is_over:
+                break
             sender.report(record.report, relative=False)
+    if sender is not None:
+        sender.wait_for_room(patience, all_of_it=True)
     if reader.damage:
         # Whatever was begun there, the run went on.
         ending = None
     elif ending is None and registration.producer.rank and before.status not in _GOING_ON:
         # One of several, and not the one that says how the run ends, which it did.
         ending = ingest.FinishRunRequest(run_id=before.run_id, status=before.status, reason=before.status_reason)
+    skipped = own[0].last_sequence if own else 0
     if sender is not None:
-        status = sender.close(ending, timeout=60.0)
+        status = sender.close(ending, timeout=patience)
+        if status.state != "finished":
+            text = f"stopped behind step report {skipped + status.delivered + status.refused}: {status.problem}"
+            raise GradwatchError(f"{path}: {text}") if sender.is_rejected else ConnectionError(text)
     else:
         status = Status("finished", "", 0, 0, 0, 0, 0, 0, 0, "")
         if ending is not None and ending.status != before.status:
             with connect(settings) as channel:
                 Service(channel, settings.token).finish_run(ending, CALL_SECONDS)
-    skipped = own[0].last_sequence if own else 0
     print(f"{registration.run_id}: {status}" + (f", {skipped} known before" if skipped else ""))
     _check(path, reader, status)
 
@@ -123,9 +134,9 @@ def _skip(records: Iterator[spool_pb2.SpoolRecord], known: run_pb2.ProducerState
 
 
 def _check(path: Path, reader: SpoolReader, status: Status) -> None:
-    """Tells of what was not sent; raises GradwatchError if doing it again would not help."""
-    if status.state != "finished" or status.dropped:
-        raise ConnectionError(status.problem)
+    """Tells of what was not sent; raises GradwatchError, as doing it again would not help."""
+    if status.dropped:
+        raise GradwatchError(f"{path}: {status.dropped} steps are larger than GRADWATCH_BUFFERED_BYTES, and were not sent")
     if status.refused:
         raise GradwatchError(f"{path}: {status.refused} steps refused; the first is {status.first_refusal}")
     if reader.damage:
