@@ -1,5 +1,6 @@
 """Spools: what is written can be read, whatever happens to the file."""
 
+import math
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from gradwatch.cli import main
 from gradwatch.sender import Sender
 from gradwatch.spool import MAGIC, SpoolReader
 from gradwatch.v1 import model_pb2
+from gradwatch.v1 import query_service_pb2 as query
 
 
 def write(folder, *, steps=5, **options):
@@ -138,6 +140,35 @@ def test_the_spool_of_a_run_that_went_on_elsewhere_does_not_end_it(collector, tm
         expected = f"{path}: expected 6 reports up to step 5, which the collector has, found others"
         assert expected in capsys.readouterr().err
         assert collector.run("r").status == 1
+
+
+@pytest.mark.parametrize("says", ["loss", "norm"])
+@pytest.mark.parametrize("first", ["online", "offline"])
+def test_a_run_that_was_online_as_well_loses_no_step_silently(collector, tmp_path, capsys, first, says):
+    def train(mode, steps):
+        run = gradwatch.init(run_id="r", mode=mode, dir=str(tmp_path), address=collector.address)
+        for step in range(steps):
+            train.steps += 1
+            value = math.nan if train.steps == 2 else train.steps / 3
+            if says == "norm":
+                run.begin("optimizer").global_norm = value
+                run.end("optimizer")
+            run.log({"loss": value} if says == "loss" else {})
+        run.finish()
+
+    train.steps = 0
+    path = tmp_path / "r.trainer.gwspool"
+    if first == "offline":
+        train("offline", 3)
+        for _ in range(2):
+            assert main(["sync", str(path), "--address", collector.address]) == 0
+    train("online", 3)
+    train("offline", 9)
+    metric = query.STEP_METRIC_LOSS if says == "loss" else query.STEP_METRIC_GLOBAL_NORM
+    before = collector.run("r"), str(collector.losses("r", metric))
+    assert main(["sync", str(path), "--address", collector.address]) == 2
+    assert f"{path}: expected at step" in capsys.readouterr().err
+    assert (collector.run("r"), str(collector.losses("r", metric))) == before
 
 
 def test_what_the_collector_refused_is_told_and_not_sent_again(collector, tmp_path, capsys):

@@ -93,7 +93,8 @@ class Sender:
             while not self.is_over and len(self._queue) > 0 and (all_of_it or not self._queue.is_half_empty):
                 waiting = len(self._queue)
                 if not self._condition.wait_for(lambda: self.is_over or len(self._queue) < waiting, patience):
-                    self._fail(f"no step was acked for {patience:g} s" + (f"; {self._problem}" if self._problem else ""))
+                    why = f"; {self._problem}" if self._problem else ""
+                    self._fail(f"no step was acked for {patience:g} s{why}")
 
     def close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
         """Delivers what is left, and how the run ended unless `None`; waits for that `timeout` seconds at most."""

@@ -71,6 +71,12 @@ class Service:
             "IngestService", "FinishRun", ingest.FinishRunRequest, ingest.FinishRunResponse
         )
         self.run = unary("QueryService", "GetRun", query.GetRunRequest, query.GetRunResponse)
+        loss_timeline = channel.unary_stream(
+            "/gradwatch.v1.QueryService/GetLossTimeline",
+            query.GetLossTimelineRequest.SerializeToString,
+            query.GetLossTimelineResponse.FromString,
+        )
+        self.loss_timeline = lambda message, timeout: loss_timeline(message, timeout=timeout, metadata=self._metadata)
         self.server_info = unary(
             "QueryService", "GetServerInfo", query.GetServerInfoRequest, query.GetServerInfoResponse
         )

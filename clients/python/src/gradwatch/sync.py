@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from collections import deque
 from pathlib import Path
 from typing import Iterable, Iterator
 
@@ -20,8 +22,9 @@ from .v1 import run_pb2, spool_pb2
 def sync(paths: Iterable[Path], settings: Settings, patience: float = 60.0) -> bool:
     """Sends all spools in files and folders; returns whether the collector could be reached for each of them.
 
-    Of a spool of which it acks nothing for `patience` seconds, the rest is left. Prints a line a spool. Raises GradwatchError for a path that is none, if there is no spool, and after all were
-    looked at, if something in one can't be sent.
+    Of a spool of which it acks nothing for `patience` seconds, the rest is left. Prints a line a spool. Raises
+    GradwatchError for a path that is none, if there is no spool, and after all were looked at, if something in one
+    can't be sent.
     """
     files = [file for path in paths for file in _spools(path)]
     if not files:
@@ -63,7 +66,7 @@ def _send(path: Path, settings: Settings, patience: float) -> None:
     before = _known_run(registration.run_id, settings)
     own = [s for s in before.producers if s.producer.producer_id == registration.producer.producer_id]
     if own:
-        _skip(records, own[0], path)
+        _check_same(_skip(records, own[0], path), registration, own[0], path, settings)
     # To register a run that ended lets it run again, and so is done for what is new alone.
     is_known = bool(own) and before.layer_count == len(registration.model.layers)
     sender = None if is_known else _started(registration, settings)
@@ -119,24 +122,92 @@ def _started(registration: ingest.RegisterRunRequest, settings: Settings) -> Sen
     return sender
 
 
-def _skip(records: Iterator[spool_pb2.SpoolRecord], known: run_pb2.ProducerState, path: Path) -> None:
-    """Reads the reports that the collector has. Raises GradwatchError if they are others."""
+_Numbers = dict[tuple[int, str, int], set[float]]
+"""Numbers of steps by metric, name and step; several if a run went back and took a step again."""
+_COMPARED = 1000
+"""Reports up to the last known one that are held against what the collector has."""
+
+
+def _skip(records: Iterator[spool_pb2.SpoolRecord], known: run_pb2.ProducerState, path: Path) -> _Numbers:
+    """Reads as many reports as the collector has; returns what the last of them say.
+
+    Raises GradwatchError if they can't be those.
+    """
     count, has_last_step = 0, not known.HasField("last_step")
+    numbers: deque[tuple[tuple[int, str, int], float]] = deque()
     while count < known.last_sequence and (record := next(records, None)) is not None:
         if record.HasField("report"):
             count += 1
-            has_last_step |= record.report.step == known.last_step
+            report = record.report
+            has_last_step |= report.step == known.last_step
+            if count + _COMPARED > known.last_sequence:
+                numbers.extend(((query.STEP_METRIC_LOSS, loss.name, report.step), loss.value) for loss in report.losses)
+                if report.HasField("global_norm"):
+                    numbers.append(((query.STEP_METRIC_GLOBAL_NORM, "", report.step), report.global_norm))
     if count < known.last_sequence or not has_last_step:
         raise GradwatchError(
             f"{path}: expected {known.last_sequence} reports up to step {known.last_step}, which the collector has, "
             f"found others: it has another run of that id"
         )
+    found: _Numbers = {}
+    for key, value in numbers:
+        found.setdefault(key, set()).add(_comparable(value))
+    return found
+
+
+def _check_same(
+    ours: _Numbers,
+    registration: ingest.RegisterRunRequest,
+    known: run_pb2.ProducerState,
+    path: Path,
+    settings: Settings,
+) -> None:
+    """Raises GradwatchError unless the collector has from this spool what it has.
+
+    A spool numbers its reports from 1. If the run was online as well, as many of them as the collector had from there
+    would count as known, and be lost.
+    """
+    if not ours or not known.HasField("last_step"):
+        return
+    steps = query.StepRange(first=min(step for _, _, step in ours), last=known.last_step)
+    is_found = False
+    with connect(settings) as channel:
+        service = Service(channel, settings.token)
+        for metric in (query.STEP_METRIC_LOSS, query.STEP_METRIC_GLOBAL_NORM):
+            request = query.GetLossTimelineRequest(
+                run_id=registration.run_id,
+                producer_id=registration.producer.producer_id,
+                metric=metric,
+                steps=steps,
+            )
+            for part in service.loss_timeline(request, CALL_SECONDS):
+                name = part.name if metric == query.STEP_METRIC_LOSS else ""
+                # Where steps were rolled up, the last of each range.
+                for step, theirs in zip(part.points.last_steps or part.points.steps, part.points.last):
+                    own = ours.get((metric, name, step))
+                    if own is not None and _comparable(theirs) not in own:
+                        raise GradwatchError(
+                            f"{path}: expected at step {step} what the collector has, {name or 'global norm'} {theirs},"
+                            f" found {min(own)}: the collector has {known.last_sequence} reports of the run's process,"
+                            " not all from this spool, and its own have the same numbers; nothing was sent"
+                        )
+                    is_found |= own is not None
+    if not is_found:
+        raise GradwatchError(
+            f"{path}: expected losses or norms of steps {steps.first} to {steps.last}, which the collector should have"
+            " from this spool, found none there; nothing was sent"
+        )
+
+
+def _comparable(value: float) -> float:
+    """The number; for each NaN the same object, which a set finds by its identity."""
+    return math.nan if value != value else value
 
 
 def _check(path: Path, reader: SpoolReader, status: Status) -> None:
     """Tells of what was not sent; raises GradwatchError, as doing it again would not help."""
     if status.dropped:
-        raise GradwatchError(f"{path}: {status.dropped} steps are larger than GRADWATCH_BUFFERED_BYTES, and were not sent")
+        raise GradwatchError(f"{path}: {status.dropped} steps not sent: larger than GRADWATCH_BUFFERED_BYTES")
     if status.refused:
         raise GradwatchError(f"{path}: {status.refused} steps refused; the first is {status.first_refusal}")
     if reader.damage:
