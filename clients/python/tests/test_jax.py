@@ -242,6 +242,22 @@ def test_without_a_collector_training_goes_on_and_the_end_waits_for_its_steps(mo
     assert math.isfinite(loss)
 
 
+def test_two_optimizers_have_two_runs():
+    (run, found), (other, others) = recorded(), recorded()
+    first, parameters = gradwatch.jax.watch(optax.sgd(0.1), run, details_every=0), network()
+    with pytest.raises(gradwatch.GradwatchError, match="expected one watched optimizer, found a second"):
+        gradwatch.jax.watch(optax.sgd(0.1), run)
+    second = gradwatch.jax.watch(optax.sgd(0.1), other, details_every=0)
+    states, steps = [first.init(parameters), second.init(parameters)], [step_of(first), step_of(second)]
+    for seed in range(4):
+        for which in (0, 1) if seed % 2 else (0,):
+            parameters, states[which], *_ = steps[which](parameters, states[which], seed)
+    run.finish()
+    other.finish()
+    assert [report.step for report in found.reports] == [0, 1, 2, 3]
+    assert [report.step for report in others.reports] == [0, 1]
+
+
 def test_what_fails_on_the_host_stops_nothing(caplog, monkeypatch):
     run, found = recorded()
     optimizer = gradwatch.jax.watch(optax.sgd(0.1), details_every=0)

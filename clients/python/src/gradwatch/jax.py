@@ -19,6 +19,7 @@ import functools
 import math
 import re
 import threading
+import weakref
 from typing import Any, Mapping, NamedTuple
 
 import jax
@@ -34,6 +35,10 @@ from .v1 import model_pb2
 from .xla import Record, level_of, record
 
 __all__ = ["WatchState", "watch"]
+
+_WATCHED: weakref.WeakSet[Run] = weakref.WeakSet()
+"""The runs that have a watched optimizer."""
+
 
 class WatchState(NamedTuple):
     """The state of a watched optimizer."""
@@ -65,7 +70,10 @@ def watch(optimizer: Any, run: Run | None = None, *, every: int = 1, details_eve
     `Dense_10`. A learning rate is seen if `optax.inject_hyperparams` holds it. Under `shard_map` or `pmap` the first
     device to report a step is heard. Of several JAX processes only one may have a run that isn't disabled.
 
-    Raises GradwatchError for an interval below 0, or if there is no run.
+    A run has one watched optimizer: two, such as those of a GAN, count their updates apart, and have models of their
+    own. Give each a run, `watch(optimizer, gradwatch.init(...))`.
+
+    Raises GradwatchError for an interval below 0, if there is no run, or if it has a watched optimizer.
     """
     import optax
 
@@ -74,6 +82,12 @@ def watch(optimizer: Any, run: Run | None = None, *, every: int = 1, details_eve
     run = run or gradwatch.run
     if run is None:
         raise GradwatchError("no run: call gradwatch.init first")
+    if run in _WATCHED:
+        raise GradwatchError(
+            f"run {run.id}: expected one watched optimizer, found a second: give it a run of its own,"
+            " gradwatch.jax.watch(optimizer, gradwatch.init(...))"
+        )
+    _WATCHED.add(run)
     inner = optax.with_extra_args_support(optimizer)
     watcher = _Watcher(run)
     run.expect(watcher.close)
