@@ -44,11 +44,11 @@ def model(optimizer):
     made.compile(optimizer, "mse")
     return made
 
-def fit(made, y=y, callback=None, **more):
+def fit(made, y=y, callback=None, others=(), **more):
     first = [np.asarray(weight).tolist() for weight in made.get_weights()]
     callback = callback or GradwatchCallback(details_every=0)
     options = dict(batch_size={SIZE}, shuffle=False, verbose=0, validation_data=(x, -9 * y)) | more
-    made.fit(x, y, epochs={EPOCHS}, callbacks=[callback], **options)
+    made.fit(x, y, epochs={EPOCHS}, callbacks=[*others, callback], **options)
     return dict(id=gradwatch.run.id, weights=first, state=str(gradwatch.run.status.state))
 
 SGD, scaled = keras.optimizers.SGD, keras.optimizers.LossScaleOptimizer
@@ -66,6 +66,33 @@ with gradwatch.init():
 spoiled = y.copy()
 spoiled[2 * {SIZE}] = np.nan
 found["scaled"] = fit(model(scaled(SGD(0.1), initial_scale=1024.0)), spoiled)
+
+class Beside(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        gradwatch.run.log(before=batch)
+
+    def on_train_batch_end(self, batch, logs=None):
+        gradwatch.run.log(after=batch)
+
+class LossLast(GradwatchCallback):
+    # JAX promises no order; in this one, what is logged can come between a step and its loss.
+    said = {{}}
+
+    def _hear(self, *arguments):
+        self._wait_for_both(_hear=arguments)
+
+    def _hear_loss(self, *arguments):
+        self._wait_for_both(_hear_loss=arguments)
+
+    def _wait_for_both(self, **said):
+        self.said |= said
+        if len(self.said) == 2:
+            super()._hear(*self.said.pop("_hear"))
+            gradwatch.run.log(between=0.0)
+            super()._hear_loss(*self.said.pop("_hear_loss"))
+
+with gradwatch.init():
+    found["beside"] = fit(model(SGD(0.1)), callback=LossLast(details_every=0), others=[Beside()])
 
 backend, keras.backend.backend = keras.backend.backend, lambda: "tensorflow"
 try:
@@ -190,6 +217,15 @@ def test_a_model_that_was_trained_before_is_followed_and_let_go(trained):
     assert said["heard"] == 0, "of the fit that followed without the callback"
     assert collector.losses(own["id"]) == pytest.approx(dict(enumerate(expected.losses)), rel=1e-5)
     check(timeline(collector, own["id"]), expected.norms, range(0, 12, 2))
+
+
+def test_what_is_logged_beside_the_callback_moves_no_loss_to_another_step(trained):
+    collector, said = trained
+    own = said["beside"]
+    expected = Expected(own["weights"], lambda step: 0.1)
+    found = collector.losses(own["id"], name="loss")
+    assert [found[step] for step in range(12)] == pytest.approx(expected.losses, rel=1e-5)
+    check(timeline(collector, own["id"]), expected.norms, range(12))
 
 
 def test_a_scaled_loss_a_skipped_step_and_a_nan(trained):

@@ -36,7 +36,8 @@ class GradwatchCallback(keras.callbacks.Callback):
     end everything is measured inside the jitted step.
 
     A training step of one's own is followed if it calls `optimizer.apply` (or `stateless_apply`); its loss is seen
-    if it updates a metric that is called `loss`. Keras tells no callback of errors: a run of which `fit` raises
+    if it updates a metric that is called `loss`. What is logged beside the callback when a step was taken joins the
+    next one. Keras tells no callback of errors: a run of which `fit` raises
     ends with the process, or with `with gradwatch.init(...)`, and as failed then.
     """
 
@@ -68,6 +69,9 @@ class GradwatchCallback(keras.callbacks.Callback):
         self._replaced: list[tuple[Any, str]] = []
         self._lock = threading.Lock()
         self._losses: list[Any] = []
+        # With JAX a step and its loss are heard of apart, in either order.
+        self._has_loss = self._is_loss_whole = False
+        self._heard: tuple | None = None
         self._ids: dict[int, int] = {}
         self._tensor_count = 0
         self._batches = 0
@@ -84,6 +88,7 @@ class GradwatchCallback(keras.callbacks.Callback):
         self._tensor_count = len(described.tensors)
         self._ids = {id(variable): ids[id(variable)] for variable in model.trainable_variables}
         self._losses.clear()
+        self._has_loss = self._is_loss_whole = False
         self._batches = int(_inner(optimizer)._iterations)
         self._run.expect(self.close)
         self._run.describe(described, f"keras {keras.__version__} {keras.backend.backend()}")
@@ -97,10 +102,9 @@ class GradwatchCallback(keras.callbacks.Callback):
             model.make_train_function(force=True)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Logs the loss, if the optimizer stepped. Not with JAX, which says it itself."""
+        """Logs a loss that was not known when the optimizer stepped. Not with JAX, which says it itself."""
         if keras.backend.backend() == "torch" and self._run is not None and self._is_update and self._losses:
-            losses, self._losses = self._losses, []
-            self._run.log(loss=sum(losses) / len(losses))
+            self._run.log(loss=self._loss())
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Looks away: losses are those of a validation now."""
@@ -125,6 +129,8 @@ class GradwatchCallback(keras.callbacks.Callback):
             import jax
 
             jax.effects_barrier()
+            with self._lock:
+                self._say_heard()
             self._watched.train_function = None
         self._replaced.clear()
         self._run = None
@@ -142,6 +148,7 @@ class GradwatchCallback(keras.callbacks.Callback):
             else:
                 import jax
 
+                self._has_loss = True
                 jax.debug.callback(self._hear_loss, values, self._is_update)
                 # What was traced is of no use outside of this trace.
                 self._is_update = True
@@ -174,7 +181,7 @@ class GradwatchCallback(keras.callbacks.Callback):
         is_skipped = scale is not None and count == int(optimizer.iterations)
         if before:
             found.take_updates([v.value.detach() - old for (v, _), old in zip(taken, before)])
-        self._tell(found, rate, scale, is_skipped)
+        self._tell(found, rate, scale, is_skipped, self._loss())
         return result
 
     # JAX
@@ -215,19 +222,33 @@ class GradwatchCallback(keras.callbacks.Callback):
         found = _Measured(ids, record.statistics, record.parameter_norms, record.update_norms, record.patterns)
         rate, scale = record.scalars
         with self._lock:
-            if self._run is not None:
-                self._tell(found, rate, None if math.isnan(scale) else scale, bool(record.integers[0]))
+            self._say_heard()
+            self._heard = found, rate, None if math.isnan(scale) else scale, bool(record.integers[0])
+            if self._is_loss_whole or not self._has_loss:
+                self._say_heard()
 
     def _hear_loss(self, loss: Any, is_update: Any) -> None:
         with self._lock:
             self._losses.append(float(loss))
-            if is_update and self._run is not None:
-                losses, self._losses = self._losses, []
-                self._run.log(loss=sum(losses) / len(losses))
+            self._is_loss_whole |= bool(is_update)
+            if self._is_loss_whole and self._heard is not None:
+                self._say_heard()
+
+    def _say_heard(self) -> None:
+        """Tells of the step that was heard of, if there is one, with the loss as far as that was heard of."""
+        heard, self._heard = self._heard, None
+        if heard is not None and self._run is not None:
+            self._is_loss_whole = False
+            self._tell(*heard, self._loss())
 
     # Both
 
-    def _tell(self, found: _Measured, rate: float, scale: float | None, is_skipped: bool) -> None:
+    def _loss(self) -> Any:
+        """The mean of the losses since the last step; `None`: there was none."""
+        losses, self._losses = self._losses, []
+        return sum(losses) / len(losses) if losses else None
+
+    def _tell(self, found: _Measured, rate: float, scale: float | None, is_skipped: bool, loss: Any) -> None:
         report = self._run.begin(self)
         if math.isfinite(rate):
             report.learning_rate = rate
@@ -245,7 +266,8 @@ class GradwatchCallback(keras.callbacks.Callback):
                 patterns=found.patterns,
             )
             _say_clipped(report, _inner(self._optimizer), found.statistics)
-        self._run.end(self)
+        # With the loss it is sent at once: whatever is logged beside us can't come between the two.
+        self._run.end(self, loss)
 
 
 class _Measured:

@@ -266,7 +266,7 @@ class Run:
                 self._step, self._step_is_given, self._parts_number_steps = step, True, True
             return self._draft
 
-    def end(self, part: Hashable, loss: float | None = None) -> None:
+    def end(self, part: Hashable, loss: Any = None) -> None:
         """Says that a part took its step; with `loss`, as `log` does, if nothing more will be said of the step."""
         with self._lock:
             if not self._draft.wall_time_seconds:
