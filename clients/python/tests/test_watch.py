@@ -248,9 +248,9 @@ def test_a_step_waits_for_a_device_once(monkeypatch, how):
 
     for name in ("cpu", "item", "__float__", "__int__", "__bool__"):
         count(name)
-    monkeypatch.setattr(statistics, "_is_on_cpu", lambda tensor: False)
+    monkeypatch.setattr(statistics, "is_on_cpu", lambda tensor: False)
     model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=torch.tensor(0.125))
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=how == "scaled")
     run, found = recorded()
     gradwatch.watch(model, optimizer, details_every=0)
@@ -263,7 +263,9 @@ def test_a_step_waits_for_a_device_once(monkeypatch, how):
         scaler.update()
         run.log(loss=1.0)
         assert waits == ["cpu"] * (step + 1)
+        optimizer.param_groups[0]["lr"].mul_(0.5)
     assert [report.loss_scale for report in found.reports] == [1024.0 if how == "scaled" else 0.0] * 3
+    assert [report.learning_rate for report in found.reports] == [0.125, 0.0625, 0.03125]
 
 
 def test_fused_optimizers_scale_by_themselves():

@@ -114,7 +114,7 @@ def measure(
     if not everything and not scalars:
         return Numbers([], None, [], [])
     device = (everything[0].elements if everything else scalars[0]).device
-    on_cpu = _is_on_cpu(everything[0].elements if everything else scalars[0])
+    on_cpu = is_on_cpu(everything[0].elements if everything else scalars[0])
     size = _CHUNK if on_cpu else 1 << 62
     longest = max((min(size, tensor.elements.numel()) for tensor in tensors), default=0)
     buffer = tensors[0].elements.new_empty(longest) if details and tensors else None
@@ -146,7 +146,8 @@ def measure(
     return _decode(numbers, tensors, everything, owners, details, len(zeros), len(scalars))
 
 
-def _is_on_cpu(tensor: torch.Tensor) -> bool:
+def is_on_cpu(tensor: torch.Tensor) -> bool:
+    """Whether its numbers can be had without waiting for a device."""
     return tensor.device.type == "cpu"
 
 
@@ -171,7 +172,7 @@ def _patterns(parts: Sequence[torch.Tensor], buffer: torch.Tensor) -> torch.Tens
     device = parts[0].device
     result = torch.zeros(count, dtype=torch.int64, device=device)
     for part in parts:
-        if _is_on_cpu(part):
+        if is_on_cpu(part):
             indices = torch.bitwise_right_shift(part.view(bits), shift, out=buffer[: part.numel()].view(bits))
             indices.bitwise_and_(count - 1)
             result += torch.bincount(indices, minlength=count)

@@ -15,7 +15,7 @@ from ..errors import GradwatchError
 from ..log import LOGGER
 from ..run import Run
 from ..v1 import step_report_pb2
-from . import anatomy, clipping, scaling
+from . import anatomy, clipping, scaling, statistics
 from .activations import ActivationProbes, add_activations
 from .describe import ACTIVATION_MODULES, Description, describe, framework
 from .histograms import add_histograms
@@ -167,7 +167,7 @@ class Watcher:
         """Takes the gradients before they are clipped by their common norm."""
         if ours := self._ours(parameters):
             report = self._begin_clipping(ours[0])
-            total = self._capture(report, ours, [norm])[0]
+            total = self._capture(report, ours, [norm], self._owner(ours[0]))[0]
             if 0 < bound < math.inf:
                 _say_clipped(report, step_report_pb2.CLIPPING_KIND_GLOBAL_NORM, bound, total > bound)
 
@@ -177,7 +177,7 @@ class Watcher:
         if ours := self._ours(parameters):
             report = self._begin_clipping(ours[0])
             largest = torch.stack([p.grad.detach().abs().max().double() for p in ours if p.grad.numel()])
-            most = self._capture(report, ours, [largest.max()])[0]
+            most = self._capture(report, ours, [largest.max()], self._owner(ours[0]))[0]
             if 0 < bound < math.inf:
                 _say_clipped(report, step_report_pb2.CLIPPING_KIND_VALUE, bound, most > bound)
 
@@ -197,7 +197,7 @@ class Watcher:
         """Reports the step if it was skipped: no hook was called then."""
         if self._follows(optimizer) and self._is_stepping_scaled:
             report = self._begin(optimizer)
-            self._capture_scaled(report, self._ours(_parameters(optimizer)), None)
+            self._capture_scaled(report, self._ours(_parameters(optimizer)), None, optimizer)
             report.optimizer_skipped = True
             self._end(optimizer)
         self._is_stepping_scaled = False
@@ -213,7 +213,8 @@ class Watcher:
             # After one step it is known which gradients no optimizer takes: those are news.
             ours += [p for p in self._ours(self._description.tensors) if p not in self._owners]
         if _closure(arguments, options) is None:
-            report.optimizer_skipped = self._capture_scaled(report, ours, getattr(optimizer, "found_inf", None))
+            found = getattr(optimizer, "found_inf", None)
+            report.optimizer_skipped = self._capture_scaled(report, ours, found, optimizer)
             report.gradients_scaled |= getattr(optimizer, "grad_scale", None) is not None
         if self._is_detailed and self._measures_updates:
             self._before |= {p: p.detach().clone() for p in ours}
@@ -223,7 +224,7 @@ class Watcher:
         if not self._follows(optimizer) or self._report is None:
             return
         if _closure(arguments, options) is not None:
-            self._capture(self._report, self._ours(_parameters(optimizer)), [])
+            self._capture(self._report, self._ours(_parameters(optimizer)), [], optimizer)
         self._measure_updates(optimizer)
         self._end(optimizer)
 
@@ -245,13 +246,15 @@ class Watcher:
             self._captured, self._squares = set(), 0.0
         return report
 
+    def _owner(self, parameter: nn.Parameter) -> Any:
+        """The optimizer of a parameter; before its first step a guess, or `None`."""
+        return self._owners.get(parameter) or next(iter(self._optimizers), None)
+
     def _end(self, optimizer: Any) -> None:
         report, description = self._report, self._description
         self._is_stepping_scaled = False
-        rate = optimizer.param_groups[0].get("lr") if optimizer.param_groups else None
-        if not report.HasField("learning_rate") and rate is not None:
-            if not (isinstance(rate, torch.Tensor) and rate.is_cuda) and math.isfinite(rate):
-                report.learning_rate = float(rate)
+        if (rate := _rate(optimizer)) is not None and not _is_on_device(rate):
+            _say_rate(report, float(rate))
         if self._captured and description:
             report.global_norm = _root(self._squares)
             columns.complete(report, len(description.model.tensors), len(description.model.layers))
@@ -268,9 +271,16 @@ class Watcher:
         return self._details_every > 0 and self._count % self._details_every == 0
 
     def _capture(
-        self, report: step_report_pb2.StepReport, parameters: list[nn.Parameter], scalars: list[torch.Tensor]
+        self,
+        report: step_report_pb2.StepReport,
+        parameters: list[nn.Parameter],
+        scalars: list[torch.Tensor],
+        optimizer: Any,
     ) -> list[float]:
-        """Takes the gradients that were not taken for this report; returns the scalars, copied."""
+        """Takes the gradients that were not taken for this report; returns the scalars, copied.
+
+        An optimizer's rate that is on a device is taken along, and not where nothing is to be copied from there.
+        """
         if self._description is None:
             self._description = self._describe()
         ids = self._description.tensors
@@ -280,6 +290,8 @@ class Watcher:
         layers, seen = self._probes.take() if self._probes and details else ([], [])
         gradients = [Flat.of(p.grad) for p in wanted]
         values = [Flat.of(p) for p in wanted] if details else []
+        rate = _rate(optimizer) if wanted else None
+        rates = [rate] if _is_on_device(rate) else []
         copied: list[float] = []
         for places in groups(gradients, values):
             first = not copied
@@ -287,7 +299,7 @@ class Watcher:
                 [gradients[place] for place in places],
                 details=details,
                 norms_of=[values[place] for place in places] if values else (),
-                scalars=[*scalars, *seen] if first else (),
+                scalars=[*scalars, *seen, *rates] if first else (),
             )
             copied = copied or numbers.scalars
             own = [ids[wanted[place]] for place in places]
@@ -299,15 +311,21 @@ class Watcher:
                 add_histograms(report, own, numbers.patterns)
         if not copied:
             copied = [float(scalar) for scalar in (*scalars, *seen)]
+        if rates:
+            _say_rate(report, copied.pop())
         add_activations(report, layers, copied[len(scalars) :])
         return copied[: len(scalars)]
 
     def _capture_scaled(
-        self, report: step_report_pb2.StepReport, parameters: list[nn.Parameter], found: torch.Tensor | None
+        self,
+        report: step_report_pb2.StepReport,
+        parameters: list[nn.Parameter],
+        found: torch.Tensor | None,
+        optimizer: Any,
     ) -> bool:
         """As `_capture`, with the loss scale, if there is one; returns whether `found` says that the step is skipped."""
         scalars = [torch.as_tensor(scalar) for scalar in (self._scale, found) if scalar is not None]
-        numbers = self._capture(report, parameters, scalars)
+        numbers = self._capture(report, parameters, scalars, optimizer)
         if self._scale is not None:
             report.loss_scale, self._scale = numbers.pop(0), None
         return any(numbers)
@@ -363,6 +381,22 @@ def _unwrapped_optimizer(optimizer: Any) -> optim.Optimizer:
 
 def _parameters(optimizer: Any) -> list[nn.Parameter]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _rate(optimizer: Any) -> Any:
+    """The learning rate of the first group, a number or a tensor; `None`: there is none."""
+    return optimizer.param_groups[0].get("lr") if optimizer is not None and optimizer.param_groups else None
+
+
+def _is_on_device(rate: Any) -> bool:
+    """Whether a number can't be had without waiting for a device."""
+    return isinstance(rate, torch.Tensor) and not statistics.is_on_cpu(rate)
+
+
+def _say_rate(report: step_report_pb2.StepReport, rate: float) -> None:
+    """Says a learning rate, unless somebody else did."""
+    if not report.HasField("learning_rate") and math.isfinite(rate):
+        report.learning_rate = rate
 
 
 def _closure(arguments: tuple, options: dict) -> Any:
