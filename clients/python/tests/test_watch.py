@@ -231,6 +231,43 @@ def test_mixed_precision(unscales, clips):
     assert not math.isfinite(found.reports[3].global_norm)
 
 
+def test_a_training_in_half_precision_skips_what_overflows():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with torch.autocast("cpu", torch.float16):
+        assert model(torch.ones(8, 6)).dtype == torch.float16
+    # Far more than fp16 holds, so that the first backward passes overflow by themselves.
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**22)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    raw, scales, are_moved, losses = [], [], [], []
+    for step in range(24):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.float16):
+            loss = loss_of(model, 0)
+        scaler.scale(loss).backward()
+        raw.append(gradients(model))
+        scales.append(scaler.get_scale())
+        before = model[0].weight.clone()
+        scaler.step(optimizer)
+        scaler.update()
+        are_moved.append(not torch.equal(before, model[0].weight))
+        losses.append(loss.item())
+        run.log(loss=loss)
+    skipped = [report.optimizer_skipped for report in found.reports]
+    first = skipped.index(False)
+    assert 0 < first < 20 and skipped == [True] * first + [False] * (24 - first)
+    assert are_moved == [not is_skipped for is_skipped in skipped]
+    assert [report.loss_scale for report in found.reports] == scales
+    for step, report in enumerate(found.reports):
+        columns = report.gradients
+        lost = sum(columns.nan_count) + sum(columns.positive_infinity_count) + sum(columns.negative_infinity_count)
+        assert (lost > 0) == skipped[step]
+        if not skipped[step]:
+            close(found.norms(step), {name: norm / scales[step] for name, norm in raw[step].items()})
+    assert losses[-1] < losses[0]
+
+
 @pytest.mark.parametrize("how", ["plain", "clipped", "scaled"])
 def test_a_step_waits_for_a_device_once(monkeypatch, how):
     """Whoever wants a number waits for it: each way to ask for one is counted, with tensors of the CPU."""
