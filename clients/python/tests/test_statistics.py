@@ -94,7 +94,7 @@ TENSORS = {
 def place(request, monkeypatch):
     """Both ways to measure; that of a device runs here on the CPU."""
     if request.param != "cpu":
-        monkeypatch.setattr(statistics, "_is_on_cpu", lambda tensor: False)
+        monkeypatch.setattr(statistics, "is_on_cpu", lambda tensor: False)
 
 
 @pytest.mark.parametrize("name", TENSORS)
@@ -168,7 +168,7 @@ def test_a_device_is_waited_for_once(monkeypatch):
         copies += 1
         return original(self)
 
-    monkeypatch.setattr(statistics, "_is_on_cpu", lambda tensor: False)
+    monkeypatch.setattr(statistics, "is_on_cpu", lambda tensor: False)
     monkeypatch.setattr(torch.Tensor, "cpu", cpu)
     monkeypatch.setattr(torch.Tensor, "item", lambda self: pytest.fail("item() waits for the device"))
     flats = [Flat.of(torch.randn(100)) for _ in range(10)]
