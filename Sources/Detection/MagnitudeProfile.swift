@@ -88,6 +88,11 @@ package struct MagnitudeProfile: Sendable {
     /// The index of the first bucket with an element; `nil` if there is none.
     var first: Int? { counts.firstIndex { $0 > 0 }.map { offset + $0 } }
 
+    /// Whether there are buckets, and the other side has the same.
+    func isAligned(with other: Side) -> Bool {
+      offset == other.offset && counts.count == other.counts.count && !counts.isEmpty
+    }
+
     var total: UInt64 { Self.sum(counts[...]) }
 
     /// Elements in the buckets below `index`.
@@ -119,7 +124,33 @@ package struct MagnitudeProfile: Sendable {
     tinyShare = Double(positive.total(below: edges.tiny) &+ negative.total(below: edges.tiny)) / all
     largeShare =
       Double(positive.total(from: edges.large) &+ negative.total(from: edges.large)) / all
-    spread = Double(Self.upperBuckets(positive, negative, others: others)) / edges.perOctave
+    let buckets =
+      positive.isAligned(with: negative)
+      ? Self.upperBuckets(ofAligned: positive, negative, others: others)
+      : Self.upperBuckets(positive, negative, others: others)
+    spread = Double(buckets) / edges.perOctave
+  }
+
+  /// Of sides with the same buckets, as gradients mostly have, both are one run.
+  private static func upperBuckets(
+    ofAligned positive: Side,
+    _ negative: Side,
+    others: UInt64
+  ) -> Int {
+    let (tail, half) = (UInt64(Double(others) * 0.001), others / 2 + others % 2)
+    var sum: UInt64 = 0
+    var place = positive.counts.count
+    // Until the sum is in the tail no more; and then until it is the upper half.
+    while place > 0, sum <= tail {
+      place -= 1
+      sum &+= positive.counts[place] &+ negative.counts[place]
+    }
+    let high = place
+    while place > 0, sum < half {
+      place -= 1
+      sum &+= positive.counts[place] &+ negative.counts[place]
+    }
+    return high - place
   }
 
   /// The buckets from the median up to the 99.9 % quantile: goes down from the largest, from one that is there to the next.

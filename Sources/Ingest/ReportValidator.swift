@@ -140,22 +140,37 @@ struct ReportValidator: Sendable {
     plus zeroCount: UInt64,
     nonFinite: UInt64
   ) throws(TelemetryError) {
-    var total = zeroCount
-    var overflow = false
-    for count in counts {
-      let (sum, carry) = total.addingReportingOverflow(count)
-      total = sum
-      overflow = overflow || carry
-    }
-    let (sum, carry) = total.addingReportingOverflow(nonFinite)
+    let sum = Self.total(of: counts, plus: zeroCount, nonFinite)
     let expected = model.tensors[tensor].elementCount
-    guard !overflow, !carry, sum == expected else {
+    guard sum == expected else {
       throw .histogramTotal(
         tensor: model.tensors[tensor].name,
         expected: expected,
-        found: overflow || carry ? .max : sum
+        found: sum ?? .max
       )
     }
+  }
+
+  /// The sum of some counts; `nil` if it is not below 2^64.
+  private static func total(
+    of counts: ArraySlice<UInt64>,
+    plus zeroCount: UInt64,
+    _ nonFinite: UInt64
+  ) -> UInt64? {
+    // Halves that are added apart can't overflow, and need no branch a count; there are fewer than 2^32 counts in a message.
+    var (low, high): (UInt64, UInt64) = (0, 0)
+    counts.withUnsafeBufferPointer { counts in
+      for count in counts {
+        low &+= count & 0xffff_ffff
+        high &+= count &>> 32
+      }
+    }
+    for count in [zeroCount, nonFinite] {
+      low &+= count & 0xffff_ffff
+      high &+= count &>> 32
+    }
+    high &+= low &>> 32
+    return high &>> 32 == 0 ? high &<< 32 | low & 0xffff_ffff : nil
   }
 
   /// The number of values that a group's columns must have.

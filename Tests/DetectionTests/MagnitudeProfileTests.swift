@@ -97,11 +97,18 @@ struct MagnitudeProfileTests {
         counts: (0..<length).map { _ in noise.next() % 3 == 0 ? noise.next() % 200 : 0 }
       )
     }
+    let positive = side()
+    var negative = side()
+    // Often, as in gradients, both have the same buckets.
+    if noise.next() % 3 == 0 {
+      negative.offset = positive.offset
+      negative.counts = positive.counts.map { _ in noise.next() % 2 == 0 ? noise.next() % 90 : 0 }
+    }
     return ExponentialHistogram(
       scale: scale,
       zeroCount: noise.next() % 2 == 0 ? 0 : noise.next() % 500,
-      positive: side(),
-      negative: side()
+      positive: positive,
+      negative: negative
     )
   }
 }

@@ -42,6 +42,22 @@ struct StreamDecodingTests {
     }
   }
 
+  @Test("counts of lengths in any order are what the generated decoder reads")
+  func orders() throws {
+    var random = SeededGenerator(seed: 5)
+    for turn in 0..<2000 {
+      // Mostly of one length, so that words of one are met, and interrupted anywhere.
+      let usual = UInt64.random(in: 1...3, using: &random)
+      let counts = (0..<Int.random(in: 0...40, using: &random)).map { _ -> UInt64 in
+        let bytes =
+          Int.random(in: 0..<6, using: &random) == 0 ? .random(in: 1...9, using: &random) : usual
+        return .random(in: 0...(1 << (7 * bytes)) - 1, using: &random)
+      }
+      let found = try Self.decode(try Self.request(counts: counts))
+      #expect(found.report.histograms.counts == counts, "turn \(turn)")
+    }
+  }
+
   @Test("a message cut off anywhere is refused, or read as the generated decoder reads it")
   func cut() throws {
     let bytes = try Self.request(counts: [1, 300, 70_000, .max])
