@@ -32,15 +32,19 @@ public struct HistogramPoint: Sendable, Hashable {
     self.histogram = histogram
   }
 
-  /// Adds a later histogram, if this point is exponential too; returns whether it was added.
-  mutating func merge(_ other: ExponentialHistogramView, step: UInt64) -> Bool {
+  /// Adds the sum of later histograms, if this point is exponential too; returns whether it was added.
+  mutating func merge(
+    _ other: ExponentialHistogramView,
+    count: Int,
+    lastStep step: UInt64
+  ) -> Bool {
     guard case .exponential(var sum) = histogram else { return false }
     // So that the sum is nobody else's, and grows where it is.
     histogram = .exponential(ExponentialHistogram())
     sum.merge(other)
     histogram = .exponential(sum)
     lastStep = step
-    mergedCount += 1
+    mergedCount += UInt64(count)
     return true
   }
 

@@ -5,26 +5,33 @@ package import Telemetry
 /// A transition holds the whole alert as it was right after it: a subscriber that resumes gets what
 /// it would have got then. `Format.md` draws both.
 package enum AlertCodec {
-  /// Appends an alert.
-  package static func write(_ alert: Alert, to writer: inout ByteWriter) {
-    BlobFrame.write(to: &writer) { (writer: inout ByteWriter) in
+  /// Appends an alert, compressed if that makes it smaller: it is text mostly.
+  package static func write(_ alert: Alert, to writer: inout ByteWriter, _ deflater: Deflater) {
+    BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
       writeContent(alert, to: &writer)
     }
   }
 
   /// Reads an alert.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:)`` doesn't write.
+  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:_:)`` doesn't write.
   package static func read(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> Alert {
-    var reader = try BlobFrame.open(bytes)
-    let alert = try readContent(from: &reader)
-    try reader.finish()
-    return alert
+    let inflater = Inflater()
+    return try withExtendedLifetime(inflater) { () throws(CodecError) in
+      var reader = try BlobFrame.open(bytes, inflater)
+      let alert = try readContent(from: &reader)
+      try reader.finish()
+      return alert
+    }
   }
 
-  /// Appends a transition.
-  package static func write(_ transition: AlertTransition, to writer: inout ByteWriter) {
-    BlobFrame.write(to: &writer) { (writer: inout ByteWriter) in
+  /// Appends a transition, likewise.
+  package static func write(
+    _ transition: AlertTransition,
+    to writer: inout ByteWriter,
+    _ deflater: Deflater
+  ) {
+    BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
       writer.append(optional: transition.from?.rawValue)
       writer.append(transition.step)
       writer.append(transition.at.seconds)
@@ -34,17 +41,20 @@ package enum AlertCodec {
 
   /// Reads a transition.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:)`` doesn't write.
+  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:_:)`` doesn't write.
   package static func readTransition(
     _ bytes: UnsafeRawBufferPointer
   ) throws(CodecError) -> AlertTransition {
-    var reader = try BlobFrame.open(bytes)
-    let from: AlertState? = try reader.readFlag() ? try reader.readCase() : nil
-    let step = try reader.read(UInt64.self)
-    let at = WallTime(clamping: try reader.readDouble())
-    let alert = try readContent(from: &reader)
-    try reader.finish()
-    return AlertTransition(alert: alert, from: from, step: step, at: at)
+    let inflater = Inflater()
+    return try withExtendedLifetime(inflater) { () throws(CodecError) in
+      var reader = try BlobFrame.open(bytes, inflater)
+      let from: AlertState? = try reader.readFlag() ? try reader.readCase() : nil
+      let step = try reader.read(UInt64.self)
+      let at = WallTime(clamping: try reader.readDouble())
+      let alert = try readContent(from: &reader)
+      try reader.finish()
+      return AlertTransition(alert: alert, from: from, step: step, at: at)
+    }
   }
 
   private static func writeContent(_ alert: Alert, to writer: inout ByteWriter) {

@@ -7,7 +7,7 @@ package struct ByteReader {
   /// Where the next value starts.
   private(set) var position: Int
   /// Where the last value ends.
-  let end: Int
+  private(set) var end: Int
 
   /// Reads a part of some bytes.
   init(_ bytes: UnsafeRawBufferPointer, from start: Int = 0, to end: Int? = nil) {
@@ -30,6 +30,14 @@ package struct ByteReader {
     return start
   }
 
+  /// Leaves the last `size` bytes alone.
+  mutating func keepBack(_ size: Int) throws(CodecError) {
+    guard size <= remaining else {
+      throw .truncated(at: position, expected: size, found: remaining)
+    }
+    end -= size
+  }
+
   /// Reads an integer.
   @inline(__always)
   mutating func read<Value: FixedWidthInteger & BitwiseCopyable>(
@@ -37,6 +45,19 @@ package struct ByteReader {
   ) throws(CodecError) -> Value {
     let start = try take(MemoryLayout<Value>.size)
     return bytes.loadUnaligned(fromByteOffset: start, as: Value.self)
+  }
+
+  /// Reads an integer of seven bits a byte.
+  mutating func readVarint() throws(CodecError) -> UInt64 {
+    let start = position
+    var value: UInt64 = 0
+    for place in 0..<10 {
+      let byte = UInt64(try read(UInt8.self))
+      guard place < 9 || byte <= 1 else { break }
+      value |= (byte & 0x7f) &<< UInt64(7 * place)
+      if byte < 0x80 { return value }
+    }
+    throw CodecError("byte \(start): expected an integer of 64 bits, found a longer one")
   }
 
   /// Reads a number, bit for bit.

@@ -96,6 +96,19 @@ package struct ByteWriter: ~Copyable {
     if let value { append(value) }
   }
 
+  /// Appends an integer in groups of seven bits, the lowest first, all but the last with the eighth bit set.
+  mutating func append(varint value: UInt64) {
+    var rest = value
+    while rest >= 0x80 {
+      append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest &>>= 7
+    }
+    append(UInt8(rest))
+  }
+
+  /// The bytes that ``append(varint:)`` takes.
+  static func varintSize(_ value: UInt64) -> Int { (70 - (value | 1).leadingZeroBitCount) / 7 }
+
   /// Overwrites 4 bytes that were written before.
   package mutating func replace(at position: Int, with value: UInt32) {
     precondition(position >= 0 && position + 4 <= count, "bytes not written yet")

@@ -2,12 +2,11 @@ package import Telemetry
 
 /// The bytes of one tensor's histograms in up to 256 consecutive rows of a segment.
 ///
-/// Only rows that have a histogram are in it. What is small stands in columns, one value a histogram; then come the widths of
-/// all runs of counts, and then the counts: apart, because widths repeat and counts hardly do, so that zstd takes half the time
-/// and leaves less than of runs one after the other, as version 1 had them. `Format.md` draws it.
+/// Only rows that have a histogram are in it. Counts stand in columns, one a bucket, each as narrow as its values allow: what the
+/// bits of a count are is noise mostly, and how many of them there are is not. `Format.md` draws it.
 package enum HistogramChunkCodec {
   /// The version that is written.
-  private static let version: UInt8 = 2
+  private static let version: UInt8 = 3
 
   /// One histogram and its row.
   package struct Entry: Equatable {
@@ -28,49 +27,37 @@ package enum HistogramChunkCodec {
     private var rows: [UInt8] = []
     private var scale: [Int32] = []
     private var zeroCount: [UInt64] = []
-    private var positiveOffset: [Int32] = []
-    private var positiveLength: [UInt32] = []
-    private var negativeOffset: [Int32] = []
-    private var negativeLength: [UInt32] = []
-    private var exponentialRuns: [Run] = []
+    private var positive = BucketLayout.Side(offsets: [], lengths: [])
+    private var negative = BucketLayout.Side(offsets: [], lengths: [])
+    private var exponential: [BucketColumns.Source] = []
     private var explicitRows: [UInt8] = []
     private var bounds: [[Double]] = []
     private var boundsIndex: [UInt32] = []
-    private var explicitRuns: [Run] = []
-
-    /// A run of counts in the log.
-    private struct Run {
-      var bytes: UnsafeRawBufferPointer
-      /// The bytes that the widths take.
-      var widths: Int
-    }
+    private var explicit: [BucketColumns.Source] = []
 
     /// Whether nothing was added.
     var isEmpty: Bool { rows.isEmpty && explicitRows.isEmpty }
 
-    /// Adds the exponential histogram at `position` of a row of the log, whose bytes must live
-    /// until the writing.
+    /// Adds the exponential histogram at `position` of a row of the log, which must live until the writing.
     mutating func append(
       _ column: LogHistograms.Exponential,
       at position: Int,
       in bytes: UnsafeRawBufferPointer,
+      _ countBytes: UnsafeRawBufferPointer,
       row: Int
     ) throws(CodecError) {
       rows.append(UInt8(row))
       scale.append(column.scale)
       zeroCount.append(column.zeroCount.value(position, in: bytes))
-      positiveOffset.append(try column.positiveOffset.signed(position, in: bytes))
-      let positive = UInt32(truncatingIfNeeded: column.positiveLength.value(position, in: bytes))
-      let negative = UInt32(truncatingIfNeeded: column.negativeLength.value(position, in: bytes))
-      positiveLength.append(positive)
-      negativeOffset.append(try column.negativeOffset.signed(position, in: bytes))
-      negativeLength.append(negative)
-      exponentialRuns.append(
-        Run(
-          bytes: column.form.run(position, in: bytes),
-          widths: CountRun.widthsSize(Int(positive) + Int(negative))
-        )
+      positive.offsets.append(try column.positiveOffset.signed(position, in: bytes))
+      positive.lengths.append(
+        UInt32(truncatingIfNeeded: column.positiveLength.value(position, in: bytes))
       )
+      negative.offsets.append(try column.negativeOffset.signed(position, in: bytes))
+      negative.lengths.append(
+        UInt32(truncatingIfNeeded: column.negativeLength.value(position, in: bytes))
+      )
+      exponential.append(.init(column: column.form.counts[position], bytes: countBytes))
     }
 
     /// Adds the histogram with bounds of the client's choice at `position`, likewise.
@@ -78,44 +65,61 @@ package enum HistogramChunkCodec {
       _ column: LogHistograms.Explicit,
       at position: Int,
       in bytes: UnsafeRawBufferPointer,
+      _ countBytes: UnsafeRawBufferPointer,
       row: Int
     ) {
-      if bounds.last.map({ !sameBits($0, column.bounds) }) ?? true { bounds.append(column.bounds) }
+      let found = column.bounds(in: bytes)
+      if bounds.last.map({ !sameBits($0, found) }) ?? true { bounds.append(found) }
       explicitRows.append(UInt8(row))
       boundsIndex.append(UInt32(bounds.count - 1))
-      explicitRuns.append(
-        Run(
-          bytes: column.form.run(position, in: bytes),
-          widths: CountRun.widthsSize(column.bounds.count + 1)
-        )
-      )
+      explicit.append(.init(column: column.form.counts[position], bytes: countBytes))
     }
 
-    /// Appends the chunk to `writer`, compressed if there is a deflater, and forgets what was added.
-    mutating func write(to writer: inout ByteWriter, _ deflater: Deflater?) {
-      let runs = exponentialRuns + explicitRuns
-      BlobFrame.write(to: &writer, deflater, version: version) { (writer: inout ByteWriter) in
+    /// Appends the chunk to `writer`, and forgets what was added.
+    mutating func write(to writer: inout ByteWriter) {
+      BlobFrame.write(to: &writer, version: version) { (writer: inout ByteWriter) in
         writer.append(UInt16(rows.count))
-        writer.append(elements: rows)
-        IntegerColumn.write(signed: scale, to: &writer)
-        IntegerColumn.write(zeroCount, to: &writer)
-        IntegerColumn.write(signed: positiveOffset, to: &writer)
-        IntegerColumn.write(positiveLength, to: &writer)
-        IntegerColumn.write(signed: negativeOffset, to: &writer)
-        IntegerColumn.write(negativeLength, to: &writer)
+        PackedColumn.write(gaps(rows), to: &writer)
+        PackedColumn.write(signed: scale, to: &writer)
+        PackedColumn.write(zeroCount, to: &writer)
+        PackedColumn.write(signed: positive.offsets, to: &writer)
+        PackedColumn.write(positive.lengths, to: &writer)
+        PackedColumn.write(signed: negative.offsets, to: &writer)
+        PackedColumn.write(negative.lengths, to: &writer)
+        let isAligned = BucketLayout.shouldAlign(positive, negative)
+        writer.append(UInt8(isAligned ? 1 : 0))
         writer.append(UInt16(bounds.count))
         for set in bounds { writer.append(counted: set) }
         writer.append(UInt16(explicitRows.count))
-        writer.append(elements: explicitRows)
-        IntegerColumn.write(boundsIndex, to: &writer)
-        for run in runs {
-          writer.append(UnsafeRawBufferPointer(rebasing: run.bytes[..<run.widths]))
-        }
-        for run in runs {
-          writer.append(UnsafeRawBufferPointer(rebasing: run.bytes[run.widths...]))
-        }
+        PackedColumn.write(gaps(explicitRows), to: &writer)
+        PackedColumn.write(boundsIndex, to: &writer)
+        let buckets = BucketLayout(positive, negative, isAligned: isAligned)
+        BucketColumns.write(buckets, exponential, to: &writer)
+        let lengths = boundsIndex.map { UInt32(bounds[Int($0)].count + 1) }
+        BucketColumns.write(BucketLayout(explicit: lengths), explicit, to: &writer)
+        for _ in 0..<PackedColumn.slack { writer.append(UInt8(0)) }
       }
-      self = Builder()
+      removeAll()
+    }
+
+    /// Forgets what was added, and keeps the memory for the next tensor.
+    private mutating func removeAll() {
+      rows.removeAll(keepingCapacity: true)
+      scale.removeAll(keepingCapacity: true)
+      zeroCount.removeAll(keepingCapacity: true)
+      positive.removeAll()
+      negative.removeAll()
+      exponential.removeAll(keepingCapacity: true)
+      explicitRows.removeAll(keepingCapacity: true)
+      bounds.removeAll(keepingCapacity: true)
+      boundsIndex.removeAll(keepingCapacity: true)
+      explicit.removeAll(keepingCapacity: true)
+    }
+
+    /// The rows, which ascend: the first, and for each other one how many were left out before it.
+    private func gaps(_ rows: [UInt8]) -> [UInt8] {
+      guard let first = rows.first else { return [] }
+      return [first] + zip(rows, rows.dropFirst()).map { $1 - $0 - 1 }
     }
 
     private func sameBits(_ lhs: [Double], _ rhs: [Double]) -> Bool {
@@ -125,7 +129,7 @@ package enum HistogramChunkCodec {
 
   /// Reads all histograms, by row, at one row the exponential one first.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``Builder/write(to:_:)`` doesn't write, or never wrote.
+  /// - Throws: ``CodecError`` for any bytes that ``Builder/write(to:)`` doesn't write, or never wrote.
   package static func read(
     _ bytes: UnsafeRawBufferPointer,
     _ inflater: Inflater
@@ -140,13 +144,5 @@ package enum HistogramChunkCodec {
       }
     }
     return entries
-  }
-}
-
-extension LogHistograms.Form {
-  /// The bytes of one run of counts.
-  fileprivate func run(_ position: Int, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer
-  {
-    UnsafeRawBufferPointer(rebasing: bytes[runs[position]..<runs[position + 1]])
   }
 }

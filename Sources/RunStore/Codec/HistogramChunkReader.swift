@@ -14,167 +14,202 @@ struct HistogramChunkReader {
 
   /// The versions that are read.
   private enum Version {
-    /// The runs of counts of each form stand behind its columns, one after the other.
+    /// Runs of counts: those of each form stand behind its columns, one after the other.
     static let interleaved: UInt8 = 1
-    /// The widths of all runs stand at the end, and behind them all counts.
+    /// Runs of counts: the widths of all stand at the end, and behind them all counts.
     static let separated: UInt8 = 2
+    /// Columns of counts, one a bucket.
+    static let columns: UInt8 = 3
   }
 
-  private struct Run {
-    var length: Int
-    var widths = 0
-    var values = 0
-  }
-
-  private let bytes: UnsafeRawBufferPointer
   private let exponential: Exponential
   private let explicit: Explicit
-  /// Those of the exponential histograms, and then the others'.
-  private let runs: [Run]
+  private let counts: Counts
+
+  /// The counts of the exponential histograms and of the others, in order.
+  private enum Counts {
+    case runs(CountRuns, CountRuns)
+    case columns(BucketColumns, BucketColumns)
+  }
 
   /// Checks a chunk.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``HistogramChunkCodec/Builder/write(to:_:)`` doesn't write, or never wrote.
+  /// - Throws: ``CodecError`` for any bytes that ``HistogramChunkCodec/Builder/write(to:)`` doesn't write, or never wrote.
   init(_ chunk: UnsafeRawBufferPointer, _ inflater: Inflater) throws(CodecError) {
     var reader = try BlobFrame.open(
       chunk,
       inflater,
-      versions: Version.interleaved...Version.separated
+      versions: Version.interleaved...Version.columns
     )
-    bytes = reader.bytes
-    let isInterleaved = chunk[0] == Version.interleaved
-    exponential = try Exponential(from: &reader)
-    var runs: [Run] = []
-    for length in try exponential.lengths(in: bytes) { runs.append(Run(length: length)) }
-    if isInterleaved { try Self.readInterleaved(&runs[...], from: &reader) }
-    explicit = try Explicit(from: &reader)
-    let first = runs.count
-    for set in explicit.sets { runs.append(Run(length: explicit.bounds[set].count + 1)) }
-    if isInterleaved {
-      try Self.readInterleaved(&runs[first...], from: &reader)
-    } else {
-      try Self.readSeparated(&runs, from: &reader)
+    switch chunk[0] {
+    case Version.columns:
+      try reader.keepBack(PackedColumn.slack)
+      exponential = try Exponential(columns: &reader)
+      let isAligned = try reader.readFlag()
+      explicit = try Explicit(columns: &reader)
+      let (positive, negative) = (exponential.positive, exponential.negative)
+      let buckets = BucketLayout(positive, negative, isAligned: isAligned)
+      counts = .columns(
+        try BucketColumns(buckets, from: &reader),
+        try BucketColumns(BucketLayout(explicit: explicit.lengths), from: &reader)
+      )
+    case let version:
+      exponential = try Exponential(from: &reader)
+      var runs = CountRuns(exponential.lengths, in: reader.bytes)
+      if version == Version.interleaved { try runs.readInterleaved(from: &reader) }
+      explicit = try Explicit(from: &reader)
+      var others = CountRuns(explicit.lengths.map { Int($0) }, in: reader.bytes)
+      if version == Version.interleaved {
+        try others.readInterleaved(from: &reader)
+      } else {
+        try runs.readWidths(from: &reader)
+        try others.readWidths(from: &reader)
+        try runs.readValues(from: &reader)
+        try others.readValues(from: &reader)
+      }
+      counts = .runs(runs, others)
     }
-    self.runs = runs
     try reader.finish()
-  }
-
-  private static func readInterleaved(
-    _ runs: inout ArraySlice<Run>,
-    from reader: inout ByteReader
-  ) throws(CodecError) {
-    for index in runs.indices {
-      runs[index].widths = try CountRun.skip(runs[index].length, in: &reader)
-      runs[index].values = runs[index].widths + CountRun.widthsSize(runs[index].length)
-    }
-  }
-
-  private static func readSeparated(
-    _ runs: inout [Run],
-    from reader: inout ByteReader
-  ) throws(CodecError) {
-    for index in runs.indices {
-      runs[index].widths = try reader.take(CountRun.widthsSize(runs[index].length))
-    }
-    for index in runs.indices {
-      let (length, widths) = (runs[index].length, runs[index].widths)
-      let size = try CountRun.size(of: length, widths: widths, in: reader.bytes)
-      runs[index].values = try reader.take(size)
-    }
   }
 
   /// Calls `body` with all histograms, by row, at one row the exponential one first.
   func forEach(_ body: (_ row: Int, View) -> Void) {
-    let longest = runs.reduce(0) { Swift.max($0, $1.length) }
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: longest) { counts in
-      var next = 0
-      for index in exponential.rows.indices {
-        while next < explicit.rows.count, explicit.rows[next] < exponential.rows[index] {
-          body(Int(explicit.rows[next]), .explicit(explicit(next, counts)))
-          next += 1
-        }
-        let decoded = decode(runs[index], counts)
-        body(
-          Int(exponential.rows[index]),
-          .exponential(exponential.view(index, decoded, in: bytes))
-        )
+    // Few have bounds of the client's choice, and these are short.
+    var others: [(row: Int, histogram: ExplicitHistogram)] = []
+    forEachExplicit { others.append(($0, $1)) }
+    var next = 0
+    forEachSum(where: { _, _ in false }) { rows, _, view in
+      while next < others.count, others[next].row < rows.lowerBound {
+        body(others[next].row, .explicit(others[next].histogram))
+        next += 1
       }
-      for index in next..<explicit.rows.count {
-        body(Int(explicit.rows[index]), .explicit(explicit(index, counts)))
-      }
+      body(rows.lowerBound, .exponential(view))
+    }
+    for other in others[next...] { body(other.row, .explicit(other.histogram)) }
+  }
+
+  /// Whether there are histograms with bounds of the client's choice.
+  var hasExplicit: Bool { !explicit.rows.isEmpty }
+
+  /// Calls `body` with the exponential histograms, by row, neighbours of the same buckets added up.
+  ///
+  /// - Parameters:
+  ///   - belongs: Whether the histogram at a row may be added to those at the rows before it.
+  ///   - body: Takes the first and the last row, the number of histograms, and their sum.
+  func forEachSum(
+    where belongs: (_ row: Int, _ before: Int) -> Bool,
+    _ body: (_ rows: ClosedRange<Int>, _ count: Int, ExponentialHistogramView) -> Void
+  ) {
+    func take(_ histograms: Range<Int>, _ counts: UnsafeBufferPointer<UInt64>) {
+      let first = Int(exponential.rows[histograms.lowerBound])
+      let last = Int(exponential.rows[histograms.upperBound - 1])
+      body(first...Swift.max(last, first), histograms.count, exponential.view(histograms, counts))
+    }
+    switch counts {
+    case .runs(let runs, _): runs.forEach { take($0..<$0 + 1, $1) }
+    case .columns(let columns, _):
+      columns.forEachSum(
+        where: { index in
+          exponential.hasBucketsOfTheOneBefore(index)
+            && belongs(Int(exponential.rows[index]), Int(exponential.rows[index - 1]))
+        },
+        take
+      )
     }
   }
 
-  private func explicit(
-    _ index: Int,
-    _ counts: UnsafeMutableBufferPointer<UInt64>
-  ) -> ExplicitHistogram {
-    ExplicitHistogram(
-      bounds: explicit.bounds[explicit.sets[index]],
-      counts: Array(decode(runs[exponential.rows.count + index], counts))
-    )
-  }
-
-  private func decode(
-    _ run: Run,
-    _ counts: UnsafeMutableBufferPointer<UInt64>
-  ) -> UnsafeBufferPointer<UInt64> {
-    guard let base = counts.baseAddress else { return UnsafeBufferPointer(start: nil, count: 0) }
-    CountRun.decode(run.length, widths: run.widths, values: run.values, in: bytes, into: base)
-    return UnsafeBufferPointer(start: base, count: run.length)
+  private func forEachExplicit(_ body: (_ row: Int, ExplicitHistogram) -> Void) {
+    func take(_ index: Int, _ counts: UnsafeBufferPointer<UInt64>) {
+      let bounds = explicit.bounds[explicit.sets[index]]
+      body(Int(explicit.rows[index]), ExplicitHistogram(bounds: bounds, counts: Array(counts)))
+    }
+    switch counts {
+    case .runs(_, let runs): runs.forEach(take)
+    case .columns(_, let columns):
+      columns.forEachSum(where: { _ in false }, { take($0.lowerBound, $1) })
+    }
   }
 }
 
 /// The exponential histograms of a chunk but for their counts.
 private struct Exponential {
   let rows: [UInt8]
+  let positive: BucketLayout.Side
+  let negative: BucketLayout.Side
   private let scale: [Int32]
-  private let zeroCount: IntegerColumn
-  private let positiveOffset: [Int32]
-  private let positiveLength: IntegerColumn
-  private let negativeOffset: [Int32]
-  private let negativeLength: IntegerColumn
+  private let zeroCount: [UInt64]
 
+  /// Reads versions 1 and 2.
   init(from reader: inout ByteReader) throws(CodecError) {
     let count = Int(try reader.read(UInt16.self))
     rows = try reader.readElements(count, of: UInt8.self)
     scale = try IntegerColumn(count, from: &reader).signedValues(in: reader.bytes)
-    zeroCount = try IntegerColumn(count, from: &reader)
-    positiveOffset = try IntegerColumn(count, from: &reader).signedValues(in: reader.bytes)
-    positiveLength = try IntegerColumn(count, from: &reader)
-    negativeOffset = try IntegerColumn(count, from: &reader).signedValues(in: reader.bytes)
-    negativeLength = try IntegerColumn(count, from: &reader)
+    zeroCount = try IntegerColumn(count, from: &reader).values(in: reader.bytes)
+    positive = try Self.readSide(count, from: &reader)
+    negative = try Self.readSide(count, from: &reader)
+  }
+
+  /// Reads version 3.
+  init(columns reader: inout ByteReader) throws(CodecError) {
+    let count = Int(try reader.read(UInt16.self))
+    // A column may take no byte for all of its values.
+    rows = try readRows(count, from: &reader)
+    scale = try PackedColumn(count, from: &reader).signedValues(count, in: reader.bytes)
+    zeroCount = try PackedColumn(count, from: &reader).values(count, in: reader.bytes)
+    positive = try Self.readPackedSide(count, from: &reader)
+    negative = try Self.readPackedSide(count, from: &reader)
+  }
+
+  private static func readSide(
+    _ count: Int,
+    from reader: inout ByteReader
+  ) throws(CodecError) -> BucketLayout.Side {
+    BucketLayout.Side(
+      offsets: try IntegerColumn(count, from: &reader).signedValues(in: reader.bytes),
+      lengths: try IntegerColumn(count, from: &reader).values(in: reader.bytes, as: UInt32.self)
+    )
+  }
+
+  private static func readPackedSide(
+    _ count: Int,
+    from reader: inout ByteReader
+  ) throws(CodecError) -> BucketLayout.Side {
+    let offsets = try PackedColumn(count, from: &reader).signedValues(count, in: reader.bytes)
+    let lengths = try PackedColumn(count, from: &reader).values(count, in: reader.bytes)
+    return BucketLayout.Side(
+      offsets: offsets,
+      lengths: try lengths.map { length throws(CodecError) in
+        guard let length = UInt32(exactly: length) else {
+          throw .unexpected("buckets", expected: "at most \(UInt32.max)", found: "\(length)")
+        }
+        return length
+      }
+    )
   }
 
   /// The number of counts of each histogram.
-  func lengths(in bytes: UnsafeRawBufferPointer) throws(CodecError) -> [Int] {
-    var lengths: [Int] = []
-    lengths.reserveCapacity(rows.count)
-    for index in rows.indices {
-      lengths.append(
-        try LogHistograms.length(
-          positiveLength.value(index, in: bytes),
-          negativeLength.value(index, in: bytes),
-          at: index
-        )
-      )
-    }
-    return lengths
+  var lengths: [Int] { zip(positive.lengths, negative.lengths).map { Int($0) + Int($1) } }
+
+  /// Whether a histogram's columns, if they are those of the one before it, are the same buckets.
+  func hasBucketsOfTheOneBefore(_ index: Int) -> Bool {
+    scale[index] == scale[index - 1] && positive.offsets[index] == positive.offsets[index - 1]
+      && negative.offsets[index] == negative.offsets[index - 1]
   }
 
+  /// Some histograms of the same buckets, with the sum of their counts.
   func view(
-    _ index: Int,
-    _ counts: UnsafeBufferPointer<UInt64>,
-    in bytes: UnsafeRawBufferPointer
+    _ histograms: Range<Int>,
+    _ counts: UnsafeBufferPointer<UInt64>
   ) -> ExponentialHistogramView {
-    let positive = Int(positiveLength.value(index, in: bytes))
+    let index = histograms.lowerBound
+    let middle = Int(positive.lengths[index])
     return ExponentialHistogramView(
       scale: scale[index],
-      zeroCount: zeroCount.value(index, in: bytes),
-      positiveOffset: positiveOffset[index],
-      positive: UnsafeBufferPointer(rebasing: counts[..<positive]),
-      negativeOffset: negativeOffset[index],
-      negative: UnsafeBufferPointer(rebasing: counts[positive...])
+      zeroCount: zeroCount[histograms].reduce(0, &+),
+      positiveOffset: positive.offsets[index],
+      positive: UnsafeBufferPointer(rebasing: counts[..<middle]),
+      negativeOffset: negative.offsets[index],
+      negative: UnsafeBufferPointer(rebasing: counts[middle...])
     )
   }
 }
@@ -186,25 +221,56 @@ private struct Explicit {
   /// For each row, the place of its bounds.
   let sets: [Int]
 
+  /// Reads versions 1 and 2.
   init(from reader: inout ByteReader) throws(CodecError) {
-    var bounds: [[Double]] = []
-    for _ in 0..<(try reader.read(UInt16.self)) { bounds.append(try reader.readCounted()) }
+    bounds = try Self.readBounds(from: &reader)
     let count = Int(try reader.read(UInt16.self))
     rows = try reader.readElements(count, of: UInt8.self)
-    let column = try IntegerColumn(count, from: &reader)
-    var sets: [Int] = []
-    for index in 0..<count {
-      let set = column.value(index, in: reader.bytes)
-      guard set < UInt64(bounds.count) else {
-        throw .unexpected(
-          "histogram \(index)",
-          expected: "bounds below \(bounds.count)",
-          found: "\(set)"
-        )
-      }
-      sets.append(Int(set))
+    sets = try Self.check(IntegerColumn(count, from: &reader).values(in: reader.bytes), bounds)
+  }
+
+  /// Reads version 3.
+  init(columns reader: inout ByteReader) throws(CodecError) {
+    bounds = try Self.readBounds(from: &reader)
+    let count = Int(try reader.read(UInt16.self))
+    rows = try readRows(count, from: &reader)
+    sets = try Self.check(
+      PackedColumn(count, from: &reader).values(count, in: reader.bytes),
+      bounds
+    )
+  }
+
+  /// The number of counts of each histogram.
+  var lengths: [UInt32] { sets.map { UInt32(truncatingIfNeeded: bounds[$0].count + 1) } }
+
+  private static func readBounds(from reader: inout ByteReader) throws(CodecError) -> [[Double]] {
+    var bounds: [[Double]] = []
+    for _ in 0..<(try reader.read(UInt16.self)) { bounds.append(try reader.readCounted()) }
+    return bounds
+  }
+
+  private static func check(_ sets: [UInt64], _ bounds: [[Double]]) throws(CodecError) -> [Int] {
+    for (index, set) in sets.enumerated() where set >= UInt64(bounds.count) {
+      throw .unexpected(
+        "histogram \(index)",
+        expected: "bounds below \(bounds.count)",
+        found: "\(set)"
+      )
     }
-    self.bounds = bounds
-    self.sets = sets
+    return sets.map { Int($0) }
+  }
+}
+
+/// Reads rows that ascend: the first, and for each other one how many were left out before it.
+private func readRows(_ count: Int, from reader: inout ByteReader) throws(CodecError) -> [UInt8] {
+  let gaps = try PackedColumn(count, from: &reader).values(count, in: reader.bytes)
+  var next: UInt64 = 0
+  return try gaps.map { gap throws(CodecError) in
+    let (row, overflow) = next.addingReportingOverflow(gap)
+    guard !overflow, let row = UInt8(exactly: row) else {
+      throw .unexpected("histograms", expected: "rows below 256", found: "a later one")
+    }
+    next = UInt64(row) + 1
+    return row
   }
 }

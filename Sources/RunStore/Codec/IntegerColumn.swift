@@ -13,14 +13,17 @@ struct IntegerColumn {
   let count: Int
   /// Whether all values are 0.
   var isZero: Bool { width == 0 }
-  private let width: Int
+  /// The bytes of a value.
+  let width: Int
   private let start: Int
 
   /// Reads and checks a column of `count` values.
   init(_ count: Int, from reader: inout ByteReader) throws(CodecError) {
     let position = reader.position
     width = Int(try reader.read(UInt8.self))
-    guard [0, 1, 2, 4, 8].contains(width) else {
+    switch width {
+    case 0, 1, 2, 4, 8: break
+    default:
       throw .unexpected("byte \(position)", expected: "width 0, 1, 2, 4 or 8", found: "\(width)")
     }
     let (size, overflow) = count.multipliedReportingOverflow(by: width)
@@ -52,11 +55,43 @@ struct IntegerColumn {
 
   /// One value of a column of signed integers, if it fits.
   func signed(_ index: Int, in bytes: UnsafeRawBufferPointer) throws(CodecError) -> Int32 {
-    let folded = value(index, in: bytes)
-    guard let folded = UInt32(exactly: folded) else {
-      throw .unexpected("integer \(index)", expected: "an Int32", found: "a larger one")
+    try Self.unfold(value(index, in: bytes), at: index)
+  }
+
+  /// Calls `body` with some values, in order.
+  ///
+  /// - Precondition: As of ``value(_:in:)``.
+  @inline(__always)
+  func forEach(
+    _ indices: Range<Int>,
+    in bytes: UnsafeRawBufferPointer,
+    _ body: (_ index: Int, _ value: UInt64) -> Void
+  ) {
+    precondition(indices.lowerBound >= 0 && indices.upperBound <= count, "beyond the column")
+    guard width > 0 else {
+      for index in indices { body(index, 0) }
+      return
     }
-    return Int32(bitPattern: folded &>> 1 ^ (0 &- folded & 1))
+    switch width {
+    case 1: forEach(indices, as: UInt8.self, in: bytes, body)
+    case 2: forEach(indices, as: UInt16.self, in: bytes, body)
+    case 4: forEach(indices, as: UInt32.self, in: bytes, body)
+    default: forEach(indices, as: UInt64.self, in: bytes, body)
+    }
+  }
+
+  @inline(__always)
+  private func forEach<Stored: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+    _ indices: Range<Int>,
+    as type: Stored.Type,
+    in bytes: UnsafeRawBufferPointer,
+    _ body: (_ index: Int, _ value: UInt64) -> Void
+  ) {
+    var offset = start &+ indices.lowerBound &* MemoryLayout<Stored>.size
+    for index in indices {
+      body(index, UInt64(bytes.loadUnaligned(fromByteOffset: offset, as: Stored.self)))
+      offset &+= MemoryLayout<Stored>.size
+    }
   }
 
   /// All values.
@@ -88,14 +123,25 @@ struct IntegerColumn {
     return values
   }
 
-  /// Appends a column.
+  /// Appends a column; of `leastWidth` 1, one of zeros takes a byte for each.
   static func write<Value: FixedWidthInteger & UnsignedInteger>(
     _ values: [Value],
+    leastWidth: Int = 0,
     to writer: inout ByteWriter
   ) {
-    let all = values.reduce(0, |)
+    values.withUnsafeBufferPointer { write($0, leastWidth: leastWidth, to: &writer) }
+  }
+
+  /// Appends a column, likewise.
+  static func write<Value: FixedWidthInteger & UnsignedInteger>(
+    _ values: UnsafeBufferPointer<Value>,
+    leastWidth: Int = 0,
+    to writer: inout ByteWriter
+  ) {
+    var all: Value = 0
+    for value in values { all |= value }
     switch UInt64(all) {
-    case 0: writer.append(UInt8(0))
+    case 0 where leastWidth == 0 || values.isEmpty: writer.append(UInt8(0))
     case ...0xff: write(values, as: UInt8.self, to: &writer)
     case ...0xffff: write(values, as: UInt16.self, to: &writer)
     case ...0xffff_ffff: write(values, as: UInt32.self, to: &writer)
@@ -105,19 +151,30 @@ struct IntegerColumn {
 
   /// Appends a column of signed integers.
   static func write(signed values: [Int32], to writer: inout ByteWriter) {
-    write(values.map { UInt32(bitPattern: $0 &<< 1 ^ $0 &>> 31) }, to: &writer)
+    write(values.map(fold), to: &writer)
+  }
+
+  /// A signed integer as an unsigned one.
+  static func fold(_ value: Int32) -> UInt32 { UInt32(bitPattern: value &<< 1 ^ value &>> 31) }
+
+  /// The signed integer of a folded one, if it fits.
+  static func unfold(_ value: UInt64, at index: Int) throws(CodecError) -> Int32 {
+    guard let folded = UInt32(exactly: value) else {
+      throw .unexpected("integer \(index)", expected: "an Int32", found: "a larger one")
+    }
+    return Int32(bitPattern: folded &>> 1 ^ (0 &- folded & 1))
   }
 
   private static func write<
     Value: FixedWidthInteger & UnsignedInteger,
     Stored: FixedWidthInteger & UnsignedInteger & BitwiseCopyable
-  >(_ values: [Value], as type: Stored.Type, to writer: inout ByteWriter) {
+  >(_ values: UnsafeBufferPointer<Value>, as type: Stored.Type, to writer: inout ByteWriter) {
     let width = MemoryLayout<Stored>.size
     writer.append(UInt8(width))
     let base = writer.reserve(values.count * width)
-    for (index, value) in values.enumerated() {
+    for index in 0..<values.count {
       base.storeBytes(
-        of: Stored(truncatingIfNeeded: value),
+        of: Stored(truncatingIfNeeded: values[index]),
         toByteOffset: index &* width,
         as: Stored.self
       )

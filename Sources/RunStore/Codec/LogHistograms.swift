@@ -2,17 +2,48 @@ import Telemetry
 
 /// A report's histograms in the log, checked and found their way around in, but not decoded.
 ///
-/// It refers to the bytes that it was made from and lives no longer than they do.
-struct LogHistograms {
+/// It refers to the bytes that it was made from and lives no longer than they do; ``exponential`` and ``explicit`` refer to it
+/// in turn, and are plain memory, because sealing takes one value after the other out of hundreds of them: to retain and
+/// release their arrays took as long as all else.
+final class LogHistograms {
+  /// The versions that are read.
+  private enum Version {
+    /// The counts of a histogram are a ``CountRun``.
+    static let runs: UInt8 = 1
+    /// They are an ``IntegerColumn``: written and read several at a time.
+    static let columns: UInt8 = 2
+  }
+
+  /// The version that is written.
+  static let version = Version.columns
+
   /// The histograms of one form, one a tensor.
   struct Form {
     /// The tensors that have a histogram; empty if all have one.
-    let indices: [UInt32]
-    /// Where each run of counts starts, and where the last one ends.
-    let runs: [Int]
+    let indices: UnsafeBufferPointer<UInt32>
+    /// The counts of each histogram, in ``LogHistograms/countBytes``.
+    let counts: UnsafeBufferPointer<IntegerColumn>
 
     /// The number of histograms.
-    var count: Int { runs.count - 1 }
+    var count: Int { counts.count }
+
+    fileprivate init(_ indices: [UInt32], _ counts: [IntegerColumn]) {
+      self.indices = Self.copy(indices)
+      self.counts = Self.copy(counts)
+    }
+
+    fileprivate func deallocate() {
+      indices.deallocate()
+      counts.deallocate()
+    }
+
+    private static func copy<Element: BitwiseCopyable>(
+      _ elements: [Element]
+    ) -> UnsafeBufferPointer<Element> {
+      let copy = UnsafeMutableBufferPointer<Element>.allocate(capacity: elements.count)
+      _ = copy.initialize(fromContentsOf: elements)
+      return UnsafeBufferPointer(copy)
+    }
 
     /// Where a tensor's histogram stands; `nil` if it has none.
     func position(of tensor: UInt32) -> Int? {
@@ -20,21 +51,16 @@ struct LogHistograms {
       return Int(tensor) < count ? Int(tensor) : nil
     }
 
-    /// The counts of all runs, end to end, by the length of each.
-    func counts(in bytes: UnsafeRawBufferPointer, length: (Int) -> Int) -> [UInt64] {
-      let total = (0..<count).reduce(0) { $0 + length($1) }
-      return [UInt64](unsafeUninitializedCapacity: total) { buffer, initialized in
-        guard let base = buffer.baseAddress else { return }
-        for position in 0..<count {
-          let length = length(position)
-          CountRun.decode(length, at: runs[position], in: bytes, into: base + initialized)
-          initialized += length
-        }
-      }
+    /// The counts of all histograms, end to end.
+    func allCounts(in bytes: UnsafeRawBufferPointer) -> [UInt64] {
+      var all: [UInt64] = []
+      all.reserveCapacity(counts.reduce(0) { $0 + $1.count })
+      for column in counts { column.forEach(0..<column.count, in: bytes) { all.append($1) } }
+      return all
     }
   }
 
-  /// The exponential histograms but for their runs.
+  /// The exponential histograms.
   struct Exponential {
     let form: Form
     let scale: Int32
@@ -43,32 +69,105 @@ struct LogHistograms {
     let positiveLength: IntegerColumn
     let negativeOffset: IntegerColumn
     let negativeLength: IntegerColumn
+
+    /// Checks the histograms.
+    fileprivate init(
+      from reader: inout ByteReader,
+      _ version: UInt8,
+      _ converted: inout ByteWriter
+    ) throws(CodecError) {
+      let indices = try reader.readCounted(of: UInt32.self)
+      try LogRowCodec.checkIndices(indices, of: "histograms")
+      scale = try reader.read(Int32.self)
+      let count = try LogHistograms.readCount(indices: indices, from: &reader)
+      zeroCount = try IntegerColumn(count, from: &reader)
+      positiveOffset = try IntegerColumn(count, from: &reader)
+      positiveLength = try IntegerColumn(count, from: &reader)
+      negativeOffset = try IntegerColumn(count, from: &reader)
+      negativeLength = try IntegerColumn(count, from: &reader)
+      var counts: [IntegerColumn] = []
+      counts.reserveCapacity(count)
+      for position in 0..<count {
+        let length = try LogHistograms.length(
+          positiveLength.value(position, in: reader.bytes),
+          negativeLength.value(position, in: reader.bytes),
+          at: position
+        )
+        counts.append(try LogHistograms.readCounts(length, from: &reader, version, &converted))
+      }
+      form = Form(indices, counts)
+    }
   }
 
-  /// The histograms with bounds of the client's choice but for their runs.
+  /// The histograms with bounds of the client's choice.
   struct Explicit {
     let form: Form
-    let bounds: [Double]
+    /// Where the bounds lie in ``LogHistograms/bytes``.
+    fileprivate let boundsStart: Int
+    let boundsCount: Int
+
+    /// The bounds.
+    func bounds(in bytes: UnsafeRawBufferPointer) -> [Double] {
+      (0..<boundsCount).map {
+        bytes.loadUnaligned(fromByteOffset: boundsStart + 8 * $0, as: Double.self)
+      }
+    }
+
+    /// Checks the histograms.
+    fileprivate init(
+      from reader: inout ByteReader,
+      _ version: UInt8,
+      _ converted: inout ByteWriter
+    ) throws(CodecError) {
+      let indices = try reader.readCounted(of: UInt32.self)
+      try LogRowCodec.checkIndices(indices, of: "histograms")
+      let bounds = try reader.readCount()
+      let (size, overflow) = bounds.multipliedReportingOverflow(by: 8)
+      (boundsStart, boundsCount) = (try reader.take(overflow ? .max : size), bounds)
+      let count = try LogHistograms.readCount(indices: indices, from: &reader)
+      var counts: [IntegerColumn] = []
+      counts.reserveCapacity(count)
+      for _ in 0..<count {
+        counts.append(
+          try LogHistograms.readCounts(bounds + 1, from: &reader, version, &converted)
+        )
+      }
+      form = Form(indices, counts)
+    }
   }
 
-  /// The bytes that all positions refer to.
+  /// The bytes that all columns but the counts refer to.
   let bytes: UnsafeRawBufferPointer
+  /// The bytes that the counts refer to.
+  var countBytes: UnsafeRawBufferPointer { version == Version.runs ? converted.bytes : bytes }
   /// The exponential histograms; `nil` if none was taken.
-  let exponential: Exponential?
+  private(set) var exponential: Exponential?
   /// The histograms with bounds of the client's choice; `nil` if none was taken.
-  let explicit: Explicit?
+  private(set) var explicit: Explicit?
+
+  private let version: UInt8
+  /// The counts of version 1, as version 2 has them.
+  private var converted = ByteWriter(capacity: 0)
 
   /// Checks a blob of histograms.
   init(_ bytes: UnsafeRawBufferPointer) throws(CodecError) {
-    var reader = try BlobFrame.open(bytes)
-    self.bytes = bytes
+    var reader = try BlobFrame.open(bytes, versions: Version.runs...Version.columns)
+    let version = bytes[0]
     let forms = try reader.read(UInt8.self)
     guard forms <= 3 else {
       throw .unexpected("histogram forms", expected: "at most 3", found: "\(forms)")
     }
-    exponential = forms & 1 == 0 ? nil : try Self.readExponential(from: &reader)
-    explicit = forms & 2 == 0 ? nil : try Self.readExplicit(from: &reader)
+    self.bytes = bytes
+    self.version = version
+    // From here on deinit frees what was found, whatever is thrown.
+    if forms & 1 != 0 { exponential = try Exponential(from: &reader, version, &converted) }
+    if forms & 2 != 0 { explicit = try Explicit(from: &reader, version, &converted) }
     try reader.finish()
+  }
+
+  deinit {
+    exponential?.form.deallocate()
+    explicit?.form.deallocate()
   }
 
   /// One tensor's histograms: none, one, or one of each form.
@@ -76,12 +175,7 @@ struct LogHistograms {
     var found: [GradientHistogram] = []
     if let exponential, let position = exponential.form.position(of: tensor) {
       let positive = Int(exponential.positiveLength.value(position, in: bytes))
-      let negative = Int(exponential.negativeLength.value(position, in: bytes))
-      let counts = CountRun.decode(
-        positive + negative,
-        at: exponential.form.runs[position],
-        in: bytes
-      )
+      let counts = exponential.form.counts[position].values(in: countBytes)
       found.append(
         .exponential(
           ExponentialHistogram(
@@ -100,12 +194,8 @@ struct LogHistograms {
       )
     }
     if let explicit, let position = explicit.form.position(of: tensor) {
-      let counts = CountRun.decode(
-        explicit.bounds.count + 1,
-        at: explicit.form.runs[position],
-        in: bytes
-      )
-      found.append(.explicit(ExplicitHistogram(bounds: explicit.bounds, counts: counts)))
+      let counts = explicit.form.counts[position].values(in: countBytes)
+      found.append(.explicit(ExplicitHistogram(bounds: explicit.bounds(in: bytes), counts: counts)))
     }
     return found
   }
@@ -114,16 +204,14 @@ struct LogHistograms {
   func exponentialColumn() throws(CodecError) -> ExponentialHistogramColumn? {
     guard let exponential else { return nil }
     var column = ExponentialHistogramColumn()
-    column.tensorIDs = exponential.form.indices
+    column.tensorIDs = Array(exponential.form.indices)
     column.scale = exponential.scale
     column.zeroCount = exponential.zeroCount.values(in: bytes)
     column.positiveOffset = try exponential.positiveOffset.signedValues(in: bytes)
     column.positiveLength = try exponential.positiveLength.values(in: bytes, as: UInt32.self)
     column.negativeOffset = try exponential.negativeOffset.signedValues(in: bytes)
     column.negativeLength = try exponential.negativeLength.values(in: bytes, as: UInt32.self)
-    column.counts = exponential.form.counts(in: bytes) { position in
-      Int(column.positiveLength[position]) + Int(column.negativeLength[position])
-    }
+    column.counts = exponential.form.allCounts(in: countBytes)
     return column
   }
 
@@ -131,56 +219,31 @@ struct LogHistograms {
   func explicitColumn() -> ExplicitHistogramColumn? {
     guard let explicit else { return nil }
     var column = ExplicitHistogramColumn()
-    column.tensorIDs = explicit.form.indices
-    column.bounds = explicit.bounds
-    column.counts = explicit.form.counts(in: bytes) { _ in explicit.bounds.count + 1 }
+    column.tensorIDs = Array(explicit.form.indices)
+    column.bounds = explicit.bounds(in: bytes)
+    column.counts = explicit.form.allCounts(in: countBytes)
     return column
   }
 
-  private static func readExponential(
-    from reader: inout ByteReader
-  ) throws(CodecError) -> Exponential {
-    let indices = try reader.readCounted(of: UInt32.self)
-    try LogRowCodec.checkIndices(indices, of: "histograms")
-    let scale = try reader.read(Int32.self)
-    let count = try readCount(indices: indices, from: &reader)
-    let zeroCount = try IntegerColumn(count, from: &reader)
-    let positiveOffset = try IntegerColumn(count, from: &reader)
-    let positiveLength = try IntegerColumn(count, from: &reader)
-    let negativeOffset = try IntegerColumn(count, from: &reader)
-    let negativeLength = try IntegerColumn(count, from: &reader)
-    var runs: [Int] = []
-    runs.reserveCapacity(count + 1)
-    for position in 0..<count {
-      let length = try Self.length(
-        positiveLength.value(position, in: reader.bytes),
-        negativeLength.value(position, in: reader.bytes),
-        at: position
-      )
-      runs.append(try CountRun.skip(length, in: &reader))
+  private static func readCounts(
+    _ count: Int,
+    from reader: inout ByteReader,
+    _ version: UInt8,
+    _ converted: inout ByteWriter
+  ) throws(CodecError) -> IntegerColumn {
+    guard version == Version.runs else {
+      let column = try IntegerColumn(count, from: &reader)
+      // So that the bytes bound the counts, and what is allocated for them.
+      guard column.width > 0 || count == 0 else {
+        throw .unexpected("counts", expected: "width 1, 2, 4 or 8", found: "0")
+      }
+      return column
     }
-    runs.append(reader.position)
-    return Exponential(
-      form: Form(indices: indices, runs: runs),
-      scale: scale,
-      zeroCount: zeroCount,
-      positiveOffset: positiveOffset,
-      positiveLength: positiveLength,
-      negativeOffset: negativeOffset,
-      negativeLength: negativeLength
-    )
-  }
-
-  private static func readExplicit(from reader: inout ByteReader) throws(CodecError) -> Explicit {
-    let indices = try reader.readCounted(of: UInt32.self)
-    try LogRowCodec.checkIndices(indices, of: "histograms")
-    let bounds = try reader.readCounted(of: Double.self)
-    let count = try readCount(indices: indices, from: &reader)
-    var runs: [Int] = []
-    runs.reserveCapacity(count + 1)
-    for _ in 0..<count { runs.append(try CountRun.skip(bounds.count + 1, in: &reader)) }
-    runs.append(reader.position)
-    return Explicit(form: Form(indices: indices, runs: runs), bounds: bounds)
+    let counts = try CountRun.read(count, from: &reader)
+    let start = converted.count
+    IntegerColumn.write(counts, leastWidth: 1, to: &converted)
+    var column = ByteReader(converted.bytes, from: start)
+    return try IntegerColumn(count, from: &column)
   }
 
   /// The number of histograms, which is that of the indices if there are any.

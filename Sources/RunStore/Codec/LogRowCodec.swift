@@ -37,7 +37,10 @@ package enum LogRowCodec {
     of report: StepReport,
     to writer: inout ByteWriter
   ) throws(CodecError) {
-    try BlobFrame.write(to: &writer) { (writer: inout ByteWriter) throws(CodecError) in
+    try BlobFrame.write(
+      to: &writer,
+      version: LogHistograms.version
+    ) { (writer: inout ByteWriter) throws(CodecError) in
       let forms: UInt8 =
         (report.histograms == nil ? 0 : 1) | (report.explicitHistograms == nil ? 0 : 2)
       writer.append(forms)
@@ -133,7 +136,11 @@ package enum LogRowCodec {
       var start = 0
       for index in 0..<count {
         let end = start + Int(column.positiveLength[index]) + Int(column.negativeLength[index])
-        CountRun.write(UnsafeBufferPointer(rebasing: counts[start..<end]), to: &writer)
+        IntegerColumn.write(
+          UnsafeBufferPointer(rebasing: counts[start..<end]),
+          leastWidth: 1,
+          to: &writer
+        )
         start = end
       }
     }
@@ -159,8 +166,9 @@ package enum LogRowCodec {
     writer.append(UInt32(count))
     column.counts.withUnsafeBufferPointer { counts in
       for index in 0..<count {
-        CountRun.write(
+        IntegerColumn.write(
           UnsafeBufferPointer(rebasing: counts[index * buckets..<(index + 1) * buckets]),
+          leastWidth: 1,
           to: &writer
         )
       }

@@ -2,9 +2,9 @@ package import Telemetry
 
 /// The bytes of a run's model.
 package enum ModelCodec {
-  /// Appends a model.
-  package static func write(_ model: Model, to writer: inout ByteWriter) {
-    BlobFrame.write(to: &writer) { (writer: inout ByteWriter) in
+  /// Appends a model, compressed if that makes it smaller.
+  package static func write(_ model: Model, to writer: inout ByteWriter, _ deflater: Deflater) {
+    BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
       writer.append(UInt32(model.layers.count))
       for layer in model.layers { write(layer, to: &writer) }
       writer.append(UInt32(model.tensors.count))
@@ -14,23 +14,26 @@ package enum ModelCodec {
 
   /// Reads a model.
   ///
-  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:)`` doesn't write, or that hold a
+  /// - Throws: ``CodecError`` for any bytes that ``write(_:to:_:)`` doesn't write, or that hold a
   ///   model that ``Telemetry/Model`` refuses.
   package static func read(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> Model {
-    var reader = try BlobFrame.open(bytes)
-    var layers: [Layer] = []
-    for _ in 0..<(try reader.readEntryCount(atLeast: 19)) {
-      layers.append(try readLayer(from: &reader))
-    }
-    var tensors: [Tensor] = []
-    for _ in 0..<(try reader.readEntryCount(atLeast: 27)) {
-      tensors.append(try readTensor(from: &reader))
-    }
-    try reader.finish()
-    do {
-      return try Model(layers: layers, tensors: tensors)
-    } catch {
-      throw CodecError("\(error)")
+    let inflater = Inflater()
+    return try withExtendedLifetime(inflater) { () throws(CodecError) in
+      var reader = try BlobFrame.open(bytes, inflater)
+      var layers: [Layer] = []
+      for _ in 0..<(try reader.readEntryCount(atLeast: 19)) {
+        layers.append(try readLayer(from: &reader))
+      }
+      var tensors: [Tensor] = []
+      for _ in 0..<(try reader.readEntryCount(atLeast: 27)) {
+        tensors.append(try readTensor(from: &reader))
+      }
+      try reader.finish()
+      do {
+        return try Model(layers: layers, tensors: tensors)
+      } catch {
+        throw CodecError("\(error)")
+      }
     }
   }
 

@@ -35,6 +35,8 @@ struct CommitGroup: ~Copyable {
   private var runs: [RunID: (key: Int64, project: String)] = [:]
   private var body = ByteWriter(capacity: 1 << 16)
   private var histograms = ByteWriter(capacity: 1 << 16)
+  /// Made for a group that has a snapshot or an alert: few have one.
+  private lazy var deflater = Deflater()
 
   /// Starts a group in a transaction that has begun.
   init(_ db: Database) { self.db = db }
@@ -69,8 +71,6 @@ struct CommitGroup: ~Copyable {
 
   /// Writes what was kept of the producers.
   mutating func finish() throws {
-    // Made for a group that has a snapshot: few have one.
-    lazy var deflater = Deflater()
     for state in producers.values {
       try db.run(
         """
@@ -170,7 +170,7 @@ struct CommitGroup: ~Copyable {
     let alert = transition.alert
     let run = try self.run(alert.run)
     body.removeAll()
-    AlertCodec.write(alert, to: &body)
+    AlertCodec.write(alert, to: &body, deflater)
     // A run that is registered anew while the one before it is being deleted raises alerts with the
     // same identifiers: it takes the rows over.
     let key = try db.firstRow(
@@ -192,7 +192,7 @@ struct CommitGroup: ~Copyable {
       .blob(body.bytes)
     ) { $0.integer(0) }
     body.removeAll()
-    AlertCodec.write(transition, to: &body)
+    AlertCodec.write(transition, to: &body, deflater)
     try db.run(
       "INSERT INTO alert_transitions(alert, run, body) VALUES (?, ?, ?)",
       .integer(key ?? 0),

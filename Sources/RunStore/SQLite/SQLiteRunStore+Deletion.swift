@@ -44,7 +44,7 @@ extension SQLiteRunStore {
           (run: $0.integer(0), isEmpty: $0.integer(1) != 0)
         }
       }
-      guard let next else { return false }
+      guard let next else { return try giveBackIfIdle(&state.pagesToGiveBack) }
       if next.isEmpty {
         try giveBack(&state.pagesToGiveBack)
       } else {
@@ -64,13 +64,29 @@ extension SQLiteRunStore {
     }
   }
 
+  /// Gives a slice of the free pages back, if the log is empty: then no run needs them; returns whether there may be more.
+  private func giveBackIfIdle(_ left: inout Int64?) throws(RunStoreError) -> Bool {
+    let isWorthIt = try read("look for free pages") { db in
+      try db.number("PRAGMA freelist_count") > 0 && Self.isIdle(db)
+        && db.number("PRAGMA auto_vacuum") == Self.incrementalVacuum
+    }
+    left = nil
+    guard isWorthIt else { return false }
+    try giveBack(&left)
+    return left != nil
+  }
+
+  private static func isIdle(_ db: Database) throws -> Bool {
+    try db.firstRow("SELECT 1 FROM log LIMIT 1") { _ in true } == nil
+  }
+
   /// Gives a slice of the free pages back, or forgets the deletions if there are no more than to be kept.
   private func giveBack(_ left: inout Int64?) throws(RunStoreError) {
     let before = left
     left = try write("give free pages back") { db in
       let pageBytes = try db.number("PRAGMA page_size")
       let slice = Swift.max(Int64(options.deletionSliceBytes) / pageBytes, 1)
-      let kept = Int64(options.keptFreeBytes) / pageBytes
+      let kept = try Self.isIdle(db) ? 0 : Int64(options.keptFreeBytes) / pageBytes
       let free = try db.number("PRAGMA freelist_count")
       let isPossible = try db.number("PRAGMA auto_vacuum") == Self.incrementalVacuum
       // Counted once: what sealing frees meanwhile is not ours to give back.

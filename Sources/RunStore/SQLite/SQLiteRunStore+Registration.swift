@@ -107,7 +107,7 @@ extension SQLiteRunStore {
     )
     let key = db.lastInsertedRowID
     var model = ByteWriter()
-    ModelCodec.write(registration.model, to: &model)
+    ModelCodec.write(registration.model, to: &model, Deflater())
     try db.run("INSERT INTO models(run, body) VALUES (?, ?)", .integer(key), .blob(model.bytes))
     return key
   }

@@ -175,21 +175,37 @@ extension [RollupHistogramCodec.Entry] {
     _ inflater: Inflater
   ) throws(CodecError) {
     let steps = source.axis.steps.prefix(source.count)
-    try HistogramChunkReader(bytes, inflater).forEach { row, histogram in
-      guard row < steps.count else { return }
-      let point = (rowsBefore + row) / RollupAccumulator.factor
-      switch histogram {
-      case .exponential(let view):
-        if let last = indices.last, self[last].row == point,
-          self[last].point.merge(view, step: steps[row])
-        {
-          return
-        }
-        let histogram = GradientHistogram.exponential(ExponentialHistogram(view))
-        add(HistogramPoint(step: steps[row], histogram: histogram), row: point)
-      case .explicit(let histogram):
-        add(HistogramPoint(step: steps[row], histogram: .explicit(histogram)), row: point)
+    let reader = try HistogramChunkReader(bytes, inflater)
+    func point(of row: Int) -> Int { (rowsBefore + row) / RollupAccumulator.factor }
+    guard !reader.hasExplicit else {
+      return reader.forEach { row, histogram in
+        guard row < steps.count else { return }
+        let histogram: GradientHistogram =
+          switch histogram {
+          case .exponential(let view): .exponential(ExponentialHistogram(view))
+          case .explicit(let histogram): .explicit(histogram)
+          }
+        add(HistogramPoint(step: steps[row], histogram: histogram), row: point(of: row))
       }
+    }
+    reader.forEachSum(where: { $0 < steps.count && point(of: $0) == point(of: $1) }) {
+      rows,
+      count,
+      view in
+      guard rows.upperBound < steps.count else { return }
+      let (row, lastStep) = (point(of: rows.lowerBound), steps[rows.upperBound])
+      if let last = indices.last, self[last].row == row,
+        self[last].point.merge(view, count: count, lastStep: lastStep)
+      {
+        return
+      }
+      let sum = HistogramPoint(
+        firstStep: steps[rows.lowerBound],
+        lastStep: lastStep,
+        mergedCount: UInt64(count),
+        histogram: .exponential(ExponentialHistogram(view))
+      )
+      add(sum, row: row)
     }
   }
 

@@ -19,6 +19,8 @@ enum Schema {
     migrator.registerMigration("3: annotations") { db in try db.execute(sql: annotations) }
     migrator.registerMigration("4: deletions, retention") { db in try db.execute(sql: retention) }
     migrator.registerMigration("5: rollups") { db in try db.execute(sql: rollups) }
+    // Also so that an earlier program does not find blobs that it would call damaged.
+    migrator.registerMigration("6: counts in columns") { db in try db.execute(sql: textKeys) }
     return migrator
   }
 
@@ -206,5 +208,28 @@ enum Schema {
       key INTEGER PRIMARY KEY,
       body BLOB NOT NULL
     ) STRICT;
+    """
+
+  /// Tables whose key is text, without a second tree for it: a page each in a file that has few.
+  private static let textKeys = """
+    ALTER TABLE silences RENAME TO silences_5;
+    CREATE TABLE silences (
+      id TEXT PRIMARY KEY,
+      ends_at REAL NOT NULL,
+      body TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO silences SELECT id, ends_at, body FROM silences_5 WHERE id IS NOT NULL;
+    DROP TABLE silences_5;
+
+    ALTER TABLE retention RENAME TO retention_5;
+    CREATE TABLE retention (
+      project TEXT PRIMARY KEY,
+      maximum_age REAL,
+      maximum_runs INTEGER,
+      maximum_bytes INTEGER
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO retention SELECT project, maximum_age, maximum_runs, maximum_bytes
+      FROM retention_5 WHERE project IS NOT NULL;
+    DROP TABLE retention_5;
     """
 }

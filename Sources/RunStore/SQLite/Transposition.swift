@@ -70,7 +70,7 @@ struct Transposition {
     for subject in [Metric.Subject.tensor, .layer] {
       writeChunks(of: subject, from: bodies, to: &writer, deflater)
     }
-    try writeHistograms(of: rows, in: arena, place, to: &writer, deflater)
+    try writeHistograms(of: rows, in: arena, place, to: &writer)
   }
 
   private mutating func writeShared(
@@ -156,9 +156,9 @@ struct Transposition {
     of rows: [Row],
     in arena: UnsafeRawBufferPointer,
     _ place: Place,
-    to writer: inout ByteWriter,
-    _ deflater: Deflater
+    to writer: inout ByteWriter
   ) throws(RunStoreError) {
+    var logs: [LogHistograms] = []
     var sources: [HistogramSource] = []
     var maps = IndexMaps()
     var subjects = 0
@@ -166,17 +166,15 @@ struct Transposition {
       let log = try place.adding("report \(row.sequence)").decode { () throws(CodecError) in
         try LogHistograms(UnsafeRawBufferPointer(rebasing: arena[row.histograms]))
       }
-      let exponential = maps.add(log.exponential?.form.indices ?? [], for: 0)
-      let explicit = maps.add(log.explicit?.form.indices ?? [], for: 1)
-      subjects = Swift.max(
-        subjects,
-        exponential.map { maps[$0].subjects } ?? log.exponential?.form.count ?? 0,
-        explicit.map { maps[$0].subjects } ?? log.explicit?.form.count ?? 0
-      )
-      sources.append(
-        HistogramSource(row: index, log: log, exponential: exponential, explicit: explicit)
-      )
+      let source = HistogramSource(log, row: index, &maps)
+      for form in [source.exponential?.form, source.explicit?.form] {
+        guard let form else { continue }
+        subjects = Swift.max(subjects, form.indices.max().map { Int($0) + 1 } ?? form.count)
+      }
+      sources.append(source)
+      logs.append(log)
     }
+    defer { withExtendedLifetime(logs) {} }
     var builder = HistogramChunkCodec.Builder()
     for index in 0..<subjects {
       for source in sources.indices {
@@ -189,7 +187,7 @@ struct Transposition {
       }
       guard !builder.isEmpty else { continue }
       let start = writer.count
-      builder.write(to: &writer, deflater)
+      builder.write(to: &writer)
       histograms.append(
         Chunk(offset: ChunkKey.offset(.tensor, UInt32(index)), range: start..<writer.count)
       )
@@ -197,13 +195,26 @@ struct Transposition {
   }
 }
 
-/// The histograms of one row.
+/// The histograms of one row of the log, which must live as long.
 private struct HistogramSource {
-  var row: Int
-  var log: LogHistograms
+  let row: Int
+  let exponential: LogHistograms.Exponential?
+  let explicit: LogHistograms.Explicit?
+  private let bytes: UnsafeRawBufferPointer
+  private let countBytes: UnsafeRawBufferPointer
   /// The places in a list of maps, if the columns do not speak of all.
-  var exponential: Int?
-  var explicit: Int?
+  private let exponentialMap: Int?
+  private let explicitMap: Int?
+
+  init(_ log: LogHistograms, row: Int, _ maps: inout IndexMaps) {
+    self.row = row
+    exponential = log.exponential
+    explicit = log.explicit
+    bytes = log.bytes
+    countBytes = log.countBytes
+    exponentialMap = maps.add(log.exponential.map { Array($0.form.indices) } ?? [], for: 0)
+    explicitMap = maps.add(log.explicit.map { Array($0.form.indices) } ?? [], for: 1)
+  }
 
   /// Adds one tensor's histograms of this row.
   func append(
@@ -211,15 +222,15 @@ private struct HistogramSource {
     _ maps: IndexMaps,
     to builder: inout HistogramChunkCodec.Builder
   ) throws(CodecError) {
-    if let column = log.exponential,
-      let position = Self.position(of: tensor, exponential, maps), position < column.form.count
+    if let exponential, let position = Self.position(of: tensor, exponentialMap, maps),
+      position < exponential.form.count
     {
-      try builder.append(column, at: position, in: log.bytes, row: row)
+      try builder.append(exponential, at: position, in: bytes, countBytes, row: row)
     }
-    if let column = log.explicit, let position = Self.position(of: tensor, explicit, maps),
-      position < column.form.count
+    if let explicit, let position = Self.position(of: tensor, explicitMap, maps),
+      position < explicit.form.count
     {
-      builder.append(column, at: position, in: log.bytes, row: row)
+      builder.append(explicit, at: position, in: bytes, countBytes, row: row)
     }
   }
 

@@ -7,10 +7,11 @@ import Testing
 @Suite("Codecs: damaged bytes")
 struct CodecRobustnessTests {
   private static func golden(_ blob: Blob) -> [[UInt8]] {
-    let all = [GoldenBlobs.version1, GoldenBlobs.version2, GoldenBlobs.compressed].flatMap {
-      $0[blob.name] ?? []
-    }
-    return all.map { Blob.bytes($0) }
+    let all = [
+      GoldenBlobs.version1, GoldenBlobs.version2, GoldenBlobs.columns, GoldenBlobs.compressed,
+      ["histograms.body": [GoldenBlobs.columnsOfManyRows]],
+    ]
+    return all.flatMap { $0[blob.name] ?? [] }.map { Blob.bytes($0) }
   }
 
   @Test("a blob that ends early is refused, wherever it ends", arguments: Blob.all)
@@ -49,14 +50,15 @@ struct CodecRobustnessTests {
   @Test("an unknown version or codec is named", arguments: Blob.all)
   func unknown(blob: Blob) {
     for var bytes in Self.golden(blob) {
-      bytes[0] = 3
-      let versions = blob.name == "histograms.body" ? "at most 2" : "1"
-      #expect(throws: CodecError("format version: expected \(versions), found 3")) {
+      bytes[0] = 4
+      let newest = ["histograms.body": "at most 3", "log.histograms": "at most 2"]
+      let versions = newest[blob.name] ?? "1"
+      #expect(throws: CodecError("format version: expected \(versions), found 4")) {
         try blob.read(bytes)
       }
       bytes[0] = 1
       bytes[1] = 9
-      let stays = ["segment_scalars.", "histograms.body", "snapshots."]
+      let stays = ["segment_scalars.", "histograms.body", "snapshots.", "models.", "alert"]
       let codecs = stays.contains(where: blob.name.hasPrefix) ? "at most 1" : "0"
       #expect(throws: CodecError("codec: expected \(codecs), found 9")) { try blob.read(bytes) }
     }

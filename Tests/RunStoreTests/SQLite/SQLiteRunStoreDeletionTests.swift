@@ -77,10 +77,35 @@ struct SQLiteRunStoreDeletionTests {
   @Test("some free pages stay, for the log of runs in progress")
   func kept() throws {
     let store = try open(kept: 1_000_000)
+    let compat = RunStoreCompat { store }
+    _ = try store.register(Samples.registration(), at: Samples.time(1))
+    try compat.commitPlain(1...1, step: 0, to: store)
     try fill(store, "goes")
     _ = try delete("goes", from: store)
     #expect(try number(store, "PRAGMA freelist_count") == 1_000_000 / 16_384)
     #expect(try store.statistics().freeBytes == UInt64(1_000_000 / 16_384 * 16_384))
+    try store.close()
+  }
+
+  @Test("what the log of a run took is given back when all of it is sealed")
+  func idle() throws {
+    let store = try open(kept: 1_000_000)
+    let compat = RunStoreCompat { store }
+    _ = try store.register(Samples.registration(), at: Samples.time(1))
+    try compat.commitPlain(1...20_000, step: 0, to: store)
+    #expect(try store.reclaimNext() == false, "the log is not empty")
+    _ = try store.commit([
+      .finish(run: compat.run, status: .finished, reason: "", at: Samples.time(5))
+    ])
+    while try store.sealNext() {}
+    let pages = try number(store, "PRAGMA page_count")
+    let free = try number(store, "PRAGMA freelist_count")
+    #expect(free > pages / 2)
+    while try store.reclaimNext() {}
+    #expect(try number(store, "PRAGMA freelist_count") == 0)
+    #expect(try number(store, "PRAGMA page_count") <= pages - free)
+    #expect(try store.queryOnWriter("PRAGMA integrity_check") == ["\"ok\""])
+    #expect(try compat.steps(store) == Array(0..<20_000))
     try store.close()
   }
 

@@ -36,7 +36,7 @@ struct SQLiteRunStoreOpeningTests {
       throws: RunStoreError.newerVersion(
         path: path,
         found: "7: later",
-        supported: "5: rollups"
+        supported: "6: counts in columns"
       )
     ) { try SQLiteRunStore(path: path) }
     #expect(contents(path) == before)

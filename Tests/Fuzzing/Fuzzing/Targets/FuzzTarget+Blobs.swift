@@ -80,14 +80,14 @@ extension FuzzTarget {
     blob("model") { _ in
       try models.map { model in
         var writer = ByteWriter()
-        ModelCodec.write(model, to: &writer)
+        ModelCodec.write(model, to: &writer, Deflater())
         return writer.array
       }
     } read: {
       bytes throws(CodecError) in
       try ModelCodec.read(bytes)
     } write: { model, writer throws(CodecError) in
-      ModelCodec.write(model, to: &writer)
+      ModelCodec.write(model, to: &writer, Deflater())
       return true
     },
     blob("labels") { _ in
@@ -118,14 +118,14 @@ extension FuzzTarget {
   private static let alerts = blob("alert") { random in
     try AlertSamples.transitions(using: &random).map { transition in
       var writer = ByteWriter()
-      AlertCodec.write(transition, to: &writer)
+      AlertCodec.write(transition, to: &writer, Deflater())
       return writer.array
     }
   } read: {
     bytes throws(CodecError) in
     try AlertCodec.readTransition(bytes)
   } write: { transition, writer throws(CodecError) in
-    AlertCodec.write(transition, to: &writer)
+    AlertCodec.write(transition, to: &writer, Deflater())
     return true
   }
 

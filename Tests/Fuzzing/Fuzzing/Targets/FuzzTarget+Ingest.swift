@@ -201,9 +201,9 @@ private struct IngestedStream {
 
   private func checkTransition(_ transition: AlertTransition) throws {
     var writer = ByteWriter()
-    AlertCodec.write(transition, to: &writer)
+    AlertCodec.write(transition, to: &writer, Deflater())
     var again = ByteWriter()
-    AlertCodec.write(try AlertCodec.readTransition(writer.bytes), to: &again)
+    AlertCodec.write(try AlertCodec.readTransition(writer.bytes), to: &again, Deflater())
     guard writer.array == again.array else {
       throw FuzzFinding("alert \(transition.alert.id): stored is not what was raised")
     }

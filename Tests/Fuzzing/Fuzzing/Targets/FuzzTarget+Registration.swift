@@ -41,7 +41,7 @@ extension FuzzTarget {
       }
       do {
         var model = ByteWriter()
-        ModelCodec.write(registration.model, to: &model)
+        ModelCodec.write(registration.model, to: &model, Deflater())
         guard try ModelCodec.read(model.bytes) == registration.model else {
           throw FuzzFinding("the stored model is not the one that was registered")
         }
