@@ -39,23 +39,27 @@ public struct Downsampler: Sendable {
     }
 
     mutating func add(_ finer: SeriesPoints, _ places: Range<Int>) {
-      // Sums in variables of their own stay in registers.
-      var (least, greatest, total) = (min, max, sum)
+      // A statistic that was not asked for is empty, and its turn is saved; sums in variables of their own stay in registers.
       var (all, others) = (count, nonFiniteCount)
       for place in places {
-        all += finer.count[place]
-        others += finer.nonFiniteCount[place]
-        let measured = finer.count[place] - finer.nonFiniteCount[place]
-        guard measured > 0 else { continue }
-        least = .minimum(least, finer.min[place])
-        greatest = .maximum(greatest, finer.max[place])
-        total += finer.mean[place] * Double(measured)
+        all &+= finer.count[place]
+        others &+= finer.nonFiniteCount[place]
       }
-      (min, max, sum) = (least, greatest, total)
       (count, nonFiniteCount) = (all, others)
+      // Of points without a finite value they are NaN, which changes nothing.
+      if !finer.min.isEmpty { min = places.reduce(min) { .minimum($0, finer.min[$1]) } }
+      if !finer.max.isEmpty { max = places.reduce(max) { .maximum($0, finer.max[$1]) } }
+      if !finer.mean.isEmpty {
+        var total = sum
+        for place in places {
+          let measured = finer.count[place] - finer.nonFiniteCount[place]
+          if measured > 0 { total += finer.mean[place] * Double(measured) }
+        }
+        sum = total
+      }
       guard let end = places.last else { return }
       lastStep = finer.lastSteps[end]
-      last = finer.last[end]
+      last = finer.last.isEmpty ? .nan : finer.last[end]
     }
 
     /// The mean of the finite values; NaN if there is none.

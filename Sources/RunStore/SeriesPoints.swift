@@ -1,4 +1,6 @@
 /// Points of one series, column by column; each covers the steps from `steps[i]` to `lastSteps[i]`.
+///
+/// A statistic that was not asked for is empty.
 public struct SeriesPoints: Sendable, Hashable {
   /// The first step of each point, ascending.
   public var steps: [UInt64] = []

@@ -5,7 +5,7 @@ import SwiftProtobuf
 import Telemetry
 import TelemetryWire
 
-/// The answer to GetLayerTimeline: series by series, a page in memory at a time.
+/// The answer to GetLayerTimeline: series by series, two pages in memory at a time.
 struct TimelineAnswer {
   private let collector: Collector
   private let request: SeriesRequest
@@ -52,20 +52,24 @@ struct TimelineAnswer {
     _ reader: RunReader,
     _ writer: RPCWriter<Gradwatch_V1_GetLayerTimelineResponse>
   ) async throws {
-    var first = steps.lowerBound
-    while first <= steps.upperBound {
-      let rest = first...steps.upperBound
-      let page = try await collector.blocking.run { [metric = selection.metric] in
-        try reader.page(
-          metric,
-          of: index,
-          steps: rest,
-          size: CollectorOptions.pointsPerMessage
-        )
-      }
-      guard let last = page.steps.last else { return }
+    var page = try await page(of: index, steps, reader)
+    while let last = page.steps.last {
+      // The next one is read while this one is encoded and sent.
+      async let next =
+        last < steps.upperBound
+        ? self.page(of: index, last + 1...steps.upperBound, reader) : SeriesSlice()
       try await writer.write(message(reader, index, .init(page)))
-      first = last + 1
+      page = try await next
+    }
+  }
+
+  private func page(
+    of index: UInt32,
+    _ steps: ClosedRange<UInt64>,
+    _ reader: RunReader
+  ) async throws -> SeriesSlice {
+    try await collector.blocking.run { [metric = selection.metric] in
+      try reader.page(metric, of: index, steps: steps, size: CollectorOptions.pointsPerMessage)
     }
   }
 

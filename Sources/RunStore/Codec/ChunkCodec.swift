@@ -101,10 +101,11 @@ package enum ChunkCodec {
     from bytes: UnsafeRawBufferPointer,
     _ inflater: Inflater
   ) throws(CodecError) -> Column? {
-    for entry in try readDirectory(rows: rows, of: bytes) where entry.metric == metric {
-      return try readColumn(entry, rows: rows, of: bytes, inflater)
+    var found: Entry?
+    try readDirectory(rows: rows, of: bytes) { if $0.metric == metric, found == nil { found = $0 } }
+    return try found.map { entry throws(CodecError) in
+      try readColumn(entry, rows: rows, of: bytes, inflater)
     }
-    return nil
   }
 
   /// Reads all columns of a chunk.
@@ -115,11 +116,11 @@ package enum ChunkCodec {
     from bytes: UnsafeRawBufferPointer,
     _ inflater: Inflater
   ) throws(CodecError) -> [Column] {
-    var columns: [Column] = []
-    for entry in try readDirectory(rows: rows, of: bytes) {
-      columns.append(try readColumn(entry, rows: rows, of: bytes, inflater))
+    var entries: [Entry] = []
+    try readDirectory(rows: rows, of: bytes) { entries.append($0) }
+    return try entries.map { entry throws(CodecError) in
+      try readColumn(entry, rows: rows, of: bytes, inflater)
     }
-    return columns
   }
 
   private struct Entry {
@@ -193,10 +194,13 @@ package enum ChunkCodec {
     return (column.bits.count == rows ? 0 : Layout.sparse) | (isConstant ? Layout.constant : 0)
   }
 
+  /// Calls `body` with each column's entry, in order; none is kept, because a reader of one column wants one.
+  @inline(__always)
   private static func readDirectory(
     rows: Int,
-    of bytes: UnsafeRawBufferPointer
-  ) throws(CodecError) -> [Entry] {
+    of bytes: UnsafeRawBufferPointer,
+    _ body: (Entry) -> Void
+  ) throws(CodecError) {
     var reader = ByteReader(bytes)
     try BlobFrame.readHeader(&reader)
     let found = Int(try reader.read(UInt16.self))
@@ -207,8 +211,6 @@ package enum ChunkCodec {
       throw .unexpected("rows", expected: "\(rows)", found: "\(found)")
     }
     var directory = ByteReader(bytes, from: start)
-    var entries: [Entry] = []
-    entries.reserveCapacity(count)
     for _ in 0..<count {
       let metric = try directory.readCase(of: Metric.self)
       let layout = try directory.read(UInt8.self)
@@ -219,7 +221,7 @@ package enum ChunkCodec {
       let size = try directory.readCount()
       let checksum = try directory.read(UInt32.self)
       let first = try reader.take(size)
-      entries.append(
+      body(
         Entry(
           metric: metric,
           layout: layout,
@@ -229,7 +231,6 @@ package enum ChunkCodec {
       )
     }
     try reader.finish()
-    return entries
   }
 
   private static func readColumn(

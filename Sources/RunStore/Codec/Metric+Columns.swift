@@ -46,9 +46,18 @@ extension Metric {
 
   /// Values from their bits.
   func numbers(_ bits: ArraySlice<UInt64>) -> [Double] {
-    isCount
-      ? bits.map { Double($0) }
-      : bits.map { Double(Float(bitPattern: UInt32(truncatingIfNeeded: $0))) }
+    bits.withUnsafeBufferPointer { bits in
+      [Double](unsafeUninitializedCapacity: bits.count) { values, initialized in
+        if isCount {
+          for (place, bits) in bits.enumerated() { values[place] = Double(bits) }
+        } else {
+          for (place, bits) in bits.enumerated() {
+            values[place] = Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
+          }
+        }
+        initialized = bits.count
+      }
+    }
   }
 
   /// The column of a metric that is no count.

@@ -185,12 +185,12 @@ extension SeriesPoints {
       steps = chosen.map { rollup.firsts[$0] }
       lastSteps = chosen.map { rollup.lasts[$0] }
     }
-    let absent = Array(repeating: Double.nan, count: places.count)
-    min = series.min.isEmpty ? absent : metric.numbers(series.min[places])
-    max = series.max.isEmpty ? absent : metric.numbers(series.max[places])
-    mean = series.mean.isEmpty ? absent : series.means(at: places)
-    last = series.last.isEmpty ? absent : metric.numbers(series.last[places])
-    count = Array(series.count[places])
-    nonFiniteCount = Array(series.nonFiniteCount[places])
+    if !series.min.isEmpty { min = metric.numbers(series.min[places]) }
+    if !series.max.isEmpty { max = metric.numbers(series.max[places]) }
+    if !series.mean.isEmpty { mean = series.means(at: places) }
+    if !series.last.isEmpty { last = metric.numbers(series.last[places]) }
+    let isWhole = places == series.count.indices
+    count = isWhole ? series.count : Array(series.count[places])
+    nonFiniteCount = isWhole ? series.nonFiniteCount : Array(series.nonFiniteCount[places])
   }
 }
