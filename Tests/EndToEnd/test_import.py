@@ -105,6 +105,13 @@ def test_another_run_under_the_same_id_is_left_alone(collector, client, tmp_path
         result = import_traces(collector, path)
         assert result.returncode == 2
         assert "found others in" in result.stderr and "--run-prefix" in result.stderr
+    # A trace of the same steps is another run by what it says of them.
+    last = steps[-1]
+    write(path, [meta, *steps[:-1], last | {"gn": 7}, last | {"s": last["s"] + 1}])
+    result = import_traces(collector, path)
+    assert result.returncode == 2
+    place = f"{path}: expected at step {last['s']} what the collector has, global norm "
+    assert place in result.stderr and "--run-prefix" in result.stderr
     write(path, [meta | {"params": meta["params"][:-1]}, *steps])
     assert import_traces(collector, path).returncode == 2
     assert run_of(client, "run") == before

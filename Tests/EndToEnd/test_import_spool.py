@@ -7,8 +7,17 @@ import subprocess
 import zlib
 from pathlib import Path
 
+import pytest
+
 from process import binary
-from reports import Recorded, assert_holds, lose_gradients, registration, report
+from reports import (
+    Recorded,
+    assert_holds,
+    lose_gradients,
+    loss_timeline,
+    registration,
+    report,
+)
 from wire import v1
 
 
@@ -187,6 +196,83 @@ def test_another_run_under_the_same_id_is_left_alone(collector, client, tmp_path
     assert result.returncode == 2
     assert "MODEL_DIFFERS" in result.stderr
     assert run_of(client, "run") == before
+
+
+@pytest.mark.parametrize("says", ["losses", "global_norm"])
+@pytest.mark.parametrize("first", ["online", "offline"])
+def test_a_run_that_was_online_as_well_loses_no_step_silently(
+    collector, client, tmp_path, first, says
+):
+    def steps(*counts: int, salt: str) -> list:
+        """Reports of as many steps, again and again from step 0, that say one thing of each."""
+        reports = [report(0, step=step, salt=salt) for count in counts for step in range(count)]
+        for sequence, one in enumerate(reports, 1):
+            other = "global_norm" if says == "losses" else "losses"
+            one.sequence = sequence
+            one.ClearField(other)
+        if says == "losses":
+            reports[1].losses[0].value = math.nan
+        else:
+            reports[1].global_norm = math.nan
+        return reports
+
+    offline = steps(3, 9, salt="offline")
+    online = steps(3, salt="online")
+    if first == "offline":
+        path = write(tmp_path / "a.gwspool", spool("run", offline[:3]))
+        for _ in range(2):
+            assert import_spools(collector, path).returncode == 0
+        for one in online:
+            one.sequence += 3
+    else:
+        client.register(registration("run", project="cluster"))
+    client.report("run", *online)
+    path = write(tmp_path / "a.gwspool", spool("run", offline, v1.RUN_STATUS_FINISHED))
+    metric = v1.STEP_METRIC_LOSS if says == "losses" else v1.STEP_METRIC_GLOBAL_NORM
+    before = run_of(client, "run"), str(loss_timeline(client, "run", metric=metric))
+    result = import_spools(collector, path)
+    assert result.returncode == 2
+    name = "loss" if says == "losses" else "global norm"
+    assert f"{path}: expected at step 0 what the collector has, {name} " in result.stderr
+    assert "nothing was sent" in result.stderr
+    assert (run_of(client, "run"), str(loss_timeline(client, "run", metric=metric))) == before
+
+
+def test_known_reports_of_which_the_collector_has_no_number_are_told(collector, client, tmp_path):
+    reports = healthy(3)
+    for one in reports:
+        one.ClearField("losses")
+        one.ClearField("global_norm")
+    client.register(registration("run", project="cluster"))
+    client.report("run", *reports)
+    before = run_of(client, "run")
+    path = write(tmp_path / "a.gwspool", spool("run", healthy(5)))
+    result = import_spools(collector, path)
+    assert result.returncode == 2
+    expected = f"{path}: expected losses or norms in steps 0 to 2, which the collector should have"
+    assert expected in result.stderr
+    assert run_of(client, "run") == before
+    # A file that says neither can't be held against anything.
+    assert import_spools(collector, write(path, spool("run", reports))).returncode == 0
+
+
+def test_only_the_last_of_many_known_reports_are_compared(collector, client, tmp_path):
+    reports = [report(sequence, layers=1) for sequence in range(1, 1202)]
+    start = registration("run", layers=1)
+    content = b"GWSPOOL1" + record(registration=start)
+    content += b"".join(record(report=one) for one in reports)
+    path = write(tmp_path / "a.gwspool", content)
+    for sent in (1201, 0):
+        result = import_spools(collector, path, "-o", "jsonl")
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout)["sent"] == sent
+    reports[300].losses[1].value = 7
+    content = b"GWSPOOL1" + record(registration=start)
+    content += b"".join(record(report=one) for one in reports)
+    result = import_spools(collector, write(path, content))
+    assert result.returncode == 2
+    assert f"{path}: expected at step 300 what the collector has, auxiliary " in result.stderr
+    assert ", found 7.0: " in result.stderr
 
 
 def test_what_is_wrong_is_named(collector, client, tmp_path):

@@ -9,11 +9,13 @@ struct ImportSpoolCommand: AsyncParsableCommand {
     abstract: "Stream what clients wrote while they had no collector.",
     discussion: """
       A spool has its run's id, project and process in it. A repeated import sends only what the \
-      collector does not have. The run ends as the spool says; if it does not say, the run goes on. \
-      Of a file that ends within a record, because its process died or is still at work, what comes \
-      before is imported, with a warning; of one that is damaged too, with exit status 2. A report \
-      that no collector takes is named, the others are imported, and the exit status is 2. A file \
-      that can't be imported does not keep the others from it. Output as of 'import traces'.
+      collector does not have. A run that was online can't go on offline under its id: the spool \
+      counts its reports from 1, and is refused. The run ends as the spool says; if it does not \
+      say, the run goes on. Of a file that ends within a record, because its process died or is \
+      still at work, what comes before is imported, with a warning; of one that is damaged too, \
+      with exit status 2. A report that no collector takes is named, the others are imported, and \
+      the exit status is 2. A file that can't be imported does not keep the others from it. Output \
+      as of 'import traces'.
       """
   )
 

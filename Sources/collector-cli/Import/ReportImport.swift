@@ -15,6 +15,9 @@ struct ReportImport {
   /// What to do if another run has the id; `nil` if there is nothing to be said.
   let hint: String?
 
+  /// Reports up to the last known one that are held against what the collector has.
+  private static let comparedReports: UInt64 = 1000
+
   /// Streams what the collector does not have.
   ///
   /// - Parameters:
@@ -22,8 +25,8 @@ struct ReportImport {
   ///   - file: Where they are.
   ///   - next: Reads the next one; `nil` after the last.
   /// - Returns: What came of it, and the run as the collector knew it before; `nil` if it did not.
-  /// - Throws: What `next` throws; ``CommandFailure`` if the collector has other reports, refuses
-  ///   the run, or is not there.
+  /// - Throws: What `next` throws; ``CommandFailure`` if the collector has other reports under the same numbers,
+  ///   refuses the run, or is not there.
   func run(
     _ registration: RunRegistration,
     from file: String,
@@ -34,7 +37,7 @@ struct ReportImport {
     let state = before?.producers.first {
       $0.producer.producerID == registration.producer.id.rawValue
     }
-    if let state { try skip(state, &result, next) }
+    if let state { try await check(try skip(state, &result, next), state, result) }
     let first = try next()
     // To register a run that ended lets it run again.
     if first == nil, !isWholeRun, let before, state != nil, before.hasSize(of: registration.model) {
@@ -83,24 +86,69 @@ struct ReportImport {
     return known
   }
 
-  /// Reads the reports that the collector has.
+  /// Reads as many reports as the collector has; returns what the last of them say.
   private func skip(
     _ state: Gradwatch_V1_ProducerState,
     _ result: inout ImportedRun,
     _ next: () throws -> StepReport?
-  ) throws {
+  ) throws -> ReportedNumbers {
+    var numbers = ReportedNumbers()
     var hasLastStep = !state.hasLastStep
     for _ in 0..<state.lastSequence {
       guard let report = try next() else { break }
       result.steps += 1
       result.lastStep = report.step
       if report.step == state.lastStep { hasLastStep = true }
+      if state.lastSequence - result.steps < Self.comparedReports { numbers.add(report) }
     }
     guard result.steps == state.lastSequence, hasLastStep else {
       throw CommandFailure(
         .usage,
         "run \(result.run): expected \(state.lastSequence) steps up to \(state.lastStep), which the "
           + "collector has, found others in \(result.file)",
+        hint: hint
+      )
+    }
+    return numbers
+  }
+
+  /// Throws ``CommandFailure`` unless the collector has of the known reports what the file says.
+  ///
+  /// A file's reports are numbered from 1. If its run was online as well, or is another one, as many of them as the
+  /// collector had from there would count as known, and be lost.
+  private func check(
+    _ numbers: ReportedNumbers,
+    _ state: Gradwatch_V1_ProducerState,
+    _ result: ImportedRun
+  ) async throws {
+    guard let first = numbers.firstStep, state.hasLastStep else { return }
+    let steps = StepRange(first: first, last: max(first, state.lastStep))
+    var count = 0
+    for metric in [Gradwatch_V1_StepMetric.loss, .globalNorm] {
+      let found = Parts<Gradwatch_V1_GetLossTimelineResponse>()
+      let request = Gradwatch_V1_GetLossTimelineRequest.with {
+        $0.runID = result.run.rawValue
+        $0.producerID = state.producer.producerID
+        $0.metric = metric
+        $0.steps = steps.message
+      }
+      try await connection.losses(request) { found.take($0) }
+      do throws(NumberDifference) {
+        for series in found.messages { count += try numbers.compare(metric, series) }
+      } catch {
+        throw CommandFailure(
+          .usage,
+          "\(result.file): \(error): the collector has \(state.lastSequence) reports of the run's process, not all "
+            + "from this file, whose own have the same numbers; nothing was sent",
+          hint: hint
+        )
+      }
+    }
+    guard count > 0 else {
+      throw CommandFailure(
+        .usage,
+        "\(result.file): expected losses or norms \(steps.words), which the collector should have from this file, "
+          + "found none there; nothing was sent",
         hint: hint
       )
     }
