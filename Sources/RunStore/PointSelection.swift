@@ -14,7 +14,7 @@ public struct PointSelection: Sendable, Equatable {
   public var steps: ClosedRange<UInt64>
   /// The most steps that a point may span, from its first to its last, both included; 1: measurements only.
   public var maximumSpan: UInt64
-  /// What is wanted of points: the other statistics of a point that spans steps are NaN, which saves reading them.
+  /// What is wanted of points: the other columns of points that span steps are empty, which saves reading them.
   public var statistics: Set<SeriesPoints.Statistic>
 
   /// Makes a selection.
