@@ -368,6 +368,55 @@ def test_two_optimizers_are_one_step_each_time_both_stepped():
             close(found.norms(3), expected)
 
 
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_each_of_two_optimizers_has_its_own_clipping(in_turn):
+    model = network()
+    first = torch.optim.SGD(model[0].parameters(), lr=0.1)
+    second = torch.optim.SGD([*model[2].parameters(), *model[4].parameters()], lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, [first, second])
+    for step in range(3):
+        model.zero_grad()
+        loss_of(model, step).backward()
+        expected = gradients(model)
+        torch.nn.utils.clip_grad_norm_(model[0].parameters(), 0.01)
+        if in_turn:
+            first.step()
+        torch.nn.utils.clip_grad_norm_(second.param_groups[0]["params"], 0.01)
+        if not in_turn:
+            first.step()
+        second.step()
+        run.log(loss=0.0)
+        close(found.norms(-1), expected)
+
+
+@pytest.mark.parametrize("is_fused", [False, True])
+def test_two_optimizers_share_a_scaler(is_fused):
+    model = network()
+    first = torch.optim.SGD(model[0].parameters(), lr=0.1, fused=is_fused)
+    second = torch.optim.SGD([*model[2].parameters(), *model[4].parameters()], lr=0.1, fused=is_fused)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    run, found = recorded()
+    gradwatch.watch(model, [first, second])
+    for step in range(3):
+        model.zero_grad()
+        scaler.scale(loss_of(model, step)).backward()
+        if step == 1:
+            model[0].bias.grad[0] = math.inf
+        scale = scaler.get_scale()
+        expected = {name: norm / (1 if is_fused else scale) for name, norm in gradients(model).items()}
+        scaler.step(first)
+        scaler.step(second)
+        scaler.update()
+        run.log(loss=0.0)
+        assert found.reports[-1].loss_scale == scale
+        assert found.reports[-1].optimizer_skipped == (step == 1)
+        assert found.reports[-1].gradients_scaled == is_fused
+        if step != 1:
+            close(found.norms(-1), expected)
+    assert len(found.reports) == 3
+
+
 def test_an_optimizer_for_each_parameter_that_steps_in_backward():
     model = network()
     optimizers = {p: torch.optim.SGD([p], lr=0.1) for p in model.parameters()}
@@ -715,7 +764,11 @@ def test_a_closed_watcher_lets_go():
     loss_of(model, 0).backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    assert len(found.reports) == 1
+    scaler = torch.amp.GradScaler("cpu")
+    scaler.scale(loss_of(model, 0)).backward()
+    scaler.step(optimizer)
+    run.log(loss=0.0)
+    assert not found.reports[-1].optimizer_skipped and not found.reports[-1].loss_scale
     assert not model._forward_hooks and not optimizer._optimizer_step_pre_hooks
 
 

@@ -113,6 +113,7 @@ class Watcher:
         self._handles.clear()
         if self._probes:
             self._probes.close()
+        self._optimizers.clear()
         self._parameters.clear()
         self._before.clear()
         self._owners.clear()
@@ -166,7 +167,7 @@ class Watcher:
     def will_clip_norm(self, parameters: list[torch.Tensor], bound: float, norm: torch.Tensor) -> None:
         """Takes the gradients before they are clipped by their common norm."""
         if ours := self._ours(parameters):
-            report = self._begin_clipping(ours[0])
+            report = self._begin_clipping(ours)
             total = self._capture(report, ours, [norm], self._owner(ours[0]))[0]
             if 0 < bound < math.inf:
                 _say_clipped(report, step_report_pb2.CLIPPING_KIND_GLOBAL_NORM, bound, total > bound)
@@ -175,7 +176,7 @@ class Watcher:
     def will_clip_values(self, parameters: list[torch.Tensor], bound: float) -> None:
         """Takes the gradients before they are clipped element by element."""
         if ours := self._ours(parameters):
-            report = self._begin_clipping(ours[0])
+            report = self._begin_clipping(ours)
             largest = torch.stack([p.grad.detach().abs().max().double() for p in ours if p.grad.numel()])
             most = self._capture(report, ours, [largest.max()], self._owner(ours[0]))[0]
             if 0 < bound < math.inf:
@@ -188,7 +189,7 @@ class Watcher:
             return
         self._is_stepping_scaled, self._scale = True, scale
         report = self._begin(optimizer)
-        if self._captured and not is_unscaled:
+        if not is_unscaled and self._has_taken(_parameters(optimizer)):
             # They were clipped, and taken, before anybody divided them.
             report.gradients_scaled = True
 
@@ -214,7 +215,7 @@ class Watcher:
             ours += [p for p in self._ours(self._description.tensors) if p not in self._owners]
         if _closure(arguments, options) is None:
             found = getattr(optimizer, "found_inf", None)
-            report.optimizer_skipped = self._capture_scaled(report, ours, found, optimizer)
+            report.optimizer_skipped |= self._capture_scaled(report, ours, found, optimizer)
             report.gradients_scaled |= getattr(optimizer, "grad_scale", None) is not None
         if self._is_detailed and self._measures_updates:
             self._before |= {p: p.detach().clone() for p in ours}
@@ -237,14 +238,21 @@ class Watcher:
             self._captured, self._squares, self._before = set(), 0.0, {}
         return report
 
-    def _begin_clipping(self, parameter: nn.Parameter) -> step_report_pb2.StepReport:
-        """The report of the step that is coming; what was taken for it before, and never stepped, is of no use."""
-        report = self._begin(self._owners.get(parameter))
-        if self._captured:
+    def _begin_clipping(self, parameters: list[nn.Parameter]) -> step_report_pb2.StepReport:
+        """The report of the step that is coming.
+
+        Gradients that were taken for it before were given up, and never stepped: nothing taken with them is of use.
+        """
+        report = self._begin(self._owners.get(parameters[0]))
+        if self._has_taken(parameters):
             for name in ("gradients", "histograms", "parameters", "clipping"):
                 report.ClearField(name)
             self._captured, self._squares = set(), 0.0
         return report
+
+    def _has_taken(self, parameters: Iterable[torch.Tensor]) -> bool:
+        """Whether a gradient of theirs is in the report."""
+        return bool(self._captured) and any(self._description.tensors.get(p) in self._captured for p in parameters)
 
     def _owner(self, parameter: nn.Parameter) -> Any:
         """The optimizer of a parameter; before its first step a guess, or `None`."""
