@@ -163,21 +163,30 @@ def test_gradients_are_those_before_clipping(how):
         assert report.clipping.clipped == (totals[step] > 0.05) == bool(step % 2)
 
 
-def test_a_step_that_is_given_up_after_clipping_leaves_nothing_behind():
+@pytest.mark.parametrize("is_scaled", [False, True])
+def test_a_step_that_is_given_up_after_clipping_leaves_nothing_behind(is_scaled):
     model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, fused=True)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=is_scaled)
     run, found = recorded()
     gradwatch.watch(model, optimizer)
     for step in range(4):
+        is_given_up = step in (0, 2)
         optimizer.zero_grad()
-        loss_of(model, step).backward()
+        scale = scaler.get_scale()
+        scaler.scale(loss_of(model, step) * (math.inf if is_scaled and is_given_up else 1)).backward()
+        scaler.unscale_(optimizer)
         expected = gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        if step in (0, 2):
+        if is_given_up:
+            scaler.update(scale / 2)
             continue
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         run.log(loss=0.0)
         close(found.norms(-1), expected)
+        assert found.reports[-1].loss_scale == (scale if is_scaled else 0)
+        assert not found.reports[-1].optimizer_skipped
     assert len(found.reports) == 2
     assert len(found.reports[0].gradients.norm) == 6
 
@@ -194,11 +203,12 @@ def test_an_infinite_bound_is_no_clipping():
     assert not found.reports[0].HasField("clipping")
 
 
+@pytest.mark.parametrize("is_fused", [False, True])
 @pytest.mark.parametrize("unscales", [False, True])
 @pytest.mark.parametrize("clips", [False, True])
-def test_mixed_precision(unscales, clips):
+def test_mixed_precision(unscales, clips, is_fused):
     model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, fused=is_fused)
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2)
     run, found = recorded()
     gradwatch.watch(model, optimizer)
@@ -218,7 +228,7 @@ def test_mixed_precision(unscales, clips):
         scaler.update()
         run.log(loss=loss)
     assert len(found.reports) == 6
-    are_scaled = clips and not unscales
+    are_scaled = (clips or is_fused) and not unscales
     for step, report in enumerate(found.reports):
         assert report.loss_scale == scales[step]
         assert report.optimizer_skipped == (step == 3)
@@ -268,9 +278,14 @@ def test_a_training_in_half_precision_skips_what_overflows():
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("how", ["plain", "clipped", "scaled"])
-def test_a_step_waits_for_a_device_once(monkeypatch, how):
-    """Whoever wants a number waits for it: each way to ask for one is counted, with tensors of the CPU."""
+@pytest.mark.parametrize("every, details_every", [(1, 0), (2, 0), (1, 1)])
+@pytest.mark.parametrize("is_fused", [False, True])
+@pytest.mark.parametrize("how", ["plain", "clipped", "scaled", "scaled, clipped by norm", "scaled, clipped by value"])
+def test_a_step_waits_for_a_device_once(monkeypatch, how, is_fused, every, details_every):
+    """Whoever wants a number waits for it: each way to ask for one is counted, with tensors of the CPU.
+
+    Once more with details, for what the step changed.
+    """
     waits = []
 
     def count(name):
@@ -287,22 +302,27 @@ def test_a_step_waits_for_a_device_once(monkeypatch, how):
         count(name)
     monkeypatch.setattr(statistics, "is_on_cpu", lambda tensor: False)
     model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=torch.tensor(0.125))
-    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=how == "scaled")
+    optimizer = torch.optim.SGD(model.parameters(), lr=torch.tensor(0.125), fused=is_fused)
+    is_scaled = how.startswith("scaled")
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=is_scaled)
     run, found = recorded()
-    gradwatch.watch(model, optimizer, details_every=0)
+    gradwatch.watch(model, optimizer, every=every, details_every=details_every)
     for step in range(3):
         optimizer.zero_grad()
         scaler.scale(loss_of(model, step)).backward()
-        if how == "clipped":
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        if "clipped" in how:
+            scaler.unscale_(optimizer)
+            clip = torch.nn.utils.clip_grad_value_ if how.endswith("value") else torch.nn.utils.clip_grad_norm_
+            clip(model.parameters(), 0.01)
         scaler.step(optimizer)
         scaler.update()
         run.log(loss=1.0)
-        assert waits == ["cpu"] * (step + 1)
+        steps = step // every + 1 if how == "plain" else step + 1
+        assert waits == ["cpu"] * steps * (1 + details_every)
         optimizer.param_groups[0]["lr"].mul_(0.5)
-    assert [report.loss_scale for report in found.reports] == [1024.0 if how == "scaled" else 0.0] * 3
-    assert [report.learning_rate for report in found.reports] == [0.125, 0.0625, 0.03125]
+    assert [report.loss_scale for report in found.reports] == [1024.0 if is_scaled else 0.0] * 3
+    assert [report.clipping.clipped for report in found.reports] == ["clipped" in how] * 3
+    assert [report.learning_rate for report in found.reports[::every]] == [0.125, 0.0625, 0.03125][::every]
 
 
 def test_fused_optimizers_scale_by_themselves():

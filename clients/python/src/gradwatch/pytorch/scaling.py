@@ -1,4 +1,4 @@
-"""Sees what GradScaler does: its scale, and the steps that it skips."""
+"""Sees what GradScaler does: its scale, the gradients that it divides, and the steps that it skips."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import torch
 
 class ScalingObserver(Protocol):
     """Somebody who is told of an optimizer's scaled steps."""
+
+    def did_unscale(self, optimizer: Any, scale: torch.Tensor | float, found: torch.Tensor) -> None:
+        """A scaler has divided an optimizer's gradients; `found` is 0 unless something in them was not finite."""
 
     def will_step_scaled(self, optimizer: Any, scale: torch.Tensor | float, is_unscaled: bool) -> None:
         """A scaler is about to step an optimizer; whether it has divided the gradients before."""
@@ -30,9 +33,12 @@ def observe(observer: ScalingObserver) -> None:
 
 @functools.cache
 def _install() -> None:
-    """Puts ourselves in front of `GradScaler.step`: a step that it skips calls no hook of the optimizer."""
-    original = torch.amp.GradScaler.step
+    """Puts ourselves around `GradScaler.step`, as a step that it skips calls no hook of the optimizer, and `unscale_`."""
+    torch.amp.GradScaler.step = _with_step(torch.amp.GradScaler.step)
+    torch.amp.GradScaler.unscale_ = _with_unscale(torch.amp.GradScaler.unscale_)
 
+
+def _with_step(original):
     @functools.wraps(original)
     def step(self, optimizer, *arguments, **options):
         if not self.is_enabled():
@@ -45,7 +51,19 @@ def _install() -> None:
             observer.did_step_scaled(optimizer)
         return result
 
-    torch.amp.GradScaler.step = step
+    return step
+
+
+def _with_unscale(original):
+    @functools.wraps(original)
+    def unscale_(self, optimizer):
+        result = original(self, optimizer)
+        if self.is_enabled() and (found := _found(self, optimizer)) is not None:
+            for observer in list(_OBSERVERS):
+                observer.did_unscale(optimizer, _scale(self), found)
+        return result
+
+    return unscale_
 
 
 def _scale(scaler: torch.amp.GradScaler) -> torch.Tensor | float:
@@ -54,7 +72,16 @@ def _scale(scaler: torch.amp.GradScaler) -> torch.Tensor | float:
     return scale if scale is not None else scaler.get_scale()
 
 
+def _found(scaler: torch.amp.GradScaler, optimizer: Any) -> torch.Tensor | None:
+    """What dividing found, on its device, the first one's if there are several."""
+    found = list(_state(scaler, optimizer).get("found_inf_per_device", {}).values())
+    return sum(other.to(found[0].device, non_blocking=True) for other in found) if found else None
+
+
 def _is_unscaled(scaler: torch.amp.GradScaler, optimizer: Any) -> bool:
-    states = getattr(scaler, "_per_optimizer_states", {})
-    stage = states[id(optimizer)]["stage"] if id(optimizer) in states else None
-    return getattr(stage, "name", "READY") != "READY"
+    return getattr(_state(scaler, optimizer).get("stage"), "name", "READY") != "READY"
+
+
+def _state(scaler: torch.amp.GradScaler, optimizer: Any) -> dict[str, Any]:
+    """What a scaler knows of an optimizer. Private, and may go; a look leaves no trace in it."""
+    return getattr(scaler, "_per_optimizer_states", {}).get(id(optimizer), {})

@@ -78,8 +78,11 @@ class Watcher:
         self._captured: set[int] = set()
         self._squares = 0.0
         self._before: dict[nn.Parameter, torch.Tensor] = {}
-        self._scale: torch.Tensor | float | None = None
+        self._is_skipped: dict[Any, bool] = {}
         self._is_stepping_scaled = False
+        # What a scaler said, to be copied with the next gradients.
+        self._scale: torch.Tensor | float | None = None
+        self._found: dict[Any, torch.Tensor] = {}
 
         self._handles: list[Any] = []
         self._first_pass: list[Any] = []
@@ -117,6 +120,8 @@ class Watcher:
         self._parameters.clear()
         self._before.clear()
         self._owners.clear()
+        self._found.clear()
+        self._is_skipped.clear()
 
     # The first pass
 
@@ -168,7 +173,7 @@ class Watcher:
         """Takes the gradients before they are clipped by their common norm."""
         if ours := self._ours(parameters):
             report = self._begin_clipping(ours)
-            total = self._capture(report, ours, [norm], self._owner(ours[0]))[0]
+            total = self._capture_scaled(report, ours, [norm], self._owner(ours[0]))[0]
             if 0 < bound < math.inf:
                 _say_clipped(report, step_report_pb2.CLIPPING_KIND_GLOBAL_NORM, bound, total > bound)
 
@@ -178,17 +183,25 @@ class Watcher:
         if ours := self._ours(parameters):
             report = self._begin_clipping(ours)
             largest = torch.stack([p.grad.detach().abs().max().double() for p in ours if p.grad.numel()])
-            most = self._capture(report, ours, [largest.max()], self._owner(ours[0]))[0]
+            most = self._capture_scaled(report, ours, [largest.max()], self._owner(ours[0]))[0]
             if 0 < bound < math.inf:
                 _say_clipped(report, step_report_pb2.CLIPPING_KIND_VALUE, bound, most > bound)
 
     @_harmless
+    def did_unscale(self, optimizer: Any, scale: torch.Tensor | float, found: torch.Tensor) -> None:
+        """Notes the loss scale, and whether the step will be skipped: clipping may come next, and copy them along."""
+        if self._follows(optimizer):
+            self._scale, self._found[optimizer] = scale, found
+
+    @_harmless
     def will_step_scaled(self, optimizer: Any, scale: torch.Tensor | float, is_unscaled: bool) -> None:
-        """Notes the loss scale of a step."""
+        """Notes the loss scale of a step, unless it was copied before."""
         if not self._follows(optimizer):
             return
-        self._is_stepping_scaled, self._scale = True, scale
+        self._is_stepping_scaled = True
         report = self._begin(optimizer)
+        if not report.loss_scale:
+            self._scale = scale
         if not is_unscaled and self._has_taken(_parameters(optimizer)):
             # They were clipped, and taken, before anybody divided them.
             report.gradients_scaled = True
@@ -198,7 +211,7 @@ class Watcher:
         """Reports the step if it was skipped: no hook was called then."""
         if self._follows(optimizer) and self._is_stepping_scaled:
             report = self._begin(optimizer)
-            self._capture_scaled(report, self._ours(_parameters(optimizer)), None, optimizer)
+            self._capture_scaled(report, self._ours(_parameters(optimizer)), [], optimizer)
             report.optimizer_skipped = True
             self._end(optimizer)
         self._is_stepping_scaled = False
@@ -215,7 +228,10 @@ class Watcher:
             ours += [p for p in self._ours(self._description.tensors) if p not in self._owners]
         if _closure(arguments, options) is None:
             found = getattr(optimizer, "found_inf", None)
-            report.optimizer_skipped |= self._capture_scaled(report, ours, found, optimizer)
+            if found is not None and optimizer not in self._is_skipped:
+                self._found[optimizer] = found
+            self._capture_scaled(report, ours, [], optimizer)
+            report.optimizer_skipped |= self._is_skipped.get(optimizer, False)
             report.gradients_scaled |= getattr(optimizer, "grad_scale", None) is not None
         if self._is_detailed and self._measures_updates:
             self._before |= {p: p.detach().clone() for p in ours}
@@ -235,7 +251,7 @@ class Watcher:
         if report is not self._report:
             self._report = report
             self._count += 1
-            self._captured, self._squares, self._before = set(), 0.0, {}
+            self._captured, self._squares, self._before, self._is_skipped = set(), 0.0, {}, {}
         return report
 
     def _begin_clipping(self, parameters: list[nn.Parameter]) -> step_report_pb2.StepReport:
@@ -245,9 +261,9 @@ class Watcher:
         """
         report = self._begin(self._owners.get(parameters[0]))
         if self._has_taken(parameters):
-            for name in ("gradients", "histograms", "parameters", "clipping"):
+            for name in ("gradients", "histograms", "parameters", "clipping", "loss_scale"):
                 report.ClearField(name)
-            self._captured, self._squares = set(), 0.0
+            self._captured, self._squares, self._is_skipped = set(), 0.0, {}
         return report
 
     def _has_taken(self, parameters: Iterable[torch.Tensor]) -> bool:
@@ -318,7 +334,7 @@ class Watcher:
                 report.parameters.norm.extend(numbers.norms)
                 add_histograms(report, own, numbers.patterns)
         if not copied:
-            copied = [float(scalar) for scalar in (*scalars, *seen)]
+            copied = measure([], details=False, scalars=[*scalars, *seen]).scalars
         if rates:
             _say_rate(report, copied.pop())
         add_activations(report, layers, copied[len(scalars) :])
@@ -328,15 +344,18 @@ class Watcher:
         self,
         report: step_report_pb2.StepReport,
         parameters: list[nn.Parameter],
-        found: torch.Tensor | None,
+        scalars: list[torch.Tensor],
         optimizer: Any,
-    ) -> bool:
-        """As `_capture`, with the loss scale, if there is one; returns whether `found` says that the step is skipped."""
-        scalars = [torch.as_tensor(scalar) for scalar in (self._scale, found) if scalar is not None]
-        numbers = self._capture(report, parameters, scalars, optimizer)
-        if self._scale is not None:
-            report.loss_scale, self._scale = numbers.pop(0), None
-        return any(numbers)
+    ) -> list[float]:
+        """As `_capture`, with what a scaler said."""
+        scales = [] if self._scale is None else [torch.as_tensor(self._scale)]
+        numbers = self._capture(report, parameters, [*scalars, *scales, *self._found.values()], optimizer)
+        if scales:
+            report.loss_scale = numbers[len(scalars)]
+        found = numbers[len(scalars) + len(scales) :]
+        self._is_skipped |= {optimizer: number != 0 for optimizer, number in zip(self._found, found)}
+        self._scale, self._found = None, {}
+        return numbers[: len(scalars)]
 
     def _measure_updates(self, optimizer: Any) -> None:
         ours = [p for p in self._before if self._owners.get(p, optimizer) is optimizer]
