@@ -16,12 +16,8 @@ package enum AlertCodec {
   ///
   /// - Throws: ``CodecError`` for any bytes that ``write(_:to:_:)`` doesn't write.
   package static func read(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> Alert {
-    let inflater = Inflater()
-    return try withExtendedLifetime(inflater) { () throws(CodecError) in
-      var reader = try BlobFrame.open(bytes, inflater)
-      let alert = try readContent(from: &reader)
-      try reader.finish()
-      return alert
+    try BlobFrame.read(bytes) { (reader: inout ByteReader) throws(CodecError) in
+      try readContent(from: &reader)
     }
   }
 
@@ -45,14 +41,11 @@ package enum AlertCodec {
   package static func readTransition(
     _ bytes: UnsafeRawBufferPointer
   ) throws(CodecError) -> AlertTransition {
-    let inflater = Inflater()
-    return try withExtendedLifetime(inflater) { () throws(CodecError) in
-      var reader = try BlobFrame.open(bytes, inflater)
+    try BlobFrame.read(bytes) { (reader: inout ByteReader) throws(CodecError) in
       let from: AlertState? = try reader.readFlag() ? try reader.readCase() : nil
       let step = try reader.read(UInt64.self)
       let at = WallTime(clamping: try reader.readDouble())
       let alert = try readContent(from: &reader)
-      try reader.finish()
       return AlertTransition(alert: alert, from: from, step: step, at: at)
     }
   }

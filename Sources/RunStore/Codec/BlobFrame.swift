@@ -83,6 +83,20 @@ enum BlobFrame {
     )
   }
 
+  /// Reads the whole content of a blob of version 1, compressed or not.
+  static func read<Value>(
+    _ bytes: UnsafeRawBufferPointer,
+    _ content: (inout ByteReader) throws(CodecError) -> Value
+  ) throws(CodecError) -> Value {
+    let inflater = Inflater()
+    return try withExtendedLifetime(inflater) { () throws(CodecError) in
+      var reader = try open(bytes, inflater)
+      let value = try content(&reader)
+      try reader.finish()
+      return value
+    }
+  }
+
   /// Reads and checks version and codec.
   ///
   /// - Parameters:

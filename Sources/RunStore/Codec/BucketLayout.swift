@@ -30,6 +30,8 @@ struct BucketLayout {
   private(set) var histograms: [Histogram] = []
   /// The number of columns.
   private(set) var columnCount = 0
+  /// Whether a column is a bucket's.
+  let isAligned: Bool
 
   /// Lays columns out.
   ///
@@ -38,6 +40,7 @@ struct BucketLayout {
   ///   - negative: Those of negative elements, of as many histograms.
   ///   - isAligned: Whether a column is a bucket's; else it is that of the first, second, … bucket of each histogram.
   init(_ positive: Side, _ negative: Side, isAligned: Bool) {
+    self.isAligned = isAligned
     histograms.reserveCapacity(positive.lengths.count)
     var end = 0
     let first = Self.first(of: positive, isAligned)
@@ -67,11 +70,12 @@ struct BucketLayout {
     )
   }
 
-  /// Whether to align columns, so that the other side can say it in a bit: unless buckets lie so far apart that most columns would
-  /// be empty.
-  static func shouldAlign(_ positive: Side, _ negative: Side) -> Bool {
-    let aligned = BucketLayout(positive, negative, isAligned: true)
-    return aligned.columnCount <= 2 * (positive.total + negative.total)
+  /// Lays columns out for writing: aligned, unless buckets lie so far apart that most columns would be empty.
+  init(narrowest positive: Side, _ negative: Side) {
+    self.init(positive, negative, isAligned: true)
+    if columnCount > 2 * (positive.total + negative.total) {
+      self.init(positive, negative, isAligned: false)
+    }
   }
 
   /// For each column, how many histograms have a count in it.

@@ -86,14 +86,13 @@ package enum HistogramChunkCodec {
         PackedColumn.write(positive.lengths, to: &writer)
         PackedColumn.write(signed: negative.offsets, to: &writer)
         PackedColumn.write(negative.lengths, to: &writer)
-        let isAligned = BucketLayout.shouldAlign(positive, negative)
-        writer.append(UInt8(isAligned ? 1 : 0))
+        let buckets = BucketLayout(narrowest: positive, negative)
+        writer.append(UInt8(buckets.isAligned ? 1 : 0))
         writer.append(UInt16(bounds.count))
         for set in bounds { writer.append(counted: set) }
         writer.append(UInt16(explicitRows.count))
         PackedColumn.write(gaps(explicitRows), to: &writer)
         PackedColumn.write(boundsIndex, to: &writer)
-        let buckets = BucketLayout(positive, negative, isAligned: isAligned)
         BucketColumns.write(buckets, exponential, to: &writer)
         let lengths = boundsIndex.map { UInt32(bounds[Int($0)].count + 1) }
         BucketColumns.write(BucketLayout(explicit: lengths), explicit, to: &writer)
@@ -135,13 +134,8 @@ package enum HistogramChunkCodec {
     _ inflater: Inflater
   ) throws(CodecError) -> [Entry] {
     var entries: [Entry] = []
-    try HistogramChunkReader(bytes, inflater).forEach { row, histogram in
-      switch histogram {
-      case .exponential(let view):
-        entries.append(Entry(row: row, histogram: .exponential(ExponentialHistogram(view))))
-      case .explicit(let histogram):
-        entries.append(Entry(row: row, histogram: .explicit(histogram)))
-      }
+    try HistogramChunkReader(bytes, inflater).forEach { row, view in
+      entries.append(Entry(row: row, histogram: view.histogram))
     }
     return entries
   }

@@ -10,6 +10,14 @@ struct HistogramChunkReader {
     case exponential(ExponentialHistogramView)
     /// Bounds of the client's choice.
     case explicit(ExplicitHistogram)
+
+    /// A copy.
+    var histogram: GradientHistogram {
+      switch self {
+      case .exponential(let view): .exponential(ExponentialHistogram(view))
+      case .explicit(let histogram): .explicit(histogram)
+      }
+    }
   }
 
   /// The versions that are read.

@@ -17,9 +17,8 @@ package enum ModelCodec {
   /// - Throws: ``CodecError`` for any bytes that ``write(_:to:_:)`` doesn't write, or that hold a
   ///   model that ``Telemetry/Model`` refuses.
   package static func read(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> Model {
-    let inflater = Inflater()
-    return try withExtendedLifetime(inflater) { () throws(CodecError) in
-      var reader = try BlobFrame.open(bytes, inflater)
+    let (layers, tensors) = try BlobFrame.read(bytes) {
+      (reader: inout ByteReader) throws(CodecError) in
       var layers: [Layer] = []
       for _ in 0..<(try reader.readEntryCount(atLeast: 19)) {
         layers.append(try readLayer(from: &reader))
@@ -28,12 +27,12 @@ package enum ModelCodec {
       for _ in 0..<(try reader.readEntryCount(atLeast: 27)) {
         tensors.append(try readTensor(from: &reader))
       }
-      try reader.finish()
-      do {
-        return try Model(layers: layers, tensors: tensors)
-      } catch {
-        throw CodecError("\(error)")
-      }
+      return (layers, tensors)
+    }
+    do {
+      return try Model(layers: layers, tensors: tensors)
+    } catch {
+      throw CodecError("\(error)")
     }
   }
 

@@ -15,10 +15,8 @@ package enum SnapshotCodec {
   ///
   /// - Throws: ``CodecError`` for any bytes that ``write(_:to:_:)`` doesn't write.
   package static func read(_ bytes: UnsafeRawBufferPointer) throws(CodecError) -> [UInt8] {
-    let inflater = Inflater()
-    return try withExtendedLifetime(inflater) { () throws(CodecError) in
-      var reader = try BlobFrame.open(bytes, inflater)
-      return try reader.readElements(reader.remaining)
+    try BlobFrame.read(bytes) { (reader: inout ByteReader) throws(CodecError) in
+      try reader.readElements(reader.remaining)
     }
   }
 }

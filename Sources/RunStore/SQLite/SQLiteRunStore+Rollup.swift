@@ -178,14 +178,9 @@ extension [RollupHistogramCodec.Entry] {
     let reader = try HistogramChunkReader(bytes, inflater)
     func point(of row: Int) -> Int { (rowsBefore + row) / RollupAccumulator.factor }
     guard !reader.hasExplicit else {
-      return reader.forEach { row, histogram in
+      return reader.forEach { row, view in
         guard row < steps.count else { return }
-        let histogram: GradientHistogram =
-          switch histogram {
-          case .exponential(let view): .exponential(ExponentialHistogram(view))
-          case .explicit(let histogram): .explicit(histogram)
-          }
-        add(HistogramPoint(step: steps[row], histogram: histogram), row: point(of: row))
+        add(HistogramPoint(step: steps[row], histogram: view.histogram), row: point(of: row))
       }
     }
     reader.forEachSum(where: { $0 < steps.count && point(of: $0) == point(of: $1) }) {

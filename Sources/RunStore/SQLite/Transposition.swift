@@ -167,10 +167,7 @@ struct Transposition {
         try LogHistograms(UnsafeRawBufferPointer(rebasing: arena[row.histograms]))
       }
       let source = HistogramSource(log, row: index, &maps)
-      for form in [source.exponential?.form, source.explicit?.form] {
-        guard let form else { continue }
-        subjects = Swift.max(subjects, form.indices.max().map { Int($0) + 1 } ?? form.count)
-      }
+      subjects = Swift.max(subjects, source.subjects(maps))
       sources.append(source)
       logs.append(log)
     }
@@ -214,6 +211,14 @@ private struct HistogramSource {
     countBytes = log.countBytes
     exponentialMap = maps.add(log.exponential.map { Array($0.form.indices) } ?? [], for: 0)
     explicitMap = maps.add(log.explicit.map { Array($0.form.indices) } ?? [], for: 1)
+  }
+
+  /// One more than the largest index of a tensor that has a histogram.
+  func subjects(_ maps: IndexMaps) -> Int {
+    Swift.max(
+      exponentialMap.map { maps[$0].subjects } ?? exponential?.form.count ?? 0,
+      explicitMap.map { maps[$0].subjects } ?? explicit?.form.count ?? 0
+    )
   }
 
   /// Adds one tensor's histograms of this row.
