@@ -7,19 +7,25 @@ public import RunStore
 /// points, not the series' length.
 public struct Downsampler: Sendable {
   private let parts: StepParts
+  // Not a set: it would be asked at every point.
+  private let keepsMin: Bool
+  private let keepsMax: Bool
+  private let keepsMean: Bool
+  private let keepsLast: Bool
   private var points = SeriesPoints()
-  private var open: Point?
+  private var open = Point()
 
-  /// The point of the part that is being filled: by itself, because arrays that are written to at every measurement take longer
-  /// than reading them.
+  /// The point of the part that is being filled, without measurements before the first: by itself, because arrays that are
+  /// written to at every measurement take longer than reading them.
   private struct Point {
-    let firstStep: UInt64
+    var firstStep: UInt64 = 0
     /// The last step that belongs into the part.
-    let end: UInt64
-    var lastStep: UInt64
+    var end: UInt64 = 0
+    var lastStep: UInt64 = 0
     var last = Double.nan
-    var min = Double.nan
-    var max = Double.nan
+    /// Infinite until there is a finite value, because a number is neither less nor greater than NaN.
+    var min = Double.infinity
+    var max = -Double.infinity
     var sum = 0.0
     var count: UInt64 = 0
     var nonFiniteCount: UInt64 = 0
@@ -27,44 +33,70 @@ public struct Downsampler: Sendable {
     mutating func add(step: UInt64, value: Double) {
       lastStep = step
       last = value
-      count += 1
+      count &+= 1
       guard value.isFinite else {
-        nonFiniteCount += 1
+        nonFiniteCount &+= 1
         return
       }
-      // `minimum` and `maximum` give the other operand for NaN, which is how a point begins.
-      min = .minimum(min, value)
-      max = .maximum(max, value)
+      min = value < min ? value : min
+      max = value > max ? value : max
       sum += value
     }
 
-    mutating func add(_ finer: SeriesPoints, _ places: Range<Int>) {
-      // A statistic that was not asked for is empty, and its turn is saved; sums in variables of their own stay in registers.
-      var (all, others) = (count, nonFiniteCount)
-      for place in places {
-        all &+= finer.count[place]
-        others &+= finer.nonFiniteCount[place]
+    mutating func add(_ slice: SeriesSlice, _ places: Range<Int>) {
+      guard let end = places.last else { return }
+      lastStep = slice.steps[end]
+      last = slice.values[end]
+      count &+= UInt64(places.count)
+      // In variables of their own they stay in registers.
+      var (least, greatest, total, others) = (min, max, sum, nonFiniteCount)
+      slice.values.withUnsafeBufferPointer { values in
+        for place in places {
+          let value = values[place]
+          guard value.isFinite else {
+            others &+= 1
+            continue
+          }
+          least = value < least ? value : least
+          greatest = value > greatest ? value : greatest
+          total += value
+        }
       }
-      (count, nonFiniteCount) = (all, others)
-      // Of points without a finite value they are NaN, which changes nothing.
-      if !finer.min.isEmpty { min = places.reduce(min) { .minimum($0, finer.min[$1]) } }
-      if !finer.max.isEmpty { max = places.reduce(max) { .maximum($0, finer.max[$1]) } }
+      (min, max, sum, nonFiniteCount) = (least, greatest, total, others)
+    }
+
+    mutating func add(_ finer: SeriesPoints, _ places: Range<Int>) {
+      guard let end = places.last else { return }
+      // A statistic that was not asked for is empty, and its turn is saved.
+      count &+= finer.count.reduce(in: places, 0) { $0 &+ $1 }
+      nonFiniteCount &+= finer.nonFiniteCount.reduce(in: places, 0) { $0 &+ $1 }
+      // Points without a finite value have NaN, which is less or greater than nothing. Means stand in for bounds that were not
+      // asked for, because a mean of all lies between them.
+      let lows = finer.min.isEmpty ? finer.mean : finer.min
+      let highs = finer.max.isEmpty ? finer.mean : finer.max
+      if !lows.isEmpty { min = lows.reduce(in: places, min) { $1 < $0 ? $1 : $0 } }
+      if !highs.isEmpty { max = highs.reduce(in: places, max) { $1 > $0 ? $1 : $0 } }
       if !finer.mean.isEmpty {
-        var total = sum
         for place in places {
           let measured = finer.count[place] - finer.nonFiniteCount[place]
-          if measured > 0 { total += finer.mean[place] * Double(measured) }
+          if measured > 0 { sum += finer.mean[place] * Double(measured) }
         }
-        sum = total
       }
-      guard let end = places.last else { return }
       lastStep = finer.lastSteps[end]
       last = finer.last.isEmpty ? .nan : finer.last[end]
     }
 
+    private var isFinite: Bool { count > nonFiniteCount }
+
+    /// The smallest finite value; NaN if there is none.
+    var finiteMin: Double { isFinite ? min : .nan }
+
+    /// The largest finite value; NaN if there is none.
+    var finiteMax: Double { isFinite ? max : .nan }
+
     /// The mean of the finite values; NaN if there is none.
     var mean: Double {
-      guard count > nonFiniteCount else { return .nan }
+      guard isFinite else { return .nan }
       // A sum of finite values may overflow; the mean of what lies between two bounds lies there too.
       return Swift.min(Swift.max(sum / Double(count - nonFiniteCount), min), max)
     }
@@ -80,8 +112,17 @@ public struct Downsampler: Sendable {
   /// - Parameters:
   ///   - steps: The range, both ends included.
   ///   - maximumPoints: The most points to give, at least 1; `nil`: one a step.
-  public init(steps: ClosedRange<UInt64>, maximumPoints: Int?) {
+  ///   - statistics: What is asked of the points; the columns of the others stay empty.
+  public init(
+    steps: ClosedRange<UInt64>,
+    maximumPoints: Int?,
+    statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
+  ) {
     parts = StepParts(steps, maximumCount: maximumPoints)
+    keepsMin = statistics.contains(.min)
+    keepsMax = statistics.contains(.max)
+    keepsMean = statistics.contains(.mean)
+    keepsLast = statistics.contains(.last)
   }
 
   /// Takes what comes next in the series; steps ascend and are in the range.
@@ -89,20 +130,24 @@ public struct Downsampler: Sendable {
   /// A point goes where its first step does; `lastSteps` says how far it reaches.
   public mutating func add(_ part: SeriesPart) {
     switch part {
-    case .measurements(let slice):
-      forEachPoint(of: slice.steps) { point, places in
-        for place in places { point.add(step: slice.steps[place], value: slice.values[place]) }
-      }
-    case .points(let finer):
-      forEachPoint(of: finer.steps) { point, places in point.add(finer, places) }
+    case .measurements(let slice): forEachPoint(of: slice.steps) { $0.add(slice, $1) }
+    case .points(let finer): forEachPoint(of: finer.steps) { $0.add(finer, $1) }
     }
   }
 
   /// Takes the next measurement; steps ascend and are in the range.
   public mutating func add(step: UInt64, value: Double) {
-    var point = takePoint(for: step)
-    point.add(step: step, value: value)
-    open = point
+    begin(step)
+    open.add(step: step, value: value)
+  }
+
+  /// Closes the open point if a step is beyond its part, and opens that of the step's.
+  @inline(__always)
+  private mutating func begin(_ step: UInt64) {
+    guard open.count == 0 || step > open.end else { return }
+    close()
+    open.firstStep = step
+    open.end = parts.end(of: step)
   }
 
   /// Calls `change` with each point that some steps go to, and where these are.
@@ -112,21 +157,17 @@ public struct Downsampler: Sendable {
     _ change: (inout Point, Range<Int>) -> Void
   ) {
     var start = 0
+    var length = 1
     while start < steps.count {
-      var point = takePoint(for: steps[start])
-      var end = start + 1
-      while end < steps.count, steps[end] <= point.end { end += 1 }
-      change(&point, start..<end)
-      open = point
+      begin(steps[start])
+      // Most parts have as many steps as the one before, so that is where the search begins.
+      var end = Swift.min(start + length, steps.count)
+      while end > start + 1, steps[end - 1] > open.end { end -= 1 }
+      while end < steps.count, steps[end] <= open.end { end += 1 }
+      change(&open, start..<end)
+      length = end - start
       start = end
     }
-  }
-
-  /// The point for a step, which is begun if there is none.
-  private mutating func takePoint(for step: UInt64) -> Point {
-    if let open, step <= open.end { return open }
-    close()
-    return Point(firstStep: step, end: parts.end(of: step), lastStep: step)
   }
 
   /// The points so far; the downsampler is spent.
@@ -136,15 +177,33 @@ public struct Downsampler: Sendable {
   }
 
   private mutating func close() {
-    guard let point = open else { return }
+    guard open.count > 0 else { return }
+    let point = open
+    open = Point()
     points.steps.append(point.firstStep)
     points.lastSteps.append(point.lastStep)
-    points.min.append(point.min)
-    points.max.append(point.max)
-    points.mean.append(point.mean)
-    points.last.append(point.last)
     points.count.append(point.count)
     points.nonFiniteCount.append(point.nonFiniteCount)
-    open = nil
+    if keepsMin { points.min.append(point.finiteMin) }
+    if keepsMax { points.max.append(point.finiteMax) }
+    if keepsMean { points.mean.append(point.mean) }
+    if keepsLast { points.last.append(point.last) }
+  }
+}
+
+extension Array {
+  /// What `combine` makes of some elements, which are known to be there.
+  @inline(__always)
+  fileprivate func reduce<Result>(
+    in places: Range<Int>,
+    _ start: Result,
+    _ combine: (Result, Element) -> Result
+  ) -> Result {
+    precondition(places.upperBound <= count && places.lowerBound >= 0, "places out of range")
+    return withUnsafeBufferPointer { elements in
+      var result = start
+      for place in places { result = combine(result, elements[place]) }
+      return result
+    }
   }
 }

@@ -98,7 +98,9 @@ public struct RunReader: Sendable {
     _ statistic: SeriesPoints.Statistic
   ) throws(QueryError) -> [HeatmapGrid.Row] {
     let columns = grid.firstSteps.count
-    var downsamplers = indices.map { _ in Downsampler(steps: steps, maximumPoints: columns) }
+    var downsamplers = indices.map { _ in
+      Downsampler(steps: steps, maximumPoints: columns, statistics: [statistic])
+    }
     let places = Dictionary(uniqueKeysWithValues: zip(indices, indices.indices))
     let selection = PointSelection(
       run: run.run,

@@ -27,6 +27,9 @@ public enum Name {
         found: "\(bytes) bytes"
       )
     }
+    // Control characters are those of ASCII and of Latin-1, U+0080 to U+009F, whose first byte is 0xC2. Looking
+    // a scalar's properties up takes longer than all else of decoding a model's names.
+    guard name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f || $0 == 0xc2 }) else { return }
     let control = name.unicodeScalars.first { $0.properties.generalCategory == .control }
     if let control {
       throw .outOfRange(

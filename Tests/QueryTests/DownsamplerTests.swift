@@ -47,6 +47,22 @@ struct DownsamplerTests {
     #expect(points.nonFiniteCount == [3, 2])
   }
 
+  @Test("a mean is of measurements and of points whose bounds were not asked for")
+  func meanOfBoth() {
+    var finer = SeriesPoints()
+    finer.steps = [1]
+    finer.lastSteps = [16]
+    finer.mean = [5]
+    finer.count = [16]
+    finer.nonFiniteCount = [0]
+    var downsampler = Downsampler(steps: 0...31, maximumPoints: 1, statistics: [.mean])
+    downsampler.add(step: 0, value: 1)
+    downsampler.add(.points(finer))
+    let points = downsampler.finish()
+    #expect(points.mean == [81.0 / 17])
+    #expect(points.min.isEmpty && points.max.isEmpty && points.last.isEmpty)
+  }
+
   @Test("parts begin at the range's first step, not at 0")
   func offset() {
     let points = points([(109, 1), (112, 2), (113, 3)], steps: 103...122, maximumPoints: 2)

@@ -65,18 +65,35 @@ struct HeatmapAnswer {
       $0.columns.firstSteps = grid.firstSteps
       $0.columns.lastStep = grid.lastStep
     }
-    // Two messages at a time, on two connections to the database: reading is all that takes long.
-    for start in stride(from: 0, to: chosen.count, by: 2 * Self.rowsPerMessage) {
+    let size = 2 * Self.rowsPerMessage
+    var messages = try await self.messages(chosen.prefix(size), steps, grid, reader)
+    var rest = chosen.dropFirst(size)
+    while !messages.isEmpty {
       try Task.checkCancellation()
-      let both = chosen[start...].prefix(2 * Self.rowsPerMessage)
-      async let first = rows(both.prefix(Self.rowsPerMessage), steps, grid, reader)
-      async let second = rows(both.dropFirst(Self.rowsPerMessage), steps, grid, reader)
-      for rows in try await [first, second] where !rows.isEmpty {
+      // The next ones are read while these are encoded and sent.
+      let ahead = rest.prefix(size)
+      async let following = self.messages(ahead, steps, grid, reader)
+      for rows in messages where !rows.isEmpty {
         response.rows = rows
         try await writer.write(response)
         response = Gradwatch_V1_GetHeatmapResponse()
       }
+      messages = try await following
+      rest = rest.dropFirst(size)
     }
+  }
+
+  /// The rows of two messages, read on two connections to the database, because reading is what takes long; none if none is chosen.
+  private func messages(
+    _ chosen: ArraySlice<UInt32>,
+    _ steps: ClosedRange<UInt64>,
+    _ grid: HeatmapGrid,
+    _ reader: RunReader
+  ) async throws -> [[Gradwatch_V1_HeatmapRow]] {
+    guard !chosen.isEmpty else { return [] }
+    async let first = rows(chosen.prefix(Self.rowsPerMessage), steps, grid, reader)
+    async let second = rows(chosen.dropFirst(Self.rowsPerMessage), steps, grid, reader)
+    return try await [first, second]
   }
 
   private func rows(

@@ -101,10 +101,21 @@ package enum ChunkCodec {
     from bytes: UnsafeRawBufferPointer,
     _ inflater: Inflater
   ) throws(CodecError) -> Column? {
+    try stored(metric, rows: rows, in: bytes, inflater)
+      .map { Column(metric: metric, rows: $0.rows, bits: $0.bits) }
+  }
+
+  /// Finds one column of a chunk as ``read(_:rows:from:_:)`` does, and leaves its values as they are stored.
+  static func stored(
+    _ metric: Metric,
+    rows: Int,
+    in bytes: UnsafeRawBufferPointer,
+    _ inflater: Inflater
+  ) throws(CodecError) -> StoredColumn? {
     var found: Entry?
     try readDirectory(rows: rows, of: bytes) { if $0.metric == metric, found == nil { found = $0 } }
     return try found.map { entry throws(CodecError) in
-      try readColumn(entry, rows: rows, of: bytes, inflater)
+      try stored(entry, rows: rows, of: bytes, inflater)
     }
   }
 
@@ -119,7 +130,8 @@ package enum ChunkCodec {
     var entries: [Entry] = []
     try readDirectory(rows: rows, of: bytes) { entries.append($0) }
     return try entries.map { entry throws(CodecError) in
-      try readColumn(entry, rows: rows, of: bytes, inflater)
+      let column = try stored(entry, rows: rows, of: bytes, inflater)
+      return Column(metric: entry.metric, rows: column.rows, bits: column.bits)
     }
   }
 
@@ -167,27 +179,6 @@ package enum ChunkCodec {
     return packed != nil
   }
 
-  /// Reads `count` values that ``pack(_:to:_:)`` wrote.
-  private static func unpack(
-    _ count: Int,
-    _ metric: Metric,
-    _ bytes: UnsafeRawBufferPointer,
-    _ inflater: Inflater
-  ) throws(CodecError) -> [UInt64] {
-    let width = width(of: metric)
-    let planes = try inflater.inflate(bytes, size: count * width)
-    return [UInt64](unsafeUninitializedCapacity: count) { bits, initialized in
-      for index in 0..<count { bits.initializeElement(at: index, to: UInt64(planes[index])) }
-      for plane in 1..<width {
-        let shift = UInt64(8 * plane)
-        for index in 0..<count {
-          bits[index] |= UInt64(planes[plane &* count &+ index]) &<< shift
-        }
-      }
-      initialized = count
-    }
-  }
-
   private static func layout(of column: Column, rows: Int) -> UInt8 {
     precondition(!column.bits.isEmpty && column.bits.count == column.rows.count, "ragged column")
     let isConstant = column.bits.allSatisfy { $0 == column.bits[0] }
@@ -233,37 +224,32 @@ package enum ChunkCodec {
     try reader.finish()
   }
 
-  private static func readColumn(
+  private static func stored(
     _ entry: Entry,
     rows: Int,
     of bytes: UnsafeRawBufferPointer,
     _ inflater: Inflater
-  ) throws(CodecError) -> Column {
+  ) throws(CodecError) -> StoredColumn {
     try BlobFrame.check(bytes, entry.range, against: entry.checksum)
     var reader = ByteReader(bytes, from: entry.range.lowerBound, to: entry.range.upperBound)
     let present =
       entry.layout & Layout.sparse != 0
       ? try RowSet.read(rows: rows, from: &reader) : RowSet(first: rows)
-    let count = present.count
+    let width = width(of: entry.metric)
+    let size = present.count * width
+    let values = UnsafeRawBufferPointer(rebasing: bytes[reader.position..<entry.range.upperBound])
     guard entry.layout & Layout.packed == 0 else {
-      let packed = bytes[reader.position..<entry.range.upperBound]
-      let bits = try unpack(
-        count,
-        entry.metric,
-        UnsafeRawBufferPointer(rebasing: packed),
-        inflater
+      return StoredColumn(
+        planes: try inflater.inflate(values, size: size),
+        width: width,
+        rows: present
       )
-      return Column(metric: entry.metric, rows: present, bits: bits)
     }
-    let stored = entry.layout & Layout.constant != 0 ? Swift.min(count, 1) : count
-    var bits: [UInt64]
-    if entry.metric.isCount {
-      bits = try reader.readElements(stored)
-    } else {
-      bits = try reader.readElements(stored, of: UInt32.self).map { UInt64($0) }
-    }
+    let isConstant = entry.layout & Layout.constant != 0
+    _ = try reader.take(isConstant ? width : size)
     try reader.finish()
-    if let first = bits.first, stored < count { bits = [UInt64](repeating: first, count: count) }
-    return Column(metric: entry.metric, rows: present, bits: bits)
+    return isConstant
+      ? StoredColumn(constant: values, rows: present)
+      : StoredColumn(plain: values, width: width, rows: present)
   }
 }

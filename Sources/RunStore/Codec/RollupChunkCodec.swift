@@ -12,8 +12,6 @@ package enum RollupChunkCodec {
     /// The points that have a measurement.
     package var rows: RowSet
     /// The smallest finite value, as bits of the metric; NaN of a float: there was none.
-    ///
-    /// Empty, as the next three may be, if it was not asked for.
     package var min: [UInt64] = []
     /// The largest finite value, likewise.
     package var max: [UInt64] = []
@@ -37,27 +35,6 @@ package enum RollupChunkCodec {
       metric.isCount ? Double(bitPattern: mean[position]) : metric.number(mean[position])
     }
 
-    /// The means of some points.
-    func means(at places: Range<Int>) -> [Double] {
-      metric.isCount
-        ? mean[places].map(Double.init(bitPattern:)) : metric.numbers(mean[places])
-    }
-
-    /// Checks that every point sums up something, and no more than can be added to others.
-    fileprivate func check() throws(CodecError) {
-      for (count, nonFinite) in zip(count, nonFiniteCount) {
-        guard (1...Self.maximumCount).contains(count), nonFinite <= count else {
-          throw .unexpected(
-            "measurements of \(metric)",
-            expected: "1 to \(Self.maximumCount), as many of them not finite at most",
-            found: "\(count) and \(nonFinite)"
-          )
-        }
-      }
-    }
-
-    /// More than there are reports in a run, and far below where sums overflow.
-    private static let maximumCount: UInt64 = 1 << 48
   }
 
   /// The six columns, in the order of the file.
@@ -96,6 +73,14 @@ package enum RollupChunkCodec {
     }
   }
 
+  /// One metric's points, as numbers.
+  struct Points {
+    /// The points of the rollup that have a measurement.
+    var rows = RowSet()
+    /// What they say, without their steps, which the rollup's axis has.
+    var values = SeriesPoints()
+  }
+
   /// Reads some statistics of one metric's points, and checks no others.
   ///
   /// - Parameters:
@@ -106,28 +91,38 @@ package enum RollupChunkCodec {
   ///   - inflater: Where compressed columns are taken apart.
   /// - Returns: The points; `nil` if the metric was not measured in any.
   /// - Throws: ``CodecError`` for any other bytes.
-  package static func read(
+  static func read(
     _ metric: Metric,
     _ statistics: Set<SeriesPoints.Statistic>,
     rows: Int,
     from bytes: UnsafeRawBufferPointer,
     _ inflater: Inflater
-  ) throws(CodecError) -> Series? {
+  ) throws(CodecError) -> Points? {
+    let form: StoredColumn.Form = metric.isCount ? .integer : .float
     var reader = ByteReader(bytes)
-    var found: Series?
+    var points = Points()
+    var isFirst = true
     for part in Part.allCases {
       let chunk = try next(&reader, bytes)
       guard part.statistic.map(statistics.contains) ?? true else { continue }
-      guard let column = try ChunkCodec.read(metric, rows: rows, from: chunk, inflater) else {
+      guard let column = try ChunkCodec.stored(metric, rows: rows, in: chunk, inflater) else {
         return nil
       }
-      var series = found ?? Series(metric: metric, rows: column.rows)
-      try series.set(column, part)
-      found = series
+      if isFirst { points.rows = column.rows }
+      isFirst = false
+      guard points.rows == column.rows else { throw otherPoints(metric) }
+      switch part {
+      case .min: points.values.min = column.numbers(form)
+      case .max: points.values.max = column.numbers(form)
+      case .mean: points.values.mean = column.numbers(metric.isCount ? .double : .float)
+      case .last: points.values.last = column.numbers(form)
+      case .count: points.values.count = column.bits
+      case .nonFiniteCount: points.values.nonFiniteCount = column.bits
+      }
     }
     try reader.finish()
-    try found?.check()
-    return found
+    try check(points.values.count, points.values.nonFiniteCount, of: metric)
+    return points
   }
 
   /// Reads all metrics' points.
@@ -149,8 +144,38 @@ package enum RollupChunkCodec {
       for (index, column) in columns.enumerated() { try all[index].set(column, part) }
     }
     try reader.finish()
-    for series in all { try series.check() }
+    for series in all { try check(series.count, series.nonFiniteCount, of: series.metric) }
     return all
+  }
+
+  /// More than there are reports in a run, and far below where sums overflow.
+  private static let maximumCount: UInt64 = 1 << 48
+
+  /// Checks that every point sums up something, and no more than can be added to others.
+  private static func check(
+    _ counts: [UInt64],
+    _ nonFiniteCounts: [UInt64],
+    of metric: Metric
+  ) throws(CodecError) {
+    // All of them before any is named: a loop without a way out is compiled to vector instructions.
+    var isSound = true
+    for index in counts.indices {
+      let isCounted = counts[index] &- 1 < maximumCount && nonFiniteCounts[index] <= counts[index]
+      isSound = isSound && isCounted
+    }
+    guard !isSound else { return }
+    for (count, nonFinite) in zip(counts, nonFiniteCounts)
+    where count &- 1 >= maximumCount || nonFinite > count {
+      throw .unexpected(
+        "measurements of \(metric)",
+        expected: "1 to \(maximumCount), as many of them not finite at most",
+        found: "\(count) and \(nonFinite)"
+      )
+    }
+  }
+
+  fileprivate static func otherPoints(_ metric: Metric) -> CodecError {
+    .unexpected("\(metric)", expected: "the same points in all columns", found: "others")
   }
 
   private static func next(
@@ -180,11 +205,7 @@ extension RollupChunkCodec.Series {
     _ part: RollupChunkCodec.Part
   ) throws(CodecError) {
     guard metric == column.metric, rows == column.rows else {
-      throw .unexpected(
-        "\(column.metric)",
-        expected: "the points of \(metric) in all columns",
-        found: "others"
-      )
+      throw RollupChunkCodec.otherPoints(metric)
     }
     switch part {
     case .min: min = column.bits

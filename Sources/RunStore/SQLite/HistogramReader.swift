@@ -72,7 +72,7 @@ struct HistogramReader {
     guard goesOn else { return false }
     var wanted = true
     try reader.log("histograms", steps) { step, bytes in
-      let histograms = try reader.place("report of step \(step)").decode {
+      let histograms = try reader.decode("report of step \(step)") {
         () throws(CodecError) in try LogHistograms(bytes).histograms(of: tensor)
       }
       wanted = histograms.allSatisfy { body(HistogramPoint(step: step, histogram: $0)) }

@@ -41,15 +41,15 @@ struct PointReader {
     var damaged: [UInt32] = []
     let goesOn = try chunks("rollup_chunks", of: rollup.id) { index, bytes in
       do throws(CodecError) {
-        let series = try RollupChunkCodec.read(
+        let found = try RollupChunkCodec.read(
           metric,
           statistics,
           rows: rollup.firsts.count,
           from: bytes,
           reader.inflater
         )
-        guard let series else { return true }
-        let points = SeriesPoints(series, rollup, rows)
+        guard let found else { return true }
+        let points = SeriesPoints(found, rollup, rows)
         return points.steps.isEmpty || body(index, .points(points))
       } catch {
         damaged.append(index)
@@ -63,35 +63,29 @@ struct PointReader {
   }
 
   private func readMeasurements(_ steps: ClosedRange<UInt64>, _ body: Body) throws -> Bool {
-    var segments: [(id: Int64, range: ClosedRange<UInt64>, rows: Int, axis: [UInt64])] = []
+    var segments: [(id: Int64, range: ClosedRange<UInt64>, count: Int, axis: [UInt64])] = []
     try reader.db.rows(
       """
-      SELECT id, first_step, last_step, count, rows, axis FROM segments
+      SELECT first_step, last_step, count, rows, axis, NULL, id FROM segments
       WHERE producer = ? AND last_step >= ? ORDER BY last_step
       """,
       .integer(reader.keys.producer),
       .number(steps.lowerBound)
     ) { row in
-      let first = row.number(1)
-      guard first <= steps.upperBound else { return false }
-      let range = first...Swift.max(first, row.number(2))
-      let axis = try reader.place("axis of \(reader.text(range))").decode { () throws(CodecError) in
-        try SegmentCodec.readSteps(row.blob(5))
-      }
-      let rows = Int(clamping: row.integer(4))
-      segments.append(
-        (row.integer(0), range, rows, Array(axis.prefix(Int(clamping: row.integer(3)))))
-      )
+      let segment = TelemetryReader.Segment(row)
+      guard segment.range.lowerBound <= steps.upperBound else { return false }
+      let axis = try reader.axis(of: segment)
+      segments.append((row.integer(6), segment.range, segment.count, axis))
       return true
     }
     for segment in segments {
       let goesOn = try chunks("chunks", of: segment.id) { index, bytes in
-        let column = try reader.decode(metric.subject, index, segment.range) {
+        let slice = try reader.decode(metric.subject, index, segment.range) {
           () throws(CodecError) in
-          try ChunkCodec.read(metric, rows: segment.rows, from: bytes, reader.inflater)
+          try ChunkCodec.stored(metric, rows: segment.axis.count, in: bytes, reader.inflater)
+            .map { SeriesSlice($0, of: metric, segment.axis, first: segment.count, in: steps) }
         }
-        guard let column else { return true }
-        let slice = SeriesSlice(column, segment.axis[...], in: steps)
+        guard let slice else { return true }
         return slice.steps.isEmpty || body(index, .measurements(slice))
       }
       guard goesOn else { return false }
@@ -111,7 +105,7 @@ struct PointReader {
     }
     var goesOn = true
     try reader.log("body", steps) { step, bytes in
-      let row = try reader.place("report of step \(step)").decode { () throws(CodecError) in
+      let row = try reader.decode("report of step \(step)") { () throws(CodecError) in
         try LogRow(bytes)
       }
       for (position, index) in indices.enumerated() {
@@ -167,30 +161,32 @@ struct PointReader {
 extension SeriesPoints {
   /// Some points of a rollup.
   fileprivate init(
-    _ series: RollupChunkCodec.Series,
+    _ found: RollupChunkCodec.Points,
     _ rollup: RollupPieces.Rollup,
     _ rows: ClosedRange<Int>
   ) {
-    self.init()
-    let metric = series.metric
-    let places: Range<Int>
-    if series.rows.count == rollup.firsts.count {
-      places = Range(rows)
-      steps = Array(rollup.firsts[rows])
-      lastSteps = Array(rollup.lasts[rows])
-    } else {
-      let chosen = rows.filter(series.rows.contains)
-      let before = (0..<rows.lowerBound).count(where: series.rows.contains)
-      places = before..<before + chosen.count
-      steps = chosen.map { rollup.firsts[$0] }
-      lastSteps = chosen.map { rollup.lasts[$0] }
+    self = found.values
+    let all = rollup.firsts.count
+    guard found.rows != RowSet(first: all) || rows != 0...all - 1 else {
+      steps = rollup.firsts
+      lastSteps = rollup.lasts
+      return
     }
-    if !series.min.isEmpty { min = metric.numbers(series.min[places]) }
-    if !series.max.isEmpty { max = metric.numbers(series.max[places]) }
-    if !series.mean.isEmpty { mean = series.means(at: places) }
-    if !series.last.isEmpty { last = metric.numbers(series.last[places]) }
-    let isWhole = places == series.count.indices
-    count = isWhole ? series.count : Array(series.count[places])
-    nonFiniteCount = isWhole ? series.nonFiniteCount : Array(series.nonFiniteCount[places])
+    let chosen = rows.filter(found.rows.contains)
+    steps = chosen.map { rollup.firsts[$0] }
+    lastSteps = chosen.map { rollup.lasts[$0] }
+    let before = (0..<rows.lowerBound).count(where: found.rows.contains)
+    keep(before..<before + chosen.count)
+  }
+
+  /// Drops all values but those of some points.
+  private mutating func keep(_ places: Range<Int>) {
+    func kept<Value>(_ values: [Value]) -> [Value] { values.isEmpty ? [] : Array(values[places]) }
+    min = kept(min)
+    max = kept(max)
+    mean = kept(mean)
+    last = kept(last)
+    count = kept(count)
+    nonFiniteCount = kept(nonFiniteCount)
   }
 }

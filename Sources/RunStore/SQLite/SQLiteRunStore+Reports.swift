@@ -30,7 +30,7 @@ extension SQLiteRunStore {
         let body = row.blob(3)
         let histograms = row.isNull(4) ? nil : row.blob(4)
         bytes += body.count + (histograms?.count ?? 0)
-        let report = try reader.place("report \(row.number(0))").decode { () throws(CodecError) in
+        let report = try reader.decode("report \(row.number(0))") { () throws(CodecError) in
           try LogRowCodec.read(body: body, histograms: histograms)
         }
         reports.append(

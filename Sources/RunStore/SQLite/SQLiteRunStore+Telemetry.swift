@@ -22,23 +22,20 @@ extension SQLiteRunStore {
         key: "c.key = s.id * \(ChunkKey.span) + ?",
         offset: ChunkKey.offset(metric.subject, index)
       ) { segment in
-        let column = try reader.decode(metric.subject, index, segment.range) {
+        let axis = try reader.axis(of: segment)
+        let slice = try reader.decode(metric.subject, index, segment.range) {
           () throws(CodecError) in
-          try ChunkCodec.read(metric, rows: segment.rows, from: segment.body, reader.inflater)
+          try ChunkCodec.stored(metric, rows: segment.rows, in: segment.body, reader.inflater)
+            .map { SeriesSlice($0, of: metric, axis, first: segment.count, in: selection.steps) }
         }
-        guard let column else { return true }
-        let slice = SeriesSlice(
-          column,
-          try reader.axis(of: segment).prefix(segment.count),
-          in: selection.steps
-        )
+        guard let slice else { return true }
         return slice.steps.isEmpty || body(slice)
       }
       guard goesOn else { return }
       var slice = SeriesSlice()
       var wanted = true
       try reader.log("body") { step, bytes in
-        let bits = try reader.place("report of step \(step)").decode { () throws(CodecError) in
+        let bits = try reader.decode("report of step \(step)") { () throws(CodecError) in
           try LogRow(bytes).bits(of: metric, index: index)
         }
         guard let bits else { return true }
@@ -98,8 +95,8 @@ extension SQLiteRunStore {
         with: "segment_scalars",
         key: "c.segment = s.id + ?"
       ) { segment in
-        let place = reader.place("scalars of \(reader.text(segment.range))")
-        let rows = try place.decode { () throws(CodecError) in
+        let rows = try reader.decode("scalars of \(reader.text(segment.range))") {
+          () throws(CodecError) in
           let rows = try SegmentCodec.readRows(segment.body, reader.inflater)
           guard rows.count == segment.rows else {
             throw .unexpected("rows", expected: "\(segment.rows)", found: "\(rows.count)")
@@ -113,7 +110,7 @@ extension SQLiteRunStore {
       }
       guard goesOn else { return }
       try reader.log("body") { step, bytes in
-        let scalars = try reader.place("report of step \(step)").decode { () throws(CodecError) in
+        let scalars = try reader.decode("report of step \(step)") { () throws(CodecError) in
           try LogRow(bytes).scalars()
         }
         return body(scalars)
@@ -124,26 +121,36 @@ extension SQLiteRunStore {
 
 extension SeriesSlice {
   /// The points of a chunk's column at some steps.
+  ///
+  /// - Parameters:
+  ///   - column: The column.
+  ///   - metric: Its metric.
+  ///   - axis: The steps of the segment's rows.
+  ///   - count: How many of the rows count.
+  ///   - range: The steps.
   init(
-    _ column: ChunkCodec.Column,
-    _ axis: ArraySlice<UInt64>,
+    _ column: StoredColumn,
+    of metric: Metric,
+    _ axis: [UInt64],
+    first count: Int,
     in range: ClosedRange<UInt64>
   ) {
-    let all = column.bits.count == axis.count && column.rows == RowSet(first: axis.count)
-    if all, let first = axis.first, let last = axis.last, range.contains(first),
+    let numbers = column.numbers(metric.isCount ? .integer : .float)
+    let isWhole = count == axis.count && column.rows == RowSet(first: count)
+    if isWhole, let first = axis.first, let last = axis.last, range.contains(first),
       range.contains(last)
     {
-      self.init(steps: Array(axis), values: column.metric.numbers(column.bits[...]))
+      self.init(steps: axis, values: numbers)
       return
     }
     self.init()
-    steps.reserveCapacity(column.bits.count)
-    values.reserveCapacity(column.bits.count)
+    steps.reserveCapacity(column.count)
+    values.reserveCapacity(column.count)
     var position = 0
-    for (row, step) in axis.enumerated() where column.rows.contains(row) {
-      if range.contains(step) {
-        steps.append(step)
-        values.append(column.metric.number(column.bits[position]))
+    for row in 0..<count where column.rows.contains(row) {
+      if range.contains(axis[row]) {
+        steps.append(axis[row])
+        values.append(numbers[position])
       }
       position += 1
     }

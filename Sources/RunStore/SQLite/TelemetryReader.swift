@@ -38,7 +38,8 @@ struct TelemetryReader {
     let axis: UnsafeRawBufferPointer
     let body: UnsafeRawBufferPointer
 
-    fileprivate init(_ row: SQLRow) {
+    /// A row of first and last step, both counts, the axis and the blob beside it, which may be NULL.
+    init(_ row: SQLRow) {
       let first = row.number(0)
       range = first...Swift.max(first, row.number(1))
       rows = Int(Swift.min(Swift.max(row.integer(3), 0), Int64(RowSet.maximumRows)))
@@ -109,16 +110,27 @@ struct TelemetryReader {
 
   /// The steps of a segment's rows.
   func axis(of segment: Segment) throws(RunStoreError) -> [UInt64] {
-    let steps = try place("axis of \(text(segment.range))").decode { () throws(CodecError) in
-      try SegmentCodec.readSteps(segment.axis)
+    try decode("axis of \(text(segment.range))") { () throws(CodecError) in
+      let steps = try SegmentCodec.readSteps(segment.axis)
+      guard steps.count == segment.rows else {
+        throw .unexpected("rows", expected: "\(segment.rows)", found: "\(steps.count)")
+      }
+      return steps
     }
-    guard steps.count == segment.rows else {
-      throw .damaged(
-        place: "\(place("axis of \(text(segment.range))"))",
-        detail: "expected \(segment.rows) rows, found \(steps.count)"
-      )
+  }
+
+  /// Decodes something of this producer, naming it if it is damaged.
+  ///
+  /// The words are made only then: a timeline decodes hundreds of blobs.
+  func decode<Value>(
+    _ what: @autoclosure () -> String,
+    _ body: () throws(CodecError) -> Value
+  ) throws(RunStoreError) -> Value {
+    do {
+      return try body()
+    } catch {
+      throw .damaged(place: "\(place(what()))", detail: error.detail)
     }
-    return steps
   }
 
   /// Decodes a tensor's or layer's blob of a segment, naming it if it is damaged.
