@@ -3,15 +3,12 @@ import Synchronization
 import Telemetry
 
 extension SQLiteRunStore {
-  /// The bytes of chunks that one transaction writes, about: commits wait as long as it takes.
-  private static let sliceBytes = 1 << 20
-
   /// Seals the oldest reports of one producer that a snapshot covers into one segment.
   ///
   /// The log is read and transposed beside the writer, in a read transaction; only the finished
   /// segment is written inside one, some chunks at a time, so that commits wait neither for a
-  /// transposition nor for the disk to take all of it. The transaction that makes it visible comes
-  /// last. A rewind that came in between makes the segment void, and the next call starts over.
+  /// transposition nor for the disk to take all of it. The transactions that make it visible, some rows
+  /// at a time, come last. A rewind that came in between voids the rows that are not visible yet; the next call starts over.
   ///
   /// A producer whose log is damaged throws ``RunStoreError/damaged(place:detail:)`` once, and is
   /// then left alone until the file is opened again: the others must go on.
@@ -29,8 +26,7 @@ extension SQLiteRunStore {
           state.deflater
         )
         let bytes = state.segment.bytes
-        sealingProbe.withLock { $0 }?()
-        try store(segment, bytes, of: batch.producer, batch.place)
+        try store(segment, bytes, of: batch, state.log.count)
       } catch {
         if case .damaged = error { state.paused.insert(batch.producer) }
         throw error
@@ -108,13 +104,14 @@ extension SQLiteRunStore {
     }
   }
 
-  /// Writes the chunks of a segment some at a time, and then the row that makes it visible.
+  /// Writes the chunks of a segment some at a time, and then makes its rows visible, in place of `logBytes` of the log.
   private func store(
     _ segment: Transposition,
     _ bytes: UnsafeRawBufferPointer,
-    of producer: Int64,
-    _ place: Place
+    of batch: Batch,
+    _ logBytes: Int
   ) throws(RunStoreError) {
+    let place = batch.place
     let id = try read("seal \(place)") { db in
       try db.number("SELECT coalesce(max(id), 0) + 1 FROM segments")
     }
@@ -127,7 +124,7 @@ extension SQLiteRunStore {
       while !rest.isEmpty {
         try writeUnsynced("seal \(place)") { db in
           var size = 0
-          while let chunk = rest.first, size < Self.sliceBytes {
+          while let chunk = rest.first, size < options.sealingSliceBytes {
             try db.run(
               "INSERT INTO \(table)(key, body) VALUES (?, ?)",
               .integer(ChunkKey.first(of: id) + chunk.offset),
@@ -139,30 +136,38 @@ extension SQLiteRunStore {
         }
       }
     }
-    try write("seal \(place)") { db in
-      guard try Self.show(segment, bytes, as: id, of: producer, in: db) else {
-        return try db.removeChunks(of: id, from: tables)
+    let count = segment.axis.steps.count
+    let slices = 1 + logBytes / (4 * options.sealingSliceBytes)
+    let size = (count + slices - 1) / slices
+    for start in stride(from: 0, to: count, by: size) {
+      sealingProbe.withLock { $0 }?()
+      let rows = start..<Swift.min(start + size, count)
+      var isShown = false
+      try writeUnsynced("seal \(place)") { db in
+        isShown = try Self.show(rows, of: segment, bytes, as: id, of: batch.producer, in: db)
+        if !isShown, start == 0 { try db.removeChunks(of: id, from: tables) }
       }
+      guard isShown else { return }
     }
   }
 
-  /// Makes a segment visible whose chunks are written, in place of its reports in the log.
+  /// Makes some rows of a segment visible, whose chunks are written, in place of their reports in the log.
+  ///
+  /// Until the last ones are, it says that fewer of its rows count, as after a rewind.
   ///
   /// - Returns: False, and nothing was done, if a producer that went back meanwhile has dropped some of the reports: the next call
   ///   sees what is left.
   private static func show(
-    _ segment: Transposition,
+    _ rows: Range<Int>,
+    of segment: Transposition,
     _ bytes: UnsafeRawBufferPointer,
     as id: Int64,
     of producer: Int64,
     in db: Database
   ) throws -> Bool {
-    func blob(_ range: Range<Int>) -> SQLValue {
-      range.isEmpty ? .null : .blob(UnsafeRawBufferPointer(rebasing: bytes[range]))
-    }
-    let axis = segment.axis
-    guard let firstStep = axis.steps.first, let lastStep = axis.steps.last,
-      let firstSequence = axis.sequences.first, let lastSequence = axis.sequences.last
+    let (steps, sequences) = (segment.axis.steps[rows], segment.axis.sequences[rows])
+    guard let firstStep = steps.first, let lastStep = steps.last,
+      let firstSequence = sequences.first, let lastSequence = sequences.last
     else { return false }
     let left = try db.firstRow(
       "SELECT count(*) FROM log WHERE producer = ? AND sequence BETWEEN ? AND ?",
@@ -170,14 +175,34 @@ extension SQLiteRunStore {
       .number(firstSequence),
       .number(lastSequence)
     ) { Int($0.integer(0)) }
-    guard left == axis.steps.count else { return false }
+    guard left == rows.count else { return false }
     try db.run(
       "DELETE FROM log WHERE producer = ? AND sequence BETWEEN ? AND ?",
       .integer(producer),
       .number(firstSequence),
       .number(lastSequence)
     )
-    let count = SQLValue.integer(Int64(axis.steps.count))
+    try db.run(
+      """
+      UPDATE producers SET log_rows = log_rows - ?, covered_rows = covered_rows - ? WHERE key = ?
+      """,
+      .integer(Int64(rows.count)),
+      .integer(Int64(rows.count)),
+      .integer(producer)
+    )
+    guard rows.lowerBound == 0 else {
+      try db.run(
+        "UPDATE segments SET count = ?, last_step = ?, last_sequence = ? WHERE id = ?",
+        .integer(Int64(rows.upperBound)),
+        .number(lastStep),
+        .number(lastSequence),
+        .integer(id)
+      )
+      return true
+    }
+    func blob(_ range: Range<Int>) -> SQLValue {
+      range.isEmpty ? .null : .blob(UnsafeRawBufferPointer(rebasing: bytes[range]))
+    }
     try db.run(
       """
       INSERT INTO segments(id, producer, first_step, last_step, first_sequence, last_sequence, count,
@@ -190,8 +215,8 @@ extension SQLiteRunStore {
       .number(lastStep),
       .number(firstSequence),
       .number(lastSequence),
-      count,
-      count,
+      .integer(Int64(rows.count)),
+      .integer(Int64(segment.axis.steps.count)),
       blob(segment.axisRange),
       .integer(Int64(bytes.count))
     )
@@ -200,14 +225,6 @@ extension SQLiteRunStore {
       .integer(id),
       blob(segment.scalars),
       blob(segment.timeStepNorms)
-    )
-    try db.run(
-      """
-      UPDATE producers SET log_rows = log_rows - ?, covered_rows = covered_rows - ? WHERE key = ?
-      """,
-      count,
-      count,
-      .integer(producer)
     )
     return true
   }

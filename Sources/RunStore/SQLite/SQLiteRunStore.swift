@@ -17,7 +17,7 @@ public final class SQLiteRunStore: RunStore {
   let options: Options
   /// Held while a segment is sealed, or a slice of a deletion is made.
   let sealing = Mutex(SealingState())
-  /// Called between the two transactions of sealing: where a test does what another thread might.
+  /// Called before each transaction that makes sealed reports visible: where a test does what another thread might.
   package let sealingProbe = Mutex<(@Sendable () -> Void)?>(nil)
   /// Held while the store is open; `nil` after ``close()``.
   private let lock: Mutex<FileLock?>

@@ -189,6 +189,93 @@ struct SQLiteRunStoreFaultTests: Sendable {
     try store.close()
   }
 
+  /// A store of its own that makes a segment visible row by row, and what it was given: 300 reports, covered.
+  private func rowByRow() throws -> (SQLiteRunStore, Reference) {
+    try store.close()
+    var options = SQLiteRunStore.Options()
+    options.sealingSliceBytes = 1
+    let store = try SQLiteRunStore(path: folder.file(), options: options)
+    let reports = (0..<300).map { Samples.plain(1 + $0, step: $0) }
+    var reference = Reference()
+    for report in reports {
+      reference.accept(report, receivedAt: Samples.time(0), rewinds: false)
+    }
+    _ = try store.commit(
+      reports.map { compat.report($0) } + [
+        .snapshot(run: run, producer: compat.producer, state: [1])
+      ]
+    )
+    return (store, reference)
+  }
+
+  @Test(
+    "a producer that goes back while its segment becomes visible row by row ends as if it was not sealed",
+    arguments: [
+      (2, 0), (2, 200), (100, 50), (100, 98), (100, 99), (100, 200), (256, 254), (256, 299),
+    ]
+      as [(Int, UInt64)]
+  )
+  func rewindsBetweenRows(turn: Int, step: UInt64) throws {
+    var (store, reference) = try rowByRow()
+    let second = (0..<10).map { Samples.plain(301 + $0, step: step + $0, loss: -1) }
+    for report in second {
+      reference.accept(report, receivedAt: Samples.time(0), rewinds: report.sequence == 301)
+    }
+    let group = second.map { compat.report($0, rewinds: $0.sequence == 301) }
+    let turns = Atomic(0)
+    store.sealingProbe.withLock { [store] probe in
+      probe = {
+        guard turns.add(1, ordering: .relaxed).newValue == turn else { return }
+        #expect(throws: Never.self) { try store.commit(group) }
+      }
+    }
+    #expect(try store.sealNext())
+    // The rows before that turn are visible, those after it only if none of the log was dropped before them.
+    #expect(turns.load(ordering: .relaxed) >= turn)
+    store.sealingProbe.withLock { $0 = nil }
+    try compat.expectSame(store, reference, "after the rewind")
+    _ = try store.commit([
+      .finish(run: run, status: .finished, reason: "", at: Samples.time(3))
+    ])
+    try compat.sealAll(store)
+    // No snapshot covers the last ten.
+    #expect(try compat.logged(store).count == 10)
+    try compat.expectSame(store, reference, "after all")
+    try store.close()
+    #expect(try SQLiteRunStore.verify(path: folder.file()) { _ in }.isSound)
+  }
+
+  @Test(
+    "sealing that fails between two rows goes on where it was",
+    arguments: [2, 100, 256]
+  )
+  func failureBetweenRows(turn: Int) throws {
+    let (store, reference) = try rowByRow()
+    let turns = Atomic(0)
+    store.sealingProbe.withLock { [store] probe in
+      probe = {
+        guard turns.add(1, ordering: .relaxed).newValue == turn else { return }
+        #expect(throws: Never.self) {
+          try store.executeOnWriter(
+            "CREATE TRIGGER fault BEFORE DELETE ON log BEGIN SELECT raise(ABORT, 'fault'); END"
+          )
+        }
+      }
+    }
+    #expect(throws: RunStoreError.self) { try store.sealNext() }
+    store.sealingProbe.withLock { $0 = nil }
+    try compat.expectSame(store, reference, "after the fault")
+    #expect(try compat.logged(store).count == 301 - turn)
+    try store.executeOnWriter("DROP TRIGGER fault")
+    _ = try store.commit([
+      .finish(run: run, status: .finished, reason: "", at: Samples.time(3))
+    ])
+    try compat.sealAll(store)
+    #expect(try compat.logged(store).isEmpty)
+    try compat.expectSame(store, reference, "after all")
+    try store.close()
+  }
+
   @Test("what a crash left of a segment goes when the next one takes its number")
   func unfinishedSegment() throws {
     for (table, key) in [
