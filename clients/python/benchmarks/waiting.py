@@ -27,7 +27,8 @@ import gradwatch
 import torch
 from gradwatch.columns import add_gradients
 from gradwatch.pytorch.histograms import add_histograms
-from gradwatch.pytorch.statistics import Flat, measure
+from gradwatch.pytorch.flat import Flat
+from gradwatch.pytorch.statistics import measure
 from gradwatch.v1 import model_pb2
 
 TENSORS, ELEMENTS = 150, 2000
@@ -58,7 +59,8 @@ def handed_over(address: str, mode: str, steps: int) -> tuple[list[float], list[
         tensors=[model_pb2.Tensor(name=f"l{i}.w", layer_id=i, element_count=ELEMENTS) for i in range(TENSORS)],
     )
     flats = [Flat.of(torch.randn(ELEMENTS)) for _ in range(TENSORS)]
-    numbers = measure(flats, details=True)
+    measurement = measure(flats, details=True)
+    numbers = measurement.numbers(measurement.values)
     run = gradwatch.init(project="waiting", address=address, mode=mode, buffered_reports=500, finish_timeout=5)
     run.expect()
     run.describe(model, "waiting")

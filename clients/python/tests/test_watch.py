@@ -1,5 +1,6 @@
 """What is reported of a PyTorch training, against the gradients as they were."""
 
+import contextlib
 import math
 import os
 import subprocess
@@ -13,7 +14,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import gradwatch  # noqa: E402
-from gradwatch.pytorch import statistics, watcher  # noqa: E402
+from gradwatch.pytorch import flat, readout  # noqa: E402
 from gradwatch.v1 import model_pb2 as m  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -278,35 +279,37 @@ def test_a_training_in_half_precision_skips_what_overflows():
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("every, details_every", [(1, 0), (2, 0), (1, 1)])
-@pytest.mark.parametrize("is_fused", [False, True])
-@pytest.mark.parametrize("how", ["plain", "clipped", "scaled", "scaled, clipped by norm", "scaled, clipped by value"])
-def test_a_step_waits_for_a_device_once(monkeypatch, how, is_fused, every, details_every):
-    """Whoever wants a number waits for it: each way to ask for one is counted, with tensors of the CPU.
-
-    Once more with details, for what the step changed.
-    """
-    waits = []
+@pytest.fixture
+def waits(monkeypatch):
+    """What waits for a device: each way to ask for a number is counted, with tensors of the CPU in its place."""
+    found = []
 
     def count(name):
         original = getattr(torch.Tensor, name)
 
         def method(self):
             if sys._getframe(1).f_globals["__name__"].startswith("gradwatch"):
-                waits.append(name)
+                found.append(name)
             return original(self)
 
         monkeypatch.setattr(torch.Tensor, name, method)
 
     for name in ("cpu", "item", "__float__", "__int__", "__bool__"):
         count(name)
-    monkeypatch.setattr(statistics, "is_on_cpu", lambda tensor: False)
+    monkeypatch.setattr(flat, "is_on_cpu", lambda tensor: False)
+    return found
+
+
+@pytest.mark.parametrize("every, details_every", [(1, 0), (2, 0), (1, 1)])
+@pytest.mark.parametrize("is_fused", [False, True])
+@pytest.mark.parametrize("how", ["plain", "clipped", "scaled", "scaled, clipped by norm", "scaled, clipped by value"])
+def test_a_step_waits_for_a_device_once(waits, how, is_fused, every, details_every):
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=torch.tensor(0.125), fused=is_fused)
     is_scaled = how.startswith("scaled")
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=is_scaled)
     run, found = recorded()
-    gradwatch.watch(model, optimizer, every=every, details_every=details_every)
+    gradwatch.watch(model, optimizer, every=every, details_every=details_every, activations=True)
     for step in range(3):
         optimizer.zero_grad()
         scaler.scale(loss_of(model, step)).backward()
@@ -318,11 +321,140 @@ def test_a_step_waits_for_a_device_once(monkeypatch, how, is_fused, every, detai
         scaler.update()
         run.log(loss=1.0)
         steps = step // every + 1 if how == "plain" else step + 1
-        assert waits == ["cpu"] * steps * (1 + details_every)
+        assert waits == ["cpu"] * steps
         optimizer.param_groups[0]["lr"].mul_(0.5)
     assert [report.loss_scale for report in found.reports] == [1024.0 if is_scaled else 0.0] * 3
     assert [report.clipping.clipped for report in found.reports] == ["clipped" in how] * 3
     assert [report.learning_rate for report in found.reports[::every]] == [0.125, 0.0625, 0.03125][::every]
+    assert [bool(report.activations.mean) for report in found.reports] == [False] + [details_every > 0] * 2
+
+
+class Rude(torch.optim.SGD):
+    """Leaves nothing of the gradients that it takes, and fails in its third step."""
+
+    count = 0
+
+    @torch.no_grad()
+    def step(self):
+        for parameter in self.param_groups[0]["params"]:
+            parameter.sub_(parameter.grad.mul_(self.param_groups[0]["lr"]))
+            parameter.grad.fill_(math.nan)
+        self.count += 1
+        if self.count == 3:
+            raise ZeroDivisionError
+
+
+def train(how: str) -> list:
+    """The reports of a training, each with everything."""
+    model = network()
+    run, found = recorded()
+    make = Rude if how == "rude" else torch.optim.SGD
+    parts = [model] if "two" not in how else [model[0], model[2:]]
+    optimizers = [make(part.parameters(), lr=0.1, **({"fused": True} if "fused" in how else {})) for part in parts]
+    if how == "lbfgs":
+        optimizers = [torch.optim.LBFGS(model.parameters(), max_iter=2)]
+    if how == "in backward":
+        own = {p: torch.optim.SGD([p], lr=0.1) for p in model.parameters()}
+        for p in model.parameters():
+            p.register_post_accumulate_grad_hook(lambda p: own[p].step())
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled="scaled" in how)
+    gradwatch.watch(model, None if how == "in backward" else optimizers, details_every=1, activations=True)
+    for step in range(4):
+        model.zero_grad()
+        is_sick = "sick" in how and step == 3
+
+        def closure():
+            model.zero_grad()
+            loss = loss_of(model, step)
+            loss.backward()
+            return loss
+
+        scaler.scale(loss_of(model, step)).backward()
+        if is_sick:
+            model[0].weight.grad[0, :3] = torch.tensor([math.nan, math.inf, -math.inf])
+            model[2].bias.grad[:] = 0.0
+        if "clipped" in how:
+            for optimizer in optimizers:
+                scaler.unscale_(optimizer)
+            for part in parts if "apart" in how else [model]:
+                torch.nn.utils.clip_grad_norm_(part.parameters(), 0.01)
+        if how == "given up" and step == 1:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+            continue
+        if how == "lbfgs":
+            optimizers[0].step(closure)
+        elif how != "in backward":
+            with pytest.raises(ZeroDivisionError) if how == "rude" and step == 2 else contextlib.nullcontext():
+                for optimizer in optimizers:
+                    scaler.step(optimizer)
+        scaler.update()
+        run.log(loss=float(step))
+    run.finish()
+    return found.reports
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "plain", "rude", "sick", "clipped, sick", "given up", "lbfgs", "in backward", "scaled, sick",
+        "scaled, fused, sick", "scaled, clipped, sick", "scaled, fused, clipped, sick", "two", "two, clipped",
+        "two, clipped apart, scaled, sick",
+    ],
+)  # fmt: skip
+def test_reports_are_the_same_from_a_device(how, monkeypatch, waits):
+    """From there nothing is copied before the step is over, whatever becomes of the gradients until then."""
+    monkeypatch.setattr(flat, "is_on_cpu", lambda tensor: True)
+    expected = train(how)
+    monkeypatch.setattr(flat, "is_on_cpu", lambda tensor: False)
+    waits.clear()
+    found = train(how)
+    assert waits == ["cpu"] * (3 if how in ("given up", "rude") else 4)
+    assert len(waits) == sum(bool(report.histograms.counts and report.gradients.norm) for report in expected)
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected):
+        # A mean of both signs is as good as the sum that it comes from.
+        least = 1e-6 * max(abs(value) for value in [0.0, *theirs.gradients.mean_abs] if value == value)
+        for group in ("gradients", "parameters", "activations"):
+            actual, wanted = getattr(ours, group), getattr(theirs, group)
+            for field, values in wanted.ListFields():
+                values = pytest.approx(list(values), rel=1e-5, abs=least if field.name == "mean" else 0, nan_ok=True)
+                assert list(getattr(actual, field.name)) == values, field.name
+        assert ours.global_norm == pytest.approx(theirs.global_norm, rel=1e-5, nan_ok=True)
+        for report in (ours, theirs):
+            for field in ("gradients", "parameters", "activations", "global_norm", "wall_time_seconds"):
+                report.ClearField(field)
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("value, count", [(0.0, 1), (1e-30, 1), (math.nan, 2)])
+def test_gradients_that_are_not_finite_are_copied_once_more(waits, value, count):
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=0)
+    loss_of(model, 0).backward()
+    for parameter in list(model.parameters())[1:]:
+        parameter.grad.fill_(value)
+    optimizer.step()
+    run.log(loss=0.0)
+    assert waits == ["cpu"] * count
+    expected = [0 if value == value else parameter.numel() for parameter in model.parameters()]
+    assert list(found.reports[0].gradients.nan_count) == [0, *expected[1:]]
+
+
+def test_a_step_that_fails_shows_its_gradients(waits):
+    model = network()
+    optimizer = Rude(model.parameters(), lr=0.1)
+    optimizer.count = 2
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    with pytest.raises(ZeroDivisionError), run:
+        loss_of(model, 0).backward()
+        expected = gradients(model)
+        run.log(loss=0.0)
+        optimizer.step()
+    close(found.norms(0), expected)
+    assert found.reports[0].histograms.counts
 
 
 def test_fused_optimizers_scale_by_themselves():
@@ -386,6 +518,24 @@ def test_two_optimizers_are_one_step_each_time_both_stepped():
             watched.close()
             assert [r.losses[0].value for r in found.reports] == [0, 1, 2, 3]
             close(found.norms(3), expected)
+
+
+def test_gradients_of_two_optimizers_that_are_clipped_at_once():
+    model = network()
+    optimizers = [torch.optim.SGD(part.parameters(), lr=0.5) for part in (model[:2], model[2:])]
+    run, found = recorded()
+    gradwatch.watch(model, optimizers, details_every=1)
+    for step in range(2):
+        model.zero_grad()
+        loss_of(model, step).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        clipped = gradients(model)
+        for optimizer in optimizers:
+            optimizer.step()
+        run.log(loss=0.0)
+        names = [tensor.name for tensor in found.model.tensors]
+        updates = dict(zip(names, found.reports[step].parameters.update_norm, strict=True))
+        assert updates == pytest.approx({name: norm / 2 for name, norm in clipped.items()}, rel=1e-3)
 
 
 @pytest.mark.parametrize("in_turn", [False, True])
@@ -743,7 +893,7 @@ def test_what_fails_in_a_hook_stops_no_training(monkeypatch, caplog):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run, found = recorded()
     gradwatch.watch(model, optimizer)
-    monkeypatch.setattr(watcher, "measure", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(readout, "measure", lambda *_, **__: 1 / 0)
     before = model[0].weight.detach().clone()
     for step in range(3):
         loss_of(model, step).backward()
@@ -757,7 +907,7 @@ def test_what_fails_in_a_hook_stops_no_training(monkeypatch, caplog):
 
 
 def test_a_run_that_goes_nowhere_measures_nothing(monkeypatch):
-    monkeypatch.setattr(watcher, "measure", lambda *_, **__: pytest.fail("measured"))
+    monkeypatch.setattr(readout, "measure", lambda *_, **__: pytest.fail("measured"))
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run = gradwatch.init(mode="disabled")

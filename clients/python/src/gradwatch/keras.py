@@ -286,31 +286,37 @@ class _Measured:
 
     def take(self, gradients: list[Any], values: list[Any]) -> None:
         """Measures gradients of PyTorch; in full with the values of their parameters."""
-        from .pytorch.statistics import Flat, groups, measure
+        from .pytorch.flat import Flat
+        from .pytorch.readout import Numbers, Readout
 
         self.statistics, self.parameter_norms = [None] * len(gradients), [math.nan] * len(values)
         self.patterns = [None] * len(values)
-        flat = [Flat.of(gradient) for gradient in gradients]
-        for places in groups(flat):
-            own = [flat[place] for place in places]
-            norms_of = [Flat.of(values[place]) for place in places] if values else []
-            numbers = measure(own, details=bool(values), norms_of=norms_of)
+
+        def keep(places: list[int], numbers: Numbers) -> None:
             for index, place in enumerate(places):
                 self.statistics[place] = numbers.statistics[index]
                 if values:
                     self.parameter_norms[place] = numbers.norms[index]
                     self.patterns[place] = numbers.patterns[index].numpy()
 
+        readout = Readout()
+        readout.measure(list(map(Flat.of, gradients)), list(map(Flat.of, values)), bool(values), keep)
+        readout.read()
+
     def take_updates(self, changes: list[Any]) -> None:
         """Measures what a step changed."""
-        from .pytorch.statistics import Flat, groups, measure
+        from .pytorch.flat import Flat
+        from .pytorch.readout import Numbers, Readout
 
         self.update_norms = [math.nan] * len(changes)
-        flat = [Flat.of(change) for change in changes]
-        for places in groups(flat):
-            numbers = measure([], details=False, norms_of=[flat[place] for place in places])
+
+        def keep(places: list[int], numbers: Numbers) -> None:
             for place, norm in zip(places, numbers.norms):
                 self.update_norms[place] = norm
+
+        readout = Readout()
+        readout.measure([], list(map(Flat.of, changes)), False, keep)
+        readout.read()
 
 
 def _inner(optimizer: Any) -> Any:

@@ -88,6 +88,7 @@ class Run:
         self._parts: set[Hashable] = set()
         self._stepped: set[Hashable] = set()
         self._draft = step_report_pb2.StepReport()
+        self._fills: list[Callable[[], None]] = []
         self._logged = False
         self._step, self._step_is_given = 0, False
         self._parts_number_steps = self._told_of_late = False
@@ -266,6 +267,11 @@ class Run:
                 self._step, self._step_is_given, self._parts_number_steps = step, True, True
             return self._draft
 
+    def defer(self, fill: Callable[[], None]) -> None:
+        """Has a function called before the report that is being put together is sent, to fill the rest of it in."""
+        with self._lock:
+            self._fills.append(fill)
+
     def end(self, part: Hashable, loss: Any = None) -> None:
         """Says that a part took its step; with `loss`, as `log` does, if nothing more will be said of the step."""
         with self._lock:
@@ -286,6 +292,9 @@ class Run:
             LOGGER.warning("run %s: step %d was logged late, at step %d: left out", self.id, step, self._step)
 
     def _send(self) -> None:
+        fills, self._fills = self._fills, []
+        for fill in fills:
+            fill()
         report, self._draft = self._draft, step_report_pb2.StepReport()
         self._stepped.clear()
         self._logged = False
@@ -315,6 +324,7 @@ class Run:
         """After a fork: the run is the parent's. Its locks may be held by threads that are not here."""
         _ABANDONED.append(self._sink)
         self._sink, self._lock = Disabled(), threading.RLock()
+        self._fills.clear()
 
 
 _RUNS: set[Run] = set()

@@ -35,7 +35,7 @@ def watch(
       torch.compile.
     - updates: whether what a step changes is measured; it holds a copy of the parameters for that step.
 
-    A step that finds NaN or infinity measures those tensors once more, and counts them. Raises GradwatchError for
+    Tensors with NaN or infinity are measured carefully, and those counted, on each step. Raises GradwatchError for
     an interval below 0, or an optimizer that is none.
     """
     return Watcher(

@@ -8,7 +8,6 @@ from typing import Mapping
 import torch
 from torch import nn
 
-from .. import arrays
 from ..text import line
 from ..v1 import model_pb2
 from .anatomy import NORMALIZATIONS, Place, Places

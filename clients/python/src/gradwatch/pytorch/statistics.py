@@ -4,65 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Callable, Sequence
 
 import torch
 
 from ..columns import Statistics
+from . import flat, rows
+from .flat import Flat
+from .rows import Rows
 
 _CHUNK = 1 << 18
 """Elements that stay in a core's cache over several passes, and that a float can sum up to six digits."""
-_DEVICE_CHUNK = 1 << 24
-"""Elements whose bucket numbers a device holds at a time."""
-_EXACT_CHUNK = 1 << 22
-"""Elements that are held as doubles at a time."""
 _LEAST_SQUARES, _MOST_SQUARES = 1e-30, 1e30
-"""Between them sums of squares can be had in floats. Beyond them, or where something is not finite, doubles sum."""
+"""Between them sums of squares can be had as they are; what is not finite is beyond them, as sums of it are."""
 _LEAST_VARIANCE = 0.02
 """The share of the mean square below which the variance, a difference, has lost too many digits."""
-
-
-@dataclass
-class Flat:
-    """A tensor's elements in a row, as floats or doubles."""
-
-    elements: torch.Tensor
-    zeros: int = 0
-    """How many more elements there are, all 0: those that a sparse tensor leaves out."""
-
-    @property
-    def count(self) -> int:
-        """The number of elements."""
-        return self.elements.numel() + self.zeros
-
-    @staticmethod
-    def of(tensor: torch.Tensor) -> Flat:
-        """The elements of any tensor, in the order of memory where that saves a copy."""
-        tensor, zeros = tensor.detach(), 0
-        if tensor.layout == torch.sparse_coo:
-            values = tensor.coalesce().values()
-            zeros = tensor.numel() - values.numel()
-            tensor = values
-        elif tensor.layout != torch.strided:
-            tensor = tensor.to_dense()
-        if tensor.is_complex():
-            tensor, zeros = torch.view_as_real(tensor), 2 * zeros
-        if tensor.dtype not in (torch.float32, torch.float64):
-            tensor = tensor.float()
-        if not tensor.is_contiguous():
-            # A transposed or channels-last tensor is a row of its own.
-            order = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
-            tensor = tensor.permute(order).contiguous()
-        return Flat(tensor.view(-1), zeros)
-
-
-def groups(*lists: Sequence[Flat]) -> list[list[int]]:
-    """The places of tensors that can be measured at once: of one device and dtype in each list; empty lists don't count."""
-    found: dict[Any, list[int]] = {}
-    for place, flats in enumerate(zip(*[flats for flats in lists if flats])):
-        key = tuple((flat.elements.device, flat.elements.dtype) for flat in flats)
-        found.setdefault(key, []).append(place)
-    return list(found.values())
 
 
 @dataclass
@@ -70,18 +26,67 @@ class Numbers:
     """What was measured at once."""
 
     statistics: list[Statistics]
-    """Of each tensor that was asked for; only norms if no more was."""
+    """Of each tensor that was asked for; only norms and non-finite counts if no more was."""
     patterns: torch.Tensor | None
     """How often each pattern of sign and exponent is there: a row a tensor, on the CPU. 512 or 4,096 columns."""
     norms: list[float]
     """Of each tensor whose norm alone was asked for."""
-    scalars: list[float]
-    """The numbers that came along."""
+
+
+@dataclass
+class Measurement:
+    """What was measured at once, on its way to the host."""
+
+    values: torch.Tensor
+    """What is to be copied, in a row on the device."""
+    can_wait: bool
+    """Whether the tensors may change now: else some may have to be looked at again, once `values` are known."""
+    numbers: Callable[[torch.Tensor], Numbers]
+    """Makes numbers of `values`, copied to the host."""
+
+
+def measure(tensors: Sequence[Flat], *, details: bool, norms_of: Sequence[Flat] = ()) -> Measurement:
+    """Measures tensors of one device and dtype, and leaves the numbers there: norms, or with `details` everything.
+
+    On the CPU, and for norms alone, quickly. A tensor in which something is not finite, or too large or too small for
+    that, is then measured again, carefully. With details a device measures everything carefully.
+    """
+    is_quick = flat.is_on_cpu([*tensors, *norms_of][0].elements) or not details
+    return (_quick if is_quick else _careful)(tensors, details, norms_of)
+
+
+def exact(tensors: Sequence[Flat], details: bool) -> list[Statistics]:
+    """The statistics of tensors whatever is in them, with a copy from each device."""
+    found: dict[int, Statistics] = {}
+    for places in flat.groups(tensors):
+        columns = Rows.of([tensors[place] for place in places], details=details).columns.cpu()
+        found |= zip(places, rows.statistics(columns))
+    return [found[place] for place in range(len(tensors))]
+
+
+def _careful(tensors: Sequence[Flat], details: bool, norms_of: Sequence[Flat]) -> Measurement:
+    parts: list[torch.Tensor] = []
+    if tensors:
+        own = Rows.of(tensors, details=details, counts_patterns=True)
+        parts += own.columns, own.patterns.to(own.columns.dtype)
+    if norms_of:
+        parts.append(Rows.of(norms_of).columns)
+    # Not the tensors, which would stay in memory until then.
+    shapes, zeros, has_norms = [part.shape for part in parts], [tensor.zeros for tensor in tensors], bool(norms_of)
+
+    def numbers(values: torch.Tensor) -> Numbers:
+        copied = [part.view(shape) for part, shape in zip(values.split([s.numel() for s in shapes]), shapes)]
+        norms = copied.pop()[:, 0].tolist() if has_norms else []
+        if not copied:
+            return Numbers([], None, norms)
+        return Numbers(rows.statistics(copied[0]), _with_zeros(copied[1].long(), zeros), norms)
+
+    return Measurement(torch.cat([part.view(-1) for part in parts]), True, numbers)
 
 
 @dataclass
 class _Sums:
-    """One number a chunk, on the device."""
+    """One number a chunk."""
 
     squares: list[torch.Tensor] = field(default_factory=list)
     totals: list[torch.Tensor] = field(default_factory=list)
@@ -98,28 +103,14 @@ class _Sums:
             self.bounds += (part.new_tensor(math.inf), part.new_tensor(-math.inf))
 
 
-def measure(
-    tensors: Sequence[Flat],
-    *,
-    details: bool,
-    norms_of: Sequence[Flat] = (),
-    scalars: Sequence[torch.Tensor] = (),
-) -> Numbers:
-    """Measures tensors of one device and dtype, and copies everything from the device at once.
-
-    Norms, or with `details` everything. A second copy follows only for a tensor in which something is not
-    finite, or too large or too small for floats.
-    """
+def _quick(tensors: Sequence[Flat], details: bool, norms_of: Sequence[Flat]) -> Measurement:
     everything = [*tensors, *norms_of]
-    if not everything and not scalars:
-        return Numbers([], None, [], [])
-    device = (everything[0].elements if everything else scalars[0]).device
-    on_cpu = is_on_cpu(everything[0].elements if everything else scalars[0])
+    first = everything[0].elements
+    on_cpu, real = flat.is_on_cpu(first), flat.wide(first.device)
     size = _CHUNK if on_cpu else 1 << 62
     longest = max((min(size, tensor.elements.numel()) for tensor in tensors), default=0)
-    buffer = tensors[0].elements.new_empty(longest) if details and tensors else None
-    sums, owners = _Sums(), []
-    patterns, zeros = [], []
+    buffer = first.new_empty(longest) if details and tensors else None
+    sums, owners, patterns = _Sums(), [], []
     for index, tensor in enumerate(everything):
         parts = tensor.elements.split(size) if tensor.elements.numel() > size else (tensor.elements,)
         is_detailed = details and index < len(tensors)
@@ -131,104 +122,83 @@ def measure(
                 sums.add_details(part, buffer)
         if is_detailed:
             patterns.append(_patterns(parts, buffer))
-            if not on_cpu:
-                zeros.append(torch.count_nonzero(tensor.elements))
-    if not on_cpu and everything:
-        sums.squares = [norm * norm for norm in _device_norms(everything)]
-    columns = [
-        torch.stack(values).double()
-        for values in (sums.squares, sums.totals, sums.magnitudes, sums.bounds, zeros)
-        if values
-    ]
-    columns += [scalar.detach().reshape(1).to(device).double() for scalar in scalars]
-    columns += [counts.double() for counts in patterns]
-    numbers = torch.cat(columns).cpu()
-    return _decode(numbers, tensors, everything, owners, details, len(zeros), len(scalars))
+    # Squares of floats don't leave the range of doubles.
+    bounds = (_LEAST_SQUARES, _MOST_SQUARES)
+    if on_cpu:
+        squares = torch.stack(sums.squares).to(real)
+    else:
+        squares = torch.stack(list(_device_norms(everything, real))).square()
+        if (first.dtype, real) == (torch.float32, torch.float64):
+            bounds = (-1.0, math.inf)
+    columns = [torch.stack(values).to(real) for values in (sums.totals, sums.magnitudes, sums.bounds) if values]
+    columns += [counts.to(real) for counts in patterns]
+
+    def numbers(values: torch.Tensor) -> Numbers:
+        return _decode(values, tensors, everything, owners, details, bounds)
+
+    return Measurement(torch.cat([squares, *columns]), False, numbers)
 
 
-def is_on_cpu(tensor: torch.Tensor) -> bool:
-    """Whether its numbers can be had without waiting for a device."""
-    return tensor.device.type == "cpu"
-
-
-def _device_norms(tensors: Sequence[Flat]) -> Sequence[torch.Tensor]:
-    """All norms in a few launches, summed in doubles where the device has them."""
+def _device_norms(tensors: Sequence[Flat], real: torch.dtype) -> Sequence[torch.Tensor]:
+    """All norms in a few launches."""
     elements = [tensor.elements for tensor in tensors]
-    dtype = None if elements[0].device.type == "mps" else torch.float64
     try:
-        return torch._foreach_norm(elements, 2, dtype)
+        return [norm.to(real) for norm in torch._foreach_norm(elements, 2, real)]
     except (AttributeError, TypeError, RuntimeError):
         # It is private, and may go.
-        return [torch.linalg.vector_norm(values, dtype=dtype) for values in elements]
+        return [torch.linalg.vector_norm(values, dtype=real) for values in elements]
 
 
 def _patterns(parts: Sequence[torch.Tensor], buffer: torch.Tensor) -> torch.Tensor:
-    """How often each sign and exponent is there: 512 patterns of floats, 4,096 of doubles.
-
-    The buffer has room for a part's.
-    """
-    single = parts[0].dtype == torch.float32
-    bits, shift, count = (torch.int32, 23, 512) if single else (torch.int64, 52, 4096)
-    device = parts[0].device
-    result = torch.zeros(count, dtype=torch.int64, device=device)
+    """How often each sign and exponent is there; the buffer has room for a part's."""
+    bits, shift, count = flat.pattern_layout(parts[0].dtype)
+    result = torch.zeros(count, dtype=torch.int64)
     for part in parts:
-        if is_on_cpu(part):
-            indices = torch.bitwise_right_shift(part.view(bits), shift, out=buffer[: part.numel()].view(bits))
-            indices.bitwise_and_(count - 1)
-            result += torch.bincount(indices, minlength=count)
-            continue
-        # There bincount waits for the device, to know its largest index.
-        for piece in part.split(_DEVICE_CHUNK):
-            indices = (piece.view(bits) >> shift).bitwise_and_(count - 1).long()
-            result.scatter_add_(0, indices, indices.new_ones(1).expand_as(indices))
+        indices = torch.bitwise_right_shift(part.view(bits), shift, out=buffer[: part.numel()].view(bits))
+        indices.bitwise_and_(count - 1)
+        result += torch.bincount(indices, minlength=count)
     return result
 
 
 def _decode(
-    numbers: torch.Tensor,
+    values: torch.Tensor,
     tensors: Sequence[Flat],
     everything: Sequence[Flat],
     owners: list[int],
     details: bool,
-    zero_count: int,
-    scalar_count: int,
+    bounds: tuple[float, float],
 ) -> Numbers:
     place = 0
 
     def take(count: int) -> list[float]:
         nonlocal place
         place += count
-        return numbers[place - count : place].tolist()
+        return values[place - count : place].tolist()
 
     detailed = sum(owner < len(tensors) for owner in owners) if details else 0
-    squares, totals, magnitudes, bounds = take(len(owners)), take(detailed), take(detailed), take(2 * detailed)
-    nonzeros, scalars = take(zero_count), take(scalar_count)
-    patterns = numbers[place:].reshape(len(tensors), -1).long() if detailed else None
+    squares, totals, magnitudes, extremes = take(len(owners)), take(detailed), take(detailed), take(2 * detailed)
+    patterns = values[place:].reshape(len(tensors), -1).long() if detailed else None
     # Whether a tensor has zeros or subnormals, which the first pattern of each sign counts.
     small = (patterns.view(len(tensors), 2, -1)[:, :, 0] > 0).any(1).tolist() if detailed else []
 
     chunks: list[list[int]] = [[] for _ in everything]
     for chunk, owner in enumerate(owners):
         chunks[owner].append(chunk)
-    statistics: list[Statistics] = []
-    norms: list[float] = []
+    found: list[Statistics | None] = []
     for index, (tensor, own) in enumerate(zip(everything, chunks)):
         total = sum(squares[chunk] for chunk in own)
-        is_sound = _LEAST_SQUARES < total < _MOST_SQUARES
-        if index >= len(tensors):
-            norms.append(math.sqrt(total) if is_sound else exact(tensor).norm)
-            continue
-        if not details:
-            statistics.append(Statistics(math.sqrt(total)) if is_sound else exact(tensor))
+        is_sound = bounds[0] < total < bounds[1] and tensor.count > 0
+        if not details or index >= len(tensors):
+            found.append(Statistics(math.sqrt(total)) if is_sound else None)
             continue
         count = tensor.count
         mean = sum(totals[chunk] for chunk in own) / count if count else math.nan
         variance = total / count - mean * mean if count else math.nan
         if not is_sound or variance < _LEAST_VARIANCE * total / count:
-            statistics.append(exact(tensor))
+            found.append(None)
             continue
-        least, most = min(bounds[2 * c] for c in own), max(bounds[2 * c + 1] for c in own)
-        statistics.append(
+        least, most = min(extremes[2 * c] for c in own), max(extremes[2 * c + 1] for c in own)
+        found.append(
             Statistics(
                 norm=math.sqrt(total),
                 mean=mean,
@@ -236,14 +206,15 @@ def _decode(
                 std=math.sqrt(variance),
                 min=min(least, 0.0) if tensor.zeros else least,
                 max=max(most, 0.0) if tensor.zeros else most,
-                zero=count - (int(nonzeros[index]) if nonzeros else _nonzero(tensor, small[index])),
+                zero=count - _nonzero(tensor, small[index]),
             )
         )
+    again = [index for index, row in enumerate(found) if row is None]
+    for index, row in zip(again, exact([everything[index] for index in again], details)):
+        found[index] = row
     if patterns is not None:
-        for row, tensor in enumerate(tensors):
-            if tensor.zeros:
-                patterns[row, 0] += tensor.zeros
-    return Numbers(statistics, patterns, norms, scalars)
+        _with_zeros(patterns, [tensor.zeros for tensor in tensors])
+    return Numbers(found[: len(tensors)], patterns, [row.norm for row in found[len(tensors) :]])
 
 
 def _nonzero(tensor: Flat, has_small: bool) -> int:
@@ -251,51 +222,9 @@ def _nonzero(tensor: Flat, has_small: bool) -> int:
     return int(torch.count_nonzero(tensor.elements)) if has_small else tensor.elements.numel()
 
 
-def exact(tensor: Flat) -> Statistics:
-    """The statistics of one tensor in doubles, whatever is in it."""
-    zeros = tensor.zeros
-    counts = {"nan": 0, "positive_infinity": 0, "negative_infinity": 0}
-    count, mean, deviations, magnitude, scaled_squares = zeros, 0.0, 0.0, 0.0, 0.0
-    least, most = (0.0, 0.0) if zeros else (math.inf, -math.inf)
-    scale = _scale(tensor.elements)
-    for part in tensor.elements.split(_EXACT_CHUNK):
-        is_finite = part.isfinite()
-        finite = part[is_finite].double()
-        if finite.numel() < part.numel():
-            rest = part[~is_finite]
-            counts["nan"] += int(rest.isnan().sum())
-            counts["positive_infinity"] += int((rest == math.inf).sum())
-            counts["negative_infinity"] += int((rest == -math.inf).sum())
-        if finite.numel() == 0:
-            continue
-        zeros += finite.numel() - int(torch.count_nonzero(finite))
-        finite /= scale
-        own, part_mean = finite.numel(), finite.mean().item()
-        # Chan, Golub, LeVeque 1979: the sums of squared deviations of two parts, merged.
-        delta = part_mean - mean
-        deviations += (finite - part_mean).square_().sum().item() + delta * delta * count * own / (count + own)
-        mean += delta * own / (count + own)
-        count += own
-        magnitude += finite.abs().sum().item()
-        scaled_squares += finite.square().sum().item()
-        least, most = min(least, finite.min().item() * scale), max(most, finite.max().item() * scale)
-    if count == 0:
-        return Statistics(math.nan, **counts)
-    return Statistics(
-        norm=scale * math.sqrt(scaled_squares),
-        mean=scale * mean,
-        mean_abs=scale * magnitude / count,
-        std=scale * math.sqrt(deviations / count),
-        min=least,
-        max=most,
-        zero=zeros,
-        **counts,
-    )
-
-
-def _scale(elements: torch.Tensor) -> float:
-    """What to divide by so that squares of doubles neither overflow nor vanish: a power of 2."""
-    if elements.dtype != torch.float64 or elements.numel() == 0:
-        return 1.0
-    largest = torch.where(elements.isfinite(), elements.abs(), 0.0).max().item()
-    return 2.0 ** math.frexp(largest)[1] if largest > 0 and not 1e-100 < largest < 1e100 else 1.0
+def _with_zeros(patterns: torch.Tensor, zeros: Sequence[int]) -> torch.Tensor:
+    """Patterns with the elements, so many a tensor, that sparse ones leave out."""
+    for row, count in enumerate(zeros):
+        if count:
+            patterns[row, 0] += count
+    return patterns

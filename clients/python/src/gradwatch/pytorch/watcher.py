@@ -10,16 +10,14 @@ import torch
 from torch import nn
 from torch.optim import optimizer as optim
 
-from .. import columns
 from ..errors import GradwatchError
 from ..log import LOGGER
 from ..run import Run
 from ..v1 import step_report_pb2
-from . import anatomy, clipping, scaling, statistics
-from .activations import ActivationProbes, add_activations
+from . import anatomy, clipping, flat, scaling
+from .activations import ActivationProbes
+from .capture import Capture
 from .describe import ACTIVATION_MODULES, Description, describe, framework
-from .histograms import add_histograms
-from .statistics import Flat, groups, measure
 
 
 def _harmless(hook: Callable) -> Callable:
@@ -40,9 +38,9 @@ class Watcher:
     """Follows one model; made by `gradwatch.watch`.
 
     ```
-    forward ──▶ (clip_grad_norm_) ──▶ optimizer about to step ──▶ optimizer stepped
-    order,           gradients,            gradients, if they         update norms,
-    activations      if it comes           were not taken before      the part is complete
+    forward ──▶ (clip_grad_norm_) ──▶ optimizer about to step ──▶ optimizer stepped ──▶ report about to be sent
+    order,           gradients,            gradients, if they         update norms,         what is still on a
+    activations      if it comes           were not taken before      the part is complete  device is copied
     ```
     """
 
@@ -73,14 +71,10 @@ class Watcher:
         self._activation_order: dict[nn.Module, int] = {}
         self._owners: dict[nn.Parameter, Any] = {}
         # Of the report that is being filled in.
-        self._report: step_report_pb2.StepReport | None = None
+        self._capture: Capture | None = None
         self._count = -1
-        self._captured: set[int] = set()
-        self._squares = 0.0
-        self._before: dict[nn.Parameter, torch.Tensor] = {}
-        self._is_skipped: dict[Any, bool] = {}
         self._is_stepping_scaled = False
-        # What a scaler said, to be copied with the next gradients.
+        # What a scaler said, to be taken along with the next gradients.
         self._scale: torch.Tensor | float | None = None
         self._found: dict[Any, torch.Tensor] = {}
 
@@ -118,10 +112,10 @@ class Watcher:
             self._probes.close()
         self._optimizers.clear()
         self._parameters.clear()
-        self._before.clear()
         self._owners.clear()
         self._found.clear()
-        self._is_skipped.clear()
+        if self._capture:
+            self._capture.before.clear()
 
     # The first pass
 
@@ -172,47 +166,47 @@ class Watcher:
     def will_clip_norm(self, parameters: list[torch.Tensor], bound: float, norm: torch.Tensor) -> None:
         """Takes the gradients before they are clipped by their common norm."""
         if ours := self._ours(parameters):
-            report = self._begin_clipping(ours)
-            total = self._capture_scaled(report, ours, [norm], self._owner(ours[0]))[0]
+            capture = self._begin_clipping(ours)
             if 0 < bound < math.inf:
-                _say_clipped(report, step_report_pb2.CLIPPING_KIND_GLOBAL_NORM, bound, total > bound)
+                capture.add_clipping(step_report_pb2.CLIPPING_KIND_GLOBAL_NORM, bound, norm)
+            self._take(capture, ours, self._owner(ours[0]))
 
     @_harmless
     def will_clip_values(self, parameters: list[torch.Tensor], bound: float) -> None:
         """Takes the gradients before they are clipped element by element."""
         if ours := self._ours(parameters):
-            report = self._begin_clipping(ours)
-            largest = torch.stack([p.grad.detach().abs().max().double() for p in ours if p.grad.numel()])
-            most = self._capture_scaled(report, ours, [largest.max()], self._owner(ours[0]))[0]
+            capture = self._begin_clipping(ours)
             if 0 < bound < math.inf:
-                _say_clipped(report, step_report_pb2.CLIPPING_KIND_VALUE, bound, most > bound)
+                largest = [p.grad.detach().abs().max().to(flat.wide(p.device)) for p in ours if p.grad.numel()]
+                capture.add_clipping(step_report_pb2.CLIPPING_KIND_VALUE, bound, torch.stack(largest).max())
+            self._take(capture, ours, self._owner(ours[0]))
 
     @_harmless
     def did_unscale(self, optimizer: Any, scale: torch.Tensor | float, found: torch.Tensor) -> None:
-        """Notes the loss scale, and whether the step will be skipped: clipping may come next, and copy them along."""
+        """Notes the loss scale, and whether the step will be skipped: clipping may come next, and take them along."""
         if self._follows(optimizer):
             self._scale, self._found[optimizer] = scale, found
 
     @_harmless
     def will_step_scaled(self, optimizer: Any, scale: torch.Tensor | float, is_unscaled: bool) -> None:
-        """Notes the loss scale of a step, unless it was copied before."""
+        """Notes the loss scale of a step, unless it was taken before."""
         if not self._follows(optimizer):
             return
         self._is_stepping_scaled = True
-        report = self._begin(optimizer)
-        if not report.loss_scale:
+        capture = self._begin(optimizer)
+        if not capture.has_scale:
             self._scale = scale
-        if not is_unscaled and self._has_taken(_parameters(optimizer)):
+        if not is_unscaled and self._has_taken(capture, _parameters(optimizer)):
             # They were clipped, and taken, before anybody divided them.
-            report.gradients_scaled = True
+            capture.report.gradients_scaled = True
 
     @_harmless
     def did_step_scaled(self, optimizer: Any) -> None:
         """Reports the step if it was skipped: no hook was called then."""
         if self._follows(optimizer) and self._is_stepping_scaled:
-            report = self._begin(optimizer)
-            self._capture_scaled(report, self._ours(_parameters(optimizer)), [], optimizer)
-            report.optimizer_skipped = True
+            capture = self._begin(optimizer)
+            self._take(capture, self._ours(_parameters(optimizer)), optimizer)
+            capture.report.optimizer_skipped = True
             self._end(optimizer)
         self._is_stepping_scaled = False
 
@@ -220,7 +214,7 @@ class Watcher:
     def _will_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
         if not self._follows(optimizer):
             return
-        report = self._begin(optimizer)
+        capture = self._begin(optimizer)
         ours = self._ours(_parameters(optimizer))
         self._owners |= dict.fromkeys(ours, optimizer)
         if self._count > 0 and self._description:
@@ -228,149 +222,90 @@ class Watcher:
             ours += [p for p in self._ours(self._description.tensors) if p not in self._owners]
         if _closure(arguments, options) is None:
             found = getattr(optimizer, "found_inf", None)
-            if found is not None and optimizer not in self._is_skipped:
+            if found is not None and optimizer not in capture.is_skipped:
                 self._found[optimizer] = found
-            self._capture_scaled(report, ours, [], optimizer)
-            report.optimizer_skipped |= self._is_skipped.get(optimizer, False)
-            report.gradients_scaled |= getattr(optimizer, "grad_scale", None) is not None
-        if self._is_detailed and self._measures_updates:
-            self._before |= {p: p.detach().clone() for p in ours}
+            self._take(capture, ours, optimizer)
+            capture.will_step(optimizer)
+            capture.report.gradients_scaled |= getattr(optimizer, "grad_scale", None) is not None
+        if capture.is_detailed and self._measures_updates:
+            capture.before |= {p: p.detach().clone() for p in ours}
 
     @_harmless
     def _did_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
-        if not self._follows(optimizer) or self._report is None:
+        capture = self._capture
+        if not self._follows(optimizer) or capture is None:
             return
         if _closure(arguments, options) is not None:
-            self._capture(self._report, self._ours(_parameters(optimizer)), [], optimizer)
-        self._measure_updates(optimizer)
+            self._take(capture, self._ours(_parameters(optimizer)), optimizer)
+        changed = [p for p in capture.before if self._owners.get(p, optimizer) is optimizer]
+        capture.add_updates([self._description.tensors[p] for p in changed], changed)
+        capture.settle()
         self._end(optimizer)
 
-    def _begin(self, optimizer: Any) -> step_report_pb2.StepReport:
-        """The report of the step that an optimizer is taking."""
+    def _begin(self, optimizer: Any) -> Capture:
+        """What is taken for the step that an optimizer is taking."""
         report = self._run.begin(optimizer)
-        if report is not self._report:
-            self._report = report
+        if self._capture is None or report is not self._capture.report:
             self._count += 1
-            self._captured, self._squares, self._before, self._is_skipped = set(), 0.0, {}, {}
-        return report
+            is_detailed = self._details_every > 0 and self._count % self._details_every == 0
+            self._capture = Capture(report, is_detailed or self._count % self._every == 0, is_detailed)
+            self._run.defer(self._complete)
+        return self._capture
 
-    def _begin_clipping(self, parameters: list[nn.Parameter]) -> step_report_pb2.StepReport:
-        """The report of the step that is coming.
+    def _begin_clipping(self, parameters: list[nn.Parameter]) -> Capture:
+        """What is taken for the step that is coming.
 
         Gradients that were taken for it before were given up, and never stepped: nothing taken with them is of use.
         """
-        report = self._begin(self._owners.get(parameters[0]))
-        if self._has_taken(parameters):
+        capture = self._begin(self._owners.get(parameters[0]))
+        if self._has_taken(capture, parameters):
             for name in ("gradients", "histograms", "parameters", "clipping", "loss_scale"):
-                report.ClearField(name)
-            self._captured, self._squares, self._is_skipped = set(), 0.0, {}
-        return report
+                capture.report.ClearField(name)
+            capture = self._capture = Capture(capture.report, capture.is_recorded, capture.is_detailed)
+        return capture
 
-    def _has_taken(self, parameters: Iterable[torch.Tensor]) -> bool:
-        """Whether a gradient of theirs is in the report."""
-        return bool(self._captured) and any(self._description.tensors.get(p) in self._captured for p in parameters)
+    def _has_taken(self, capture: Capture, parameters: Iterable[torch.Tensor]) -> bool:
+        """Whether a gradient of theirs was taken."""
+        return bool(capture.tensors) and any(self._description.tensors.get(p) in capture.tensors for p in parameters)
 
     def _owner(self, parameter: nn.Parameter) -> Any:
         """The optimizer of a parameter; before its first step a guess, or `None`."""
         return self._owners.get(parameter) or next(iter(self._optimizers), None)
 
-    def _end(self, optimizer: Any) -> None:
-        report, description = self._report, self._description
-        self._is_stepping_scaled = False
-        if (rate := _rate(optimizer)) is not None and not _is_on_device(rate):
-            _say_rate(report, float(rate))
-        if self._captured and description:
-            report.global_norm = _root(self._squares)
-            columns.complete(report, len(description.model.tensors), len(description.model.layers))
-        if self._probes and self._details_every:
-            self._probes.is_on = (self._count + 1) % self._details_every == 0
-        self._run.end(optimizer)
-
-    @property
-    def _is_recorded(self) -> bool:
-        return self._count % self._every == 0 or self._is_detailed
-
-    @property
-    def _is_detailed(self) -> bool:
-        return self._details_every > 0 and self._count % self._details_every == 0
-
-    def _capture(
-        self,
-        report: step_report_pb2.StepReport,
-        parameters: list[nn.Parameter],
-        scalars: list[torch.Tensor],
-        optimizer: Any,
-    ) -> list[float]:
-        """Takes the gradients that were not taken for this report; returns the scalars, copied.
+    def _take(self, capture: Capture, parameters: list[nn.Parameter], optimizer: Any) -> None:
+        """Takes the gradients that were not taken for this report, and what a scaler said.
 
         An optimizer's rate that is on a device is taken along, and not where nothing is to be copied from there.
         """
         if self._description is None:
             self._description = self._describe()
         ids = self._description.tensors
-        wanted = [p for p in parameters if self._is_recorded and ids[p] not in self._captured]
-        self._captured.update(ids[p] for p in wanted)
-        details = self._is_detailed
-        layers, seen = self._probes.take() if self._probes and details else ([], [])
-        gradients = [Flat.of(p.grad) for p in wanted]
-        values = [Flat.of(p) for p in wanted] if details else []
-        rate = _rate(optimizer) if wanted else None
-        rates = [rate] if _is_on_device(rate) else []
-        copied: list[float] = []
-        for places in groups(gradients, values):
-            first = not copied
-            numbers = measure(
-                [gradients[place] for place in places],
-                details=details,
-                norms_of=[values[place] for place in places] if values else (),
-                scalars=[*scalars, *seen, *rates] if first else (),
-            )
-            copied = copied or numbers.scalars
-            own = [ids[wanted[place]] for place in places]
-            columns.add_gradients(report, own, numbers.statistics, details)
-            self._squares = _added(self._squares, numbers.statistics)
-            if details:
-                report.parameters.tensor_ids.extend(own)
-                report.parameters.norm.extend(numbers.norms)
-                add_histograms(report, own, numbers.patterns)
-        if not copied:
-            copied = measure([], details=False, scalars=[*scalars, *seen]).scalars
-        if rates:
-            _say_rate(report, copied.pop())
-        add_activations(report, layers, copied[len(scalars) :])
-        return copied[: len(scalars)]
-
-    def _capture_scaled(
-        self,
-        report: step_report_pb2.StepReport,
-        parameters: list[nn.Parameter],
-        scalars: list[torch.Tensor],
-        optimizer: Any,
-    ) -> list[float]:
-        """As `_capture`, with what a scaler said."""
-        scales = [] if self._scale is None else [torch.as_tensor(self._scale)]
-        numbers = self._capture(report, parameters, [*scalars, *scales, *self._found.values()], optimizer)
-        if scales:
-            report.loss_scale = numbers[len(scalars)]
-        found = numbers[len(scalars) + len(scales) :]
-        self._is_skipped |= {optimizer: number != 0 for optimizer, number in zip(self._found, found)}
+        wanted = [p for p in parameters if capture.is_recorded and ids[p] not in capture.tensors]
+        capture.add_gradients([ids[p] for p in wanted], wanted)
+        if self._probes and capture.is_detailed:
+            capture.add_activations(*self._probes.take())
+        if wanted and _is_on_device(rate := _rate(optimizer)):
+            capture.add_rate(rate)
+        if self._scale is not None:
+            capture.add_scale(self._scale)
+        for scaled, found in self._found.items():
+            capture.add_found(scaled, found)
         self._scale, self._found = None, {}
-        return numbers[: len(scalars)]
+        capture.settle()
 
-    def _measure_updates(self, optimizer: Any) -> None:
-        ours = [p for p in self._before if self._owners.get(p, optimizer) is optimizer]
-        if not ours:
-            return
-        before = [self._before.pop(p) for p in ours]
-        # In its place: new memory costs more than the difference.
-        changes = [Flat.of(torch.sub(p.detach(), old, out=old)) for p, old in zip(ours, before)]
-        norms: dict[int, float] = {}
-        for places in groups(changes):
-            numbers = measure([], details=False, norms_of=[changes[place] for place in places])
-            norms |= {self._description.tensors[ours[place]]: norm for place, norm in zip(places, numbers.norms)}
-        parameters = self._report.parameters
-        known = len(parameters.update_norm)
-        parameters.update_norm.extend(norms.get(tensor, math.nan) for tensor in parameters.tensor_ids[known:])
+    def _end(self, optimizer: Any) -> None:
+        self._is_stepping_scaled = False
+        if (rate := _rate(optimizer)) is not None and not _is_on_device(rate):
+            self._capture.say_rate(float(rate))
+        if self._probes and self._details_every:
+            self._probes.is_on = (self._count + 1) % self._details_every == 0
+        self._run.end(optimizer)
+
+    @_harmless
+    def _complete(self) -> None:
+        if self._description:
+            model = self._description.model
+            self._capture.complete(len(model.tensors), len(model.layers))
 
     def _follows(self, optimizer: Any) -> bool:
         if not self._run.is_enabled:
@@ -417,13 +352,7 @@ def _rate(optimizer: Any) -> Any:
 
 def _is_on_device(rate: Any) -> bool:
     """Whether a number can't be had without waiting for a device."""
-    return isinstance(rate, torch.Tensor) and not statistics.is_on_cpu(rate)
-
-
-def _say_rate(report: step_report_pb2.StepReport, rate: float) -> None:
-    """Says a learning rate, unless somebody else did."""
-    if not report.HasField("learning_rate") and math.isfinite(rate):
-        report.learning_rate = rate
+    return isinstance(rate, torch.Tensor) and not flat.is_on_cpu(rate)
 
 
 def _closure(arguments: tuple, options: dict) -> Any:
@@ -444,23 +373,3 @@ def _tensors(value: Any) -> Iterable[torch.Tensor]:
     elif hasattr(value, "__dataclass_fields__"):
         for name in value.__dataclass_fields__:
             yield from _tensors(getattr(value, name))
-
-
-def _added(squares: float, statistics: list[columns.Statistics]) -> float:
-    """The sum of squares with more tensors, as arithmetic has it: NaN wins over infinity, infinity over numbers."""
-    for row in statistics:
-        if row.nan:
-            squares += math.nan
-        elif row.positive_infinity or row.negative_infinity:
-            squares += math.inf
-        elif row.norm == row.norm:
-            squares += row.norm * row.norm
-    return squares
-
-
-def _root(squares: float) -> float:
-    return math.sqrt(squares) if squares == squares else math.nan
-
-
-def _say_clipped(report: step_report_pb2.StepReport, kind: int, bound: float, clipped: bool) -> None:
-    report.clipping.kind, report.clipping.threshold, report.clipping.clipped = kind, bound, clipped

@@ -1,0 +1,156 @@
+"""What is taken of one step's gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Callable, Sequence
+
+import torch
+from torch import nn
+
+from .. import columns
+from ..v1 import step_report_pb2
+from .activations import add_activations
+from .flat import Flat
+from .histograms import add_histograms
+from .readout import Readout
+from .statistics import Numbers
+
+
+class Capture:
+    """Fills a report in with what is measured for it; made for each step.
+
+    ```
+    add gradients, numbers ──▶ settle ──▶ (optimizer steps) ──▶ add updates, settle ──▶ complete
+                               quick: copied                    quick: copied           careful: copied
+    ```
+    What was measured quickly is copied by `settle`, while the tensors are as they were: some may have to be looked
+    at again. What was measured carefully stays on its device until `complete`.
+    """
+
+    def __init__(self, report: step_report_pb2.StepReport, is_recorded: bool, is_detailed: bool):
+        self.report = report
+        self.is_recorded = is_recorded
+        """Whether gradients are measured."""
+        self.is_detailed = is_detailed
+        """Whether everything is."""
+        self.tensors: set[int] = set()
+        """Those whose gradients were taken."""
+        self.before: dict[nn.Parameter, torch.Tensor] = {}
+        """Copies of parameters that are about to change."""
+        self.is_skipped: dict[Any, bool] = {}
+        """Whether a scaler found that an optimizer has to skip the step; `False` until that was copied."""
+        self.has_scale = False
+        """Whether the loss scale was taken along."""
+        self._readout = Readout()
+        self._stepping: set[Any] = set()
+        self._squares = 0.0
+        self._updates: dict[int, float] = {}
+
+    def add_gradients(self, ids: Sequence[int], parameters: Sequence[nn.Parameter]) -> None:
+        """Measures gradients, and the parameters themselves if everything is measured."""
+        self.tensors.update(ids)
+        values = [Flat.of(p) for p in parameters] if self.is_detailed else []
+        self._readout.measure(
+            [Flat.of(p.grad) for p in parameters],
+            values,
+            self.is_detailed,
+            lambda places, numbers: self._take_gradients([ids[place] for place in places], numbers),
+        )
+
+    def add_updates(self, ids: Sequence[int], parameters: Sequence[nn.Parameter]) -> None:
+        """Measures what became of parameters that are in `before`."""
+
+        def take(places: list[int], numbers: Numbers) -> None:
+            self._updates |= zip([ids[place] for place in places], numbers.norms)
+
+        before = [self.before.pop(p) for p in parameters]
+        # In its place: new memory costs more than the difference.
+        changes = [Flat.of(torch.sub(p.detach(), old, out=old)) for p, old in zip(parameters, before)]
+        self._readout.measure([], changes, self.is_detailed, take)
+
+    def add_activations(self, layers: list[int], numbers: list[torch.Tensor]) -> None:
+        """Takes along what `ActivationProbes.take` gave."""
+        self._readout.add_numbers(numbers, lambda copied: add_activations(self.report, layers, copied))
+
+    def add_clipping(self, kind: int, bound: float, found: torch.Tensor) -> None:
+        """Says how gradients are clipped; `found` is what the bound is for, before that."""
+        clipping = self.report.clipping
+        clipping.kind, clipping.threshold = kind, bound
+
+        def say(number: float) -> None:
+            clipping.clipped = number > bound
+
+        self._add_number(found, say)
+
+    def add_rate(self, rate: torch.Tensor) -> None:
+        """Takes a learning rate along."""
+        self._add_number(rate, self.say_rate)
+
+    def say_rate(self, rate: float) -> None:
+        """Says a learning rate, unless somebody else did."""
+        if not self.report.HasField("learning_rate") and math.isfinite(rate):
+            self.report.learning_rate = rate
+
+    def add_scale(self, scale: torch.Tensor | float) -> None:
+        """Takes the loss scale along."""
+
+        def say(number: float) -> None:
+            self.report.loss_scale = number
+
+        self.has_scale = True
+        self._add_number(torch.as_tensor(scale), say)
+
+    def add_found(self, optimizer: Any, found: torch.Tensor) -> None:
+        """Takes along whether an optimizer has to skip the step: `found` is not 0 then."""
+
+        def say(number: float) -> None:
+            self.is_skipped[optimizer] = number != 0
+
+        self.is_skipped[optimizer] = False
+        self._add_number(found, say)
+
+    def will_step(self, optimizer: Any) -> None:
+        """Notes that an optimizer is stepping: whether it had to skip that counts."""
+        self._stepping.add(optimizer)
+
+    def settle(self) -> None:
+        """Copies everything if something of it can't wait."""
+        if not self._readout.can_wait:
+            self._readout.read()
+
+    def complete(self, tensor_count: int, layer_count: int) -> None:
+        """Copies what is left, and says what follows from all."""
+        self._readout.read()
+        report = self.report
+        report.optimizer_skipped |= any(self.is_skipped.get(optimizer) for optimizer in self._stepping)
+        if self._updates:
+            ids = report.parameters.tensor_ids
+            report.parameters.update_norm.extend(self._updates.get(tensor, math.nan) for tensor in ids)
+        if self.tensors:
+            report.global_norm = math.sqrt(self._squares) if self._squares == self._squares else math.nan
+            columns.complete(report, tensor_count, layer_count)
+
+    def _add_number(self, number: torch.Tensor, take: Callable[[float], None]) -> None:
+        """Takes a number along, as it is now, and has `take` called with it."""
+        self._readout.add_numbers([number], lambda copied: take(*copied))
+
+    def _take_gradients(self, ids: list[int], numbers: Numbers) -> None:
+        columns.add_gradients(self.report, ids, numbers.statistics, self.is_detailed)
+        self._squares = _added(self._squares, numbers.statistics)
+        if self.is_detailed:
+            self.report.parameters.tensor_ids.extend(ids)
+            self.report.parameters.norm.extend(numbers.norms)
+            add_histograms(self.report, ids, numbers.patterns)
+
+
+def _added(squares: float, statistics: list[columns.Statistics]) -> float:
+    """The sum of squares with more tensors, as arithmetic has it: NaN wins over infinity, infinity over numbers."""
+    for row in statistics:
+        if row.nan:
+            squares += math.nan
+        elif row.positive_infinity or row.negative_infinity:
+            squares += math.inf
+        elif row.norm == row.norm:
+            squares += row.norm * row.norm
+    return squares

@@ -1,0 +1,61 @@
+"""Numbers on their way from a device, and what is done with them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Callable, Sequence
+
+import torch
+
+from . import flat
+from .flat import Flat
+from .statistics import Numbers, measure
+
+
+class Readout:
+    """Gathers what was measured, and copies it to the host at once."""
+
+    def __init__(self) -> None:
+        self.can_wait = True
+        """Whether the tensors that were measured may change before `read`."""
+        self._items: list[tuple[torch.Tensor, Callable[[torch.Tensor], None]]] = []
+
+    def measure(
+        self,
+        tensors: Sequence[Flat],
+        norms_of: Sequence[Flat],
+        details: bool,
+        take: Callable[[list[int], Numbers], None],
+    ) -> None:
+        """Measures tensors as `statistics.measure` does, those of a device and dtype at once.
+
+        `tensors` and `norms_of` are as many, or one of them is empty. Has `take` called for each such group, with its
+        places in them and what was measured.
+        """
+        for places in flat.groups(tensors, norms_of):
+            own, others = ([flats[place] for place in places] if flats else [] for flats in (tensors, norms_of))
+            measurement = measure(own, details=details, norms_of=others)
+            self.can_wait = self.can_wait and measurement.can_wait
+            self._add(measurement.values, measurement.numbers, functools.partial(take, places))
+
+    def add_numbers(self, numbers: list[torch.Tensor], take: Callable[[list[float]], None]) -> None:
+        """Has `take` called with numbers of one device, as they are now."""
+        if numbers:
+            values = torch.stack([number.detach().reshape(()) for number in numbers])
+            self._add(values.to(flat.wide(values.device)), torch.Tensor.tolist, take)
+
+    def read(self) -> None:
+        """Copies everything, from each device at once, and hands it on in the order in which it came."""
+        items, self._items, self.can_wait = self._items, [], True
+        places: dict[Any, list[int]] = {}
+        for place, (values, _) in enumerate(items):
+            places.setdefault(values.device, []).append(place)
+        copied: dict[int, torch.Tensor] = {}
+        for own in places.values():
+            values = [items[place][0] for place in own]
+            copied |= zip(own, torch.cat(values).cpu().split([len(part) for part in values]))
+        for place, (_, take) in enumerate(items):
+            take(copied[place])
+
+    def _add(self, values: torch.Tensor, decode: Callable[[torch.Tensor], Any], take: Callable[[Any], None]) -> None:
+        self._items.append((values, lambda copied: take(decode(copied))))

@@ -1,0 +1,168 @@
+"""Statistics of tensors whatever is in them, without waiting for their device."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+import torch
+
+from ..columns import Statistics
+from . import flat
+from .flat import Flat
+
+_WIDTH = 1 << 12
+"""Elements of a row."""
+_BATCH = 1 << 22
+"""Elements that are copied, as doubles, at a time; up to twice as many where tensors don't fit in evenly."""
+
+
+@dataclass
+class Rows:
+    """What tensors of one device and dtype are like, still on the device. Nothing needs to be looked at again.
+
+    They are laid side by side in rows of equal length, which a device measures at once, and each row is measured in
+    units of its largest element: squares neither overflow nor vanish. What isn't finite is masked, and counted.
+    """
+
+    columns: torch.Tensor
+    """A row a tensor: norm, NaN, +Inf, -Inf; with details also mean, mean magnitude, deviation, extremes, zeros."""
+    patterns: torch.Tensor | None
+    """How often each pattern of sign and exponent is there, a row a tensor, if they are asked for."""
+
+    @staticmethod
+    def of(tensors: Sequence[Flat], *, details: bool = False, counts_patterns: bool = False) -> Rows:
+        """Measures tensors, at least one; without details only norms and what isn't finite."""
+        first = tensors[0].elements
+        real = flat.wide(first.device)
+        lengths = torch.tensor([-(-tensor.elements.numel() // _WIDTH) for tensor in tensors])
+        owners = _moved(torch.arange(len(tensors)).repeat_interleave(lengths), first.device)
+        count = flat.pattern_layout(first.dtype)[2] if counts_patterns else 0
+        patterns = torch.zeros(len(tensors) * count, dtype=torch.int64, device=first.device)
+        parts, start = [first.new_empty((0, 10 if details else 5), dtype=real)], 0
+        for rows in _batches(tensors):
+            parts.append(_measured(rows, details, real))
+            if counts_patterns:
+                _count_patterns(patterns, rows, owners[start : start + len(rows)])
+            start += len(rows)
+        zeros = [tensor.zeros for tensor in tensors]
+        filling = [-tensor.elements.numel() % _WIDTH for tensor in tensors]
+        zeros, filling = _moved(torch.tensor([zeros, filling], dtype=real), first.device)
+        columns = _merged(torch.cat(parts).unbind(1), owners, zeros, filling)
+        return Rows(columns, patterns.view(len(tensors), count) if counts_patterns else None)
+
+
+def statistics(columns: torch.Tensor) -> list[Statistics]:
+    """`Rows.columns`, copied to the host, as statistics."""
+    found = []
+    for norm, nan, positive, negative, *details in columns.tolist():
+        row = Statistics(norm, nan=int(nan), positive_infinity=int(positive), negative_infinity=int(negative))
+        if details:
+            row.mean, row.mean_abs, row.std, row.min, row.max = details[:5]
+            row.zero = int(details[5])
+        found.append(row)
+    return found
+
+
+def _moved(numbers: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Numbers of the host on a device, without waiting for it."""
+    # From other memory, the copy itself may wait.
+    numbers = numbers.pin_memory() if device.type == "cuda" else numbers
+    return numbers.to(device, non_blocking=True)
+
+
+def _batches(tensors: Sequence[Flat]) -> Iterator[torch.Tensor]:
+    """The tensors in rows, some at a time. NaN fills the last row of each: it is masked by itself."""
+    filler = tensors[0].elements.new_full((_WIDTH,), math.nan)
+    pieces, count = [], 0
+    for tensor in tensors:
+        for piece in tensor.elements.split(_BATCH):
+            pieces += piece, filler[: -piece.numel() % _WIDTH]
+            count += piece.numel()
+            if count >= _BATCH:
+                yield torch.cat(pieces).view(-1, _WIDTH)
+                pieces, count = [], 0
+    if count:
+        yield torch.cat(pieces).view(-1, _WIDTH)
+
+
+def _count_patterns(patterns: torch.Tensor, rows: torch.Tensor, owners: torch.Tensor) -> None:
+    """Adds to the patterns of all tensors, end to end, those of some rows."""
+    bits, shift, count = flat.pattern_layout(rows.dtype)
+    indices = (rows.view(bits) >> shift).bitwise_and_(count - 1)
+    indices = (indices + count * owners[:, None]).view(-1)
+    # `bincount` would wait for the device, to know the largest index.
+    patterns.scatter_add_(0, indices, indices.new_ones(1).expand_as(indices))
+
+
+def _measured(rows: torch.Tensor, details: bool, real: torch.dtype) -> torch.Tensor:
+    """What each row is like, in the order in which `_merged` takes it; shares are of the row's largest element."""
+    is_finite = rows.abs() < math.inf
+    values = torch.where(is_finite, rows, 0.0)
+    largest = torch.maximum(values.amax(1), -values.amin(1)).to(real)
+    shares = values / _divisor(largest)[:, None]
+    count, positive, negative = map(_count, (is_finite, rows == math.inf, rows == -math.inf))
+    squares = torch.linalg.vector_norm(shares, dim=1).square_()
+    columns = [largest, count, positive, negative, squares]
+    if details:
+        mean = shares.sum(1) / count.clamp(min=1)
+        magnitude = torch.linalg.vector_norm(shares, 1, dim=1)
+        # The mean lies between the extremes, and deviates from itself by nothing.
+        filled = torch.where(is_finite, shares, mean[:, None])
+        least, most = filled.amin(1) * largest, filled.amax(1) * largest
+        deviations = torch.linalg.vector_norm(filled.sub_(mean[:, None]), dim=1).square_()
+        zero = _count(rows == 0)
+        columns = [*columns[:4], mean, magnitude, deviations, least, most, zero]
+    return torch.stack([column.to(real) for column in columns], 1)
+
+
+def _merged(
+    columns: Sequence[torch.Tensor], owners: torch.Tensor, zeros: torch.Tensor, filling: torch.Tensor
+) -> torch.Tensor:
+    """What the rows of each tensor are like together, with the zeros that it leaves out, and without what fills it."""
+    largest, count, positive, negative, *more = columns
+
+    def total(column: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(zeros).index_add_(0, owners, column)
+
+    def extreme(column: torch.Tensor, start: float, way: str) -> torch.Tensor:
+        return torch.full_like(zeros, start).scatter_reduce_(0, owners, column, way)
+
+    unit = extreme(largest, 0.0, "amax")
+    share = largest / _divisor(unit)[owners]
+    finite = total(count) + zeros
+    none = torch.where(finite > 0, 0.0, math.nan).to(zeros.dtype)
+    infinities = [total(positive), total(negative)]
+    # Counted as such, for they are few: the difference of two large numbers would not be exact in floats.
+    nan = total(_WIDTH - count) - filling - infinities[0] - infinities[1]
+    if len(more) == 1:
+        return torch.stack([unit * total(more[0] * share.square()).sqrt() + none, nan, *infinities], 1)
+    mean, magnitude, deviations, least, most, zero = more
+    mean = mean * share
+    means = total(count * mean) / finite
+    # Chan, Golub, LeVeque 1979: the sums of squared deviations of parts, merged.
+    spread = total(deviations * share.square() + count * (mean - means[owners]).square()) + zeros * means.square()
+    norm = (spread + finite * means.square()).sqrt()
+    found = [means, total(magnitude * share) / finite, (spread / finite).sqrt()]
+    bounds = [
+        extreme(torch.where(count > 0, least, math.inf), math.inf, "amin"),
+        extreme(torch.where(count > 0, most, -math.inf), -math.inf, "amax"),
+    ]
+    bounds = [torch.where(zeros > 0, bounds[0].clamp(max=0), bounds[0]),
+              torch.where(zeros > 0, bounds[1].clamp(min=0), bounds[1])]  # fmt: skip
+    return torch.stack(
+        [unit * norm + none, nan, *infinities]
+        + [unit * column for column in found]
+        + [bound + none for bound in bounds]
+        + [total(zero) + zeros],
+        1,
+    )
+
+
+def _count(mask: torch.Tensor) -> torch.Tensor:
+    return mask.sum(1, dtype=torch.int32)
+
+
+def _divisor(largest: torch.Tensor) -> torch.Tensor:
+    return torch.where(largest > 0, largest, 1.0)
