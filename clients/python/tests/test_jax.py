@@ -148,7 +148,8 @@ def test_what_is_logged_beside_the_loss_moves_no_loss_to_another_step():
     assert [found.norms(i)["Dense_0/kernel"] for i in range(5)] == pytest.approx(norms, rel=1e-5)
 
 
-def test_a_loss_that_comes_late_is_left_out_and_joins_no_other_step(caplog):
+@pytest.mark.parametrize("lateness", [0, 1, 2])
+def test_a_loss_that_says_its_step_may_come_a_step_late(caplog, lateness):
     run, found = recorded()
     optimizer = gradwatch.jax.watch(optax.sgd(0.1), run, details_every=0)
     parameters = network()
@@ -158,13 +159,32 @@ def test_a_loss_that_comes_late_is_left_out_and_joins_no_other_step(caplog):
         parameters, state, loss, *_ = step(parameters, state, seed)
         jax.effects_barrier()
         losses.append(float(loss))
-        if seed > 0:
-            run.log(loss=losses[seed - 1], step=seed - 1)
-    run.log(loss=losses[4], step=4)
+        if seed >= lateness:
+            said = seed - lateness
+            run.log(accuracy=0.5, step=said, commit=False)
+            run.log(loss=losses[said], step=said)
     run.finish()
     assert [report.step for report in found.reports] == list(range(5))
-    assert [[loss.value for loss in report.losses] for report in found.reports] == [[], [], [], [], losses[4:]]
-    assert caplog.text.count("left out") == 1
+    assert all(len(found.norms(i)) == 2 for i in range(5))
+    expected = [[0.5, loss] for loss in losses[: 5 - lateness]] + [[]] * lateness
+    actual = [[loss.value for loss in report.losses] for report in found.reports]
+    assert actual == (expected if lateness < 2 else [[]] * 5)
+    assert caplog.text.count("left out") == (lateness == 2)
+
+
+def test_a_loss_without_its_step_joins_the_one_measured_last():
+    run, found = recorded()
+    optimizer = gradwatch.jax.watch(optax.sgd(0.1), run, details_every=0)
+    parameters = network()
+    state, step = optimizer.init(parameters), step_of(optimizer, says_loss=False)
+    for seed in range(4):
+        parameters, state, *_ = step(parameters, state, seed)
+        jax.effects_barrier()
+        if seed % 2:
+            run.log(loss=float(seed))
+    run.finish()
+    assert [report.step for report in found.reports] == list(range(4))
+    assert [[loss.value for loss in report.losses] for report in found.reports] == [[], [1.0], [], [3.0]]
 
 
 def test_threads_that_speak_of_a_run_at_once_lose_nothing():

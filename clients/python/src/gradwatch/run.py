@@ -89,6 +89,8 @@ class Run:
         self._stepped: set[Hashable] = set()
         self._draft = step_report_pb2.StepReport()
         self._fills: list[Callable[[], None]] = []
+        # A step that has a number, of which nothing was said before the next one began.
+        self._held: step_report_pb2.StepReport | None = None
         self._logged = False
         self._step, self._step_is_given = 0, False
         self._parts_number_steps = self._told_of_late = False
@@ -121,7 +123,8 @@ class Run:
         Numbers may be tensors of one element; NaN and infinities are data. `step` is the number of the
         optimizer update, from 0 on; without it steps are counted, in a resumed run from its last step on.
         `commit=False`: another call for the same step will follow. Where an optimizer knows the step's number, as in
-        JAX, what is said of another step comes too late, and is left out.
+        JAX, a `step` may be the one before as well, if nothing was said of that yet; what is said of others comes too
+        late, and is left out.
 
         Raises GradwatchError for a `step` below 0, TypeError or ValueError for what is no number.
         """
@@ -136,23 +139,26 @@ class Run:
                 # It was logged before its optimizers stepped, and nothing has told how many there are.
                 self._parts = set(self._stepped)
                 self._send()
-            if step is not None:
-                if self._parts_number_steps and step != self._step:
-                    self._tell_of_late(step)
-                    return
+            is_late = step is not None and self._parts_number_steps and step != self._step
+            if is_late and (self._held is None or step != self._held.step):
+                self._tell_of_late(step)
+                return
+            if step is not None and not is_late:
                 self._step, self._step_is_given = int(step), True
-            draft = self._draft
+            report = self._held if is_late else self._draft
             if rate is not None and math.isfinite(rate):
-                draft.learning_rate = rate
+                report.learning_rate = rate
             if batch_size is not None:
-                draft.batch_size = batch_size
-            known = {loss.name: loss for loss in draft.losses}
+                report.batch_size = batch_size
+            known = {loss.name: loss for loss in report.losses}
             for name, number in numbers.items():
                 if name in known:
                     known[name].value = number
                 else:
-                    draft.losses.add(name=name, value=number)
-            if commit:
+                    report.losses.add(name=name, value=number)
+            if commit and is_late:
+                self._send_held()
+            elif commit:
                 self._logged = True
                 if self._parts <= self._stepped and (self._stepped or not self._waits_for_model):
                     self._send()
@@ -210,6 +216,7 @@ class Run:
         with self._lock:
             if self._stepped or self._logged or self._draft.losses:
                 self._send()
+            self._send_held()
             self.is_finished = True
         _RUNS.discard(self)
         self._start()
@@ -262,7 +269,7 @@ class Run:
             if part in self._stepped:
                 # So that much is a step; from now on it is known when one is complete.
                 self._parts = set(self._stepped)
-                self._send()
+                self._send(holds=step is not None and not self._logged)
             if step is not None:
                 self._step, self._step_is_given, self._parts_number_steps = step, True, True
             return self._draft
@@ -291,7 +298,9 @@ class Run:
             self._told_of_late = True
             LOGGER.warning("run %s: step %d was logged late, at step %d: left out", self.id, step, self._step)
 
-    def _send(self) -> None:
+    def _send(self, holds: bool = False) -> None:
+        """Sends what was put together, behind what was held; or holds it, as something may be said of it yet."""
+        self._send_held()
         fills, self._fills = self._fills, []
         for fill in fills:
             fill()
@@ -306,7 +315,15 @@ class Run:
         relative, self._step = not self._step_is_given, self._step + 1
         if not self._waits_for_model:
             self._start()
-        self._sink.report(report, relative)
+        if holds:
+            self._held = report
+        else:
+            self._sink.report(report, relative)
+
+    def _send_held(self) -> None:
+        report, self._held = self._held, None
+        if report is not None:
+            self._sink.report(report, relative=False)
 
     def _start(self) -> None:
         if not self._is_started:
@@ -325,6 +342,7 @@ class Run:
         _ABANDONED.append(self._sink)
         self._sink, self._lock = Disabled(), threading.RLock()
         self._fills.clear()
+        self._held = None
 
 
 _RUNS: set[Run] = set()
