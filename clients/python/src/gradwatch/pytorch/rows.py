@@ -103,9 +103,10 @@ def _measured(rows: torch.Tensor, details: bool, real: torch.dtype) -> torch.Ten
     largest = torch.maximum(values.amax(1), -values.amin(1)).to(real)
     shares = values / _divisor(largest)[:, None]
     count, positive, negative = map(_count, (is_finite, rows == math.inf, rows == -math.inf))
-    squares = torch.linalg.vector_norm(shares, dim=1).square_()
-    columns = [largest, count, positive, negative, squares]
-    if details:
+    columns = [largest, count, positive, negative]
+    if not details:
+        columns.append(torch.linalg.vector_norm(shares, dim=1).square_())
+    else:
         mean = shares.sum(1) / count.clamp(min=1)
         magnitude = torch.linalg.vector_norm(shares, 1, dim=1)
         # The mean lies between the extremes, and deviates from itself by nothing.
@@ -113,7 +114,7 @@ def _measured(rows: torch.Tensor, details: bool, real: torch.dtype) -> torch.Ten
         least, most = filled.amin(1) * largest, filled.amax(1) * largest
         deviations = torch.linalg.vector_norm(filled.sub_(mean[:, None]), dim=1).square_()
         zero = _count(rows == 0)
-        columns = [*columns[:4], mean, magnitude, deviations, least, most, zero]
+        columns += mean, magnitude, deviations, least, most, zero
     return torch.stack([column.to(real) for column in columns], 1)
 
 
