@@ -2,9 +2,14 @@ public import Telemetry
 
 /// How much of a project is kept; a limit that is `nil` does not restrict, and none at all keeps everything.
 ///
-/// Only runs that ended are ever pruned, the one that ended first before the others. Runs in progress count
-/// towards ``maximumRuns`` and ``maximumBytes`` all the same.
+/// Only runs that ended are ever pruned, the one that ended first before the others; one that nothing was heard of for
+/// ``silence`` ended with its last report. Runs in progress count towards ``maximumRuns`` and ``maximumBytes`` all the same.
 public struct Retention: Sendable, Hashable {
+  /// The seconds without a report after which a run ended, though nobody said so.
+  ///
+  /// A job that was preempted, or waits for a repair, is back within days; one that was killed never is.
+  public static let silence = 7 * 86_400.0
+
   /// The most seconds since a run ended.
   public var maximumAge: Double?
   /// The most runs of the project.
@@ -42,6 +47,8 @@ public struct Retention: Sendable, Hashable {
   public struct Excess: Sendable, Equatable {
     /// The run.
     public var footprint: RunFootprint
+    /// When it ended.
+    public var endedAt: WallTime
     /// The limit.
     public var limit: Limit
   }
@@ -57,7 +64,7 @@ public struct Retention: Sendable, Hashable {
     var runs = UInt64(project.count)
     var bytes = project.reduce(UInt64(0)) { $0 + $1.bytes }
     let ended =
-      project.compactMap { run in run.endedAt.map { (run, $0) } }
+      project.compactMap { run in Self.end(of: run, at: now).map { (run, $0) } }
       .sorted { ($0.1, $0.0.run) < ($1.1, $1.0.run) }
     var excess: [Excess] = []
     for (run, endedAt) in ended {
@@ -72,10 +79,15 @@ public struct Retention: Sendable, Hashable {
         // Those that ended later are younger, and no more or larger.
         break
       }
-      excess.append(Excess(footprint: run, limit: limit))
+      excess.append(Excess(footprint: run, endedAt: endedAt, limit: limit))
       runs -= 1
       bytes -= run.bytes
     }
     return excess
+  }
+
+  private static func end(of run: RunFootprint, at now: WallTime) -> WallTime? {
+    if let end = run.endedAt { return end }
+    return now.seconds(since: run.lastHeardAt) > silence ? run.lastHeardAt : nil
   }
 }

@@ -70,6 +70,27 @@ struct AdminTests {
     }
   }
 
+  @Test("a run that nothing was heard of for a week is pruned, unless it reports in between")
+  func silent() async throws {
+    try await withCollectorOnDisk { harness in
+      try await Self.fill(harness, "a", ["a1", "a2"])
+      let back = try RunBuilder(run: "back", project: "a")
+      _ = try await harness.ingest.register(back)
+      harness.clock.advance(seconds: Retention.silence)
+      _ = try await harness.ingest.report([back.report(1)], for: back)
+      var request = Gradwatch_V1_PruneRunsRequest.with {
+        $0.retention.maximumRuns = 0
+        $0.dryRun = true
+      }
+      let named = try await harness.admin.pruneRuns(request).pruned
+      #expect(Self.words(named) == ["a1 runs", "a2 runs"])
+      #expect(named[1].run.endedAt.seconds == named[0].run.endedAt.seconds + 10)
+      request.dryRun = false
+      #expect(try await harness.admin.pruneRuns(request).pruned == named)
+      #expect(try await Self.runs(harness) == ["back"])
+    }
+  }
+
   @Test("retention is applied when it is set, and every hour by the collector's clock")
   func retention() async throws {
     try await withCollectorOnDisk { harness in

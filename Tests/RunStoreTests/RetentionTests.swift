@@ -6,11 +6,17 @@ import Testing
 struct RetentionTests {
   private let now = Samples.time(1_000_000)
 
-  private func run(_ name: String, endedAgo: Double?, bytes: UInt64 = 10) -> RunFootprint {
+  private func run(
+    _ name: String,
+    endedAgo: Double?,
+    heardAgo: Double = 0,
+    bytes: UInt64 = 10
+  ) -> RunFootprint {
     RunFootprint(
       run: RunID(stored: name),
       project: "p",
       endedAt: endedAgo.map { Samples.time(1_000_000 - $0) },
+      lastHeardAt: Samples.time(1_000_000 - heardAgo),
       reports: 1,
       bytes: bytes
     )
@@ -47,6 +53,20 @@ struct RetentionTests {
     #expect(excess(Retention(maximumRuns: 0), runs) == ["d runs", "c runs"])
     #expect(excess(Retention(maximumBytes: 120), runs) == ["d bytes"])
     #expect(excess(Retention(maximumBytes: 0), runs) == ["d bytes", "c bytes"])
+  }
+
+  @Test("a run that nothing was heard of for a week ended with its last report")
+  func silent() {
+    let week = 7 * 86_400.0
+    let runs = [
+      run("waiting", endedAgo: nil, heardAgo: week), run("dead", endedAgo: nil, heardAgo: week + 1),
+      run("ended", endedAgo: week + 2), run("late", endedAgo: week, heardAgo: week + 9),
+    ]
+    #expect(excess(Retention(maximumRuns: 1), runs) == ["ended runs", "dead runs", "late runs"])
+    #expect(excess(Retention(maximumAge: week), runs) == ["ended age", "dead age"])
+    let dead = Retention(maximumRuns: 2).excess(of: runs, at: now).last
+    #expect(dead?.endedAt == Samples.time(1_000_000 - week - 1))
+    #expect(dead?.footprint.endedAt == nil)
   }
 
   @Test("the first limit that a run is beyond is told, and what goes for one counts for the others")

@@ -40,7 +40,7 @@ extension Gradwatch_V1_PrunedRun {
     let footprint = excess.footprint
     run.runID = footprint.run.rawValue
     run.project = footprint.project
-    if let time = footprint.endedAt { run.endedAt = .init(time) }
+    run.endedAt = .init(excess.endedAt)
     run.reports = footprint.reports
     run.bytes = footprint.bytes
     limit =

@@ -43,7 +43,10 @@ package actor RunRemoval {
     }
     // A client of a run that ended may have its stream still open.
     let evenIfStreaming = force || record.status != .running
-    guard try await remove(run, evenIfStreaming: evenIfStreaming, evenIfRunning: true) else {
+    let isDeleted = try await remove(run, evenIfStreaming: evenIfStreaming) { [store] in
+      try store.deleteRun(run, evenIfRunning: true)
+    }
+    guard isDeleted else {
       throw Failure.runHasStreams(run).status
     }
     return record
@@ -72,7 +75,7 @@ package actor RunRemoval {
       for excess in limits.excess(of: footprints, at: now()) {
         if dryRun {
           pruned.append(excess)
-        } else if try await remove(excess.footprint.run) {
+        } else if try await remove(excess) {
           pruned.append(excess)
         }
       }
@@ -90,24 +93,31 @@ package actor RunRemoval {
   }
 
   /// Deletes a run that is not in use; returns whether it was deleted.
-  private func remove(_ run: RunID) async throws -> Bool {
+  private func remove(_ excess: Retention.Excess) async throws -> Bool {
+    let footprint = excess.footprint
+    let run = footprint.run
     do {
-      return try await remove(run, evenIfStreaming: false, evenIfRunning: false)
+      return try await remove(run, evenIfStreaming: false) { [store] in
+        guard let record = try store.run(run) else { return false }
+        // One that nobody said had ended may have been heard of since it was measured.
+        let isSilent = (record.lastReceivedAt ?? record.createdAt) <= footprint.lastHeardAt
+        return try store.deleteRun(run, evenIfRunning: footprint.endedAt == nil && isSilent)
+      }
     } catch RunStoreError.unknownRun {
       // Somebody else was quicker.
       return false
     }
   }
 
+  /// Deletes a run by `delete`, which may decide against it.
   private func remove(
     _ run: RunID,
     evenIfStreaming: Bool,
-    evenIfRunning: Bool
+    _ delete: @escaping @Sendable () throws -> Bool
   ) async throws -> Bool {
     let isDeleted = try await producers.forget(run, evenIfStreaming: evenIfStreaming) {
-      [blocking, store, feed] in
-      guard try await blocking.run({ try store.deleteRun(run, evenIfRunning: evenIfRunning) })
-      else { return false }
+      [blocking, feed] in
+      guard try await blocking.run(delete) else { return false }
       // Now, while there can't be a run of the same name.
       feed.forget(run)
       return true

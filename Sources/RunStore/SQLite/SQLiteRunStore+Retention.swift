@@ -78,12 +78,13 @@ extension SQLiteRunStore {
           run: RunID(stored: row.text(1)),
           project: project,
           endedAt: nil,
+          lastHeardAt: WallTime(clamping: row.real(3)),
           reports: 0,
           bytes: 0
         )
-        var ended = row.isNull(4) ? row.real(3) : row.real(4)
+        var heard = row.real(3)
         try db.rows(Self.producerFootprints, .integer(key)) { row in
-          ended = Swift.max(ended, row.real(0))
+          heard = Swift.max(heard, row.real(0))
           footprint.reports += row.number(1)
           footprint.bytes += row.number(2) + row.number(3) + row.number(4)
           return true
@@ -93,8 +94,11 @@ extension SQLiteRunStore {
             "SELECT length(body) FROM models WHERE run = ?",
             .integer(key)
           ) { $0.number(0) } ?? 0
+        footprint.lastHeardAt = WallTime(clamping: heard)
         if row.integer(2) != Int64(RunStatus.running.rawValue) {
-          footprint.endedAt = WallTime(clamping: ended)
+          footprint.endedAt = WallTime(
+            clamping: row.isNull(4) ? heard : Swift.max(heard, row.real(4))
+          )
         }
         footprints.append(footprint)
         return true

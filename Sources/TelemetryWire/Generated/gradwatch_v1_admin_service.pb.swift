@@ -126,7 +126,7 @@ public nonisolated struct Gradwatch_V1_RunFootprint: Sendable {
   /// Its project.
   public var project: String = String()
 
-  /// When it ended or its last report arrived, whichever was later; absent: it runs.
+  /// When it ended or its last report arrived, whichever was later.
   public var endedAt: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_endedAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_endedAt = newValue}
@@ -150,8 +150,8 @@ public nonisolated struct Gradwatch_V1_RunFootprint: Sendable {
 }
 
 /// How much of a project is kept; a limit that is absent does not restrict, and none at all keeps everything.
-/// Only runs that ended are pruned, the one that ended first before the others; runs in progress count
-/// towards maximum_runs and maximum_bytes all the same.
+/// Only runs that ended are pruned, the one that ended first before the others; one that nothing was heard of for a week
+/// ended with its last report. Runs in progress count towards maximum_runs and maximum_bytes all the same.
 public nonisolated struct Gradwatch_V1_Retention: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

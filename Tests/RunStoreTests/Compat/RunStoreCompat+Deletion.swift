@@ -240,6 +240,7 @@ extension RunStoreCompat {
     #expect(small.run.rawValue == "small")
     #expect(small.reports == 0)
     #expect(small.endedAt == nil)
+    #expect(small.lastHeardAt == Samples.time(3))
     let large = try store.footprints(of: "project").sorted { $0.run < $1.run }
     #expect(large.map(\.run.rawValue) == ["other", "r1"])
     #expect(large.map(\.reports) == [1200, 1200])
@@ -250,6 +251,7 @@ extension RunStoreCompat {
     ])
     let ended = try store.footprints(of: "project").first { $0.run == run }
     #expect(ended?.endedAt == Samples.time(2e9 + 600), "the last report came after the end")
+    #expect(ended?.lastHeardAt == Samples.time(2e9 + 600))
     try store.close()
   }
 
