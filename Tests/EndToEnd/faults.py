@@ -39,16 +39,22 @@ class Shim:
         command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source)]
         subprocess.run(command, check=True)
         self._failing = folder / "syncs-fail"
+        self._refusing = folder / "writes-fail"
         self._clock = folder / "clock"
         self._clock.write_bytes(struct.pack("<d", 0))
         self.environment = {
             "LD_PRELOAD": str(library),
             "SHIM_FAIL_SYNC": str(self._failing),
+            "SHIM_FAIL_WRITE": str(self._refusing),
             "SHIM_CLOCK": str(self._clock),
         }
 
     def fail_syncs(self, fail: bool = True):
         self._failing.touch() if fail else self._failing.unlink()
+
+    def fail_writes(self, fail: bool = True):
+        """To the database file; its write-ahead log takes them."""
+        self._refusing.touch() if fail else self._refusing.unlink()
 
     def set_clock(self, seconds_off: float):
         with open(self._clock, "r+b") as file:

@@ -1,11 +1,14 @@
 // What a test puts between the collector and the system (LD_PRELOAD): a disk whose fsync fails while the
-// file SHIM_FAIL_SYNC exists, and a wall clock that is off by the seconds in the file SHIM_CLOCK (a double).
+// file SHIM_FAIL_SYNC exists, one that takes nothing for a database file (but for its log) while SHIM_FAIL_WRITE
+// exists, and a wall clock that is off by the seconds in the file SHIM_CLOCK (a double).
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -13,10 +16,12 @@
 #include <unistd.h>
 
 static const char *failing;
+static const char *refusing;
 static const volatile double *offset;
 
 __attribute__((constructor)) static void start(void) {
   failing = getenv("SHIM_FAIL_SYNC");
+  refusing = getenv("SHIM_FAIL_WRITE");
   const char *path = getenv("SHIM_CLOCK");
   int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (file < 0) return;
@@ -25,15 +30,31 @@ __attribute__((constructor)) static void start(void) {
   close(file);
 }
 
-static int fails(void) {
-  if (!failing || syscall(SYS_faccessat, AT_FDCWD, failing, F_OK) != 0) return 0;
+static int fails(const char *switched) {
+  if (!switched || syscall(SYS_faccessat, AT_FDCWD, switched, F_OK) != 0) return 0;
   errno = EIO;
   return 1;
 }
 
-int fsync(int file) { return fails() ? -1 : (int)syscall(SYS_fsync, file); }
+int fsync(int file) { return fails(failing) ? -1 : (int)syscall(SYS_fsync, file); }
 
-int fdatasync(int file) { return fails() ? -1 : (int)syscall(SYS_fdatasync, file); }
+int fdatasync(int file) { return fails(failing) ? -1 : (int)syscall(SYS_fdatasync, file); }
+
+static int is_database(int file) {
+  char link[64], path[4096];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+  ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, link, path, sizeof path);
+  return length > 7 && memcmp(path + length - 7, ".sqlite", 7) == 0;
+}
+
+ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t offset) {
+  if (refusing && is_database(file) && fails(refusing)) return -1;
+  return syscall(SYS_pwrite64, file, bytes, count, offset);
+}
+
+ssize_t pwrite(int file, const void *bytes, size_t count, off_t offset) {
+  return pwrite64(file, bytes, count, offset);
+}
 
 int clock_gettime(clockid_t clock, struct timespec *time) {
   int result = (int)syscall(SYS_clock_gettime, clock, time);

@@ -110,6 +110,24 @@ def test_a_report_whose_sync_failed_is_not_acked(tmp_path):
         assert [run.run_id for run in client.query.ListRuns(v1.ListRunsRequest()).runs] == ["run"]
 
 
+def test_a_file_that_takes_nothing_is_logged_and_nothing_is_lost(tmp_path):
+    shim = Shim(tmp_path)
+    with serve(tmp_path, environment=shim.environment) as collector, collector.client() as client:
+        client.register(registration("run", layers=LAYERS))
+        shim.fail_writes()
+        client.report("run", *wide(1, 1000))
+        words = "move the write-ahead log into the file: disk I/O error"
+        eventually(lambda: words in collector.stderr, "logged")
+        # Only the log grows.
+        assert collector.stderr.count(words) < 20
+        client.report("run", *wide(1001, 1100))
+        shim.fail_writes(False)
+        client.report("run", *wide(1101, 2000))
+        collector.kill()
+    with serve(tmp_path) as collector, collector.client() as client:
+        assert_holds(client, "run", Recorded(wide(1, 2000)))
+
+
 # Damage
 
 

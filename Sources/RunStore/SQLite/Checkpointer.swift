@@ -20,6 +20,8 @@ final class Checkpointer: Sendable {
     var triedPages: Int32 = 0
     /// The pages of the log at the last commit.
     var pages: Int32 = 0
+    /// Why the last part could not be moved; `nil` if it was, or the disk is full, which those who write hear of.
+    var failure: DatabaseError?
   }
 
   private enum Step { case none, movePart, moveRest }
@@ -78,6 +80,14 @@ final class Checkpointer: Sendable {
     }
   }
 
+  /// Why the log can't be moved into the file, once for each attempt; `nil` if it can.
+  func takeFailure() -> DatabaseError? {
+    state.withLock { state in
+      defer { state.failure = nil }
+      return state.failure
+    }
+  }
+
   private var isClosed: Bool { state.withLock { $0.isClosed } }
 
   private func committed(
@@ -103,27 +113,42 @@ final class Checkpointer: Sendable {
     case .moveRest:
       // Two can't move at once.
       thread.sync {}
-      sqlite3_wal_checkpoint_v2(connection, name, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+      let code = sqlite3_wal_checkpoint_v2(connection, name, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+      note(code == SQLITE_OK ? nil : DatabaseError(resultCode: ResultCode(rawValue: code)))
     }
   }
 
   /// Moves what is there, as far as no reader needs it.
   ///
-  /// What fails here (a full disk) is tried again after the next commit: nothing is lost with it.
+  /// What fails here is tried again after the next commit: nothing is lost with it, but the log grows.
   private func movePart() {
-    let moved =
-      isClosed
-      ? nil
-      : try? queue.inDatabase { db in
-        let result = try db.checkpoint(.passive)
-        // SQLite has the disk take it only when nothing is left to move.
-        Self.sync(SQLITE_FCNTL_FILE_POINTER, of: db)
-        return result.checkpointedFrameCount
+    var moved: Int?
+    if !isClosed {
+      do {
+        moved = try queue.inDatabase { db in
+          let result = try db.checkpoint(.passive)
+          // SQLite has the disk take it only when nothing is left to move.
+          Self.sync(SQLITE_FCNTL_FILE_POINTER, of: db)
+          return result.checkpointedFrameCount
+        }
+        note(nil)
+      } catch {
+        note(error as? DatabaseError)
       }
+    }
     state.withLock { state in
       state.isMoving = false
       if let moved, moved <= state.pages { state.movedPages = Int32(clamping: moved) }
     }
+  }
+
+  private func note(_ failure: DatabaseError?) {
+    let isOurs =
+      switch failure?.resultCode {
+      case .SQLITE_FULL?, .SQLITE_BUSY?, .SQLITE_LOCKED?: false
+      default: true
+      }
+    state.withLock { $0.failure = isOurs ? failure : nil }
   }
 
   private static func sync(_ kind: Int32, of db: Database) {

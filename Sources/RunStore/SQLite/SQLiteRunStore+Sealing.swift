@@ -11,10 +11,16 @@ extension SQLiteRunStore {
   /// at a time, come last. A rewind that came in between voids the rows that are not visible yet; the next call starts over.
   ///
   /// A producer whose log is damaged throws ``RunStoreError/damaged(place:detail:)`` once, and is
-  /// then left alone until the file is opened again: the others must go on.
+  /// then left alone until the file is opened again: the others must go on. Where the disk refuses what the write-ahead log has for
+  /// the file, which no commit hears of, this throws it, and seals with the next call.
   public func sealNext() throws(RunStoreError) -> Bool {
+    if let failure = checkpointer.takeFailure() {
+      let operation = "move the write-ahead log into the file"
+      throw RunStoreError(failure, operation: operation, path: path)
+    }
     // One at a time: two would seal the same reports.
-    try sealing.withLock { (state: inout sending SealingState) throws(RunStoreError) -> Bool in
+    return try sealing.withLock {
+      (state: inout sending SealingState) throws(RunStoreError) -> Bool in
       guard let batch = try nextBatch(except: state.paused, to: &state.log) else { return false }
       do throws(RunStoreError) {
         state.segment.removeAll()
