@@ -184,3 +184,31 @@ def test_numbers_are_those_of_when_they_were_added():
     readout.read()
     readout.read()
     assert found == [0.5, 0.5, 7]
+
+
+def test_counts_are_exact_where_sums_are_in_floats(monkeypatch):
+    monkeypatch.setattr(flats, "is_on_cpu", lambda tensor: False)
+    monkeypatch.setattr(flats, "wide", lambda device: torch.float32)
+    count = (1 << 24) + 1
+    numbers = measured([Flat(torch.ones(count), zeros=count), Flat(torch.full((count,), math.nan))], details=True)
+    assert [row.zero for row in numbers.statistics] == [count, 0]
+    assert [row.nan for row in numbers.statistics] == [0, count]
+    assert numbers.patterns[0, [0, 127]].tolist() == [count, count]
+
+
+def test_tensors_smaller_than_a_row_count_as_one_in_a_batch():
+    batches = list(rows._batches([Flat(torch.ones(1))] * 2500))
+    assert [batch.numel() for batch in batches] == [1 << 22, 1 << 22, 452 << 12]
+
+
+def test_only_pinned_memory_is_copied_without_waiting(monkeypatch):
+    found, original = [], torch.Tensor.to
+    monkeypatch.setattr(torch.Tensor, "to", lambda *some, **more: found.append(more) or original(*some, **more))
+    rows._moved(torch.ones(2), torch.device("meta"))
+    assert found == [{}]
+
+
+def test_what_is_left_to_be_conjugated_or_negated_is_done():
+    tensor = torch.randn(10, dtype=torch.complex64).conj()
+    for lazy in (tensor, tensor.imag):
+        check(lazy.resolve_conj().resolve_neg(), measured([Flat.of(lazy)], details=True).statistics[0])

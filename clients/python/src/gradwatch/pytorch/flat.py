@@ -32,7 +32,9 @@ class Flat:
         elif tensor.layout != torch.strided:
             tensor = tensor.to_dense()
         if tensor.is_complex():
-            tensor, zeros = torch.view_as_real(tensor), 2 * zeros
+            tensor, zeros = torch.view_as_real(tensor.resolve_conj()), 2 * zeros
+        # Both may be left to be done by whoever reads.
+        tensor = tensor.resolve_neg()
         if tensor.dtype not in (torch.float32, torch.float64):
             tensor = tensor.float()
         if not tensor.is_contiguous():

@@ -23,7 +23,7 @@ def add_histograms(report: step_report_pb2.StepReport, ids: Sequence[int], patte
     taken = buckets > 0
     lengths_to_last = torch.where(taken.any(2), half - 2 - taken.flip(2).int().argmax(2), 0)
     firsts = taken.int().argmax(2)
-    places = torch.arange(half - 2)
+    places = torch.arange(half - 2, device="cpu")
     wanted = (places >= firsts[:, :, None]) & (places < lengths_to_last[:, :, None])
     lengths = (lengths_to_last - firsts).clamp_(min=0).tolist()
     # The first bucket is that of the exponent field 1.

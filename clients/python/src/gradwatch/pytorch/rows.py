@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
 import torch
 
@@ -27,7 +27,9 @@ class Rows:
     """
 
     columns: torch.Tensor
-    """A row a tensor: norm, NaN, +Inf, -Inf; with details also mean, mean magnitude, deviation, extremes, zeros."""
+    """A row a tensor: norm; with details also mean, mean magnitude, deviation, extremes."""
+    counts: torch.Tensor
+    """A row a tensor, of integers: NaN, +Inf, -Inf; with details also zeros."""
     patterns: torch.Tensor | None
     """How often each pattern of sign and exponent is there, a row a tensor, if they are asked for."""
 
@@ -36,8 +38,9 @@ class Rows:
         """Measures tensors, at least one; without details only norms and what isn't finite."""
         first = tensors[0].elements
         real = flat.wide(first.device)
-        lengths = torch.tensor([-(-tensor.elements.numel() // _WIDTH) for tensor in tensors])
-        owners = _moved(torch.arange(len(tensors)).repeat_interleave(lengths), first.device)
+        lengths = _host([-(-tensor.elements.numel() // _WIDTH) for tensor in tensors])
+        owners = torch.arange(len(tensors), device="cpu").repeat_interleave(lengths)
+        owners = _moved(owners, first.device)
         count = flat.pattern_layout(first.dtype)[2] if counts_patterns else 0
         patterns = torch.zeros(len(tensors) * count, dtype=torch.int64, device=first.device)
         parts, start = [first.new_empty((0, 10 if details else 5), dtype=real)], 0
@@ -48,28 +51,59 @@ class Rows:
             start += len(rows)
         zeros = [tensor.zeros for tensor in tensors]
         filling = [-tensor.elements.numel() % _WIDTH for tensor in tensors]
-        zeros, filling = _moved(torch.tensor([zeros, filling], dtype=real), first.device)
-        columns = _merged(torch.cat(parts).unbind(1), owners, zeros, filling)
-        return Rows(columns, patterns.view(len(tensors), count) if counts_patterns else None)
+        zeros, filling = _moved(_host([zeros, filling]), first.device)
+        columns, counts = _merged(torch.cat(parts).unbind(1), owners, zeros, filling)
+        return Rows(columns, counts, patterns.view(len(tensors), count) if counts_patterns else None)
 
 
-def statistics(columns: torch.Tensor) -> list[Statistics]:
-    """`Rows.columns`, copied to the host, as statistics."""
+def statistics(columns: torch.Tensor, counts: torch.Tensor) -> list[Statistics]:
+    """`Rows.columns` and `Rows.counts`, copied to the host, as statistics."""
     found = []
-    for norm, nan, positive, negative, *details in columns.tolist():
-        row = Statistics(norm, nan=int(nan), positive_infinity=int(positive), negative_infinity=int(negative))
+    for (norm, *details), (nan, positive, negative, *zero) in zip(columns.tolist(), counts.tolist()):
+        row = Statistics(norm, nan=nan, positive_infinity=positive, negative_infinity=negative)
         if details:
-            row.mean, row.mean_abs, row.std, row.min, row.max = details[:5]
-            row.zero = int(details[5])
+            row.mean, row.mean_abs, row.std, row.min, row.max = details
+            (row.zero,) = zero
         found.append(row)
     return found
 
 
+def packed(parts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, Callable[[torch.Tensor], list[torch.Tensor]]]:
+    """Numbers and integers of one device in a row, to be copied at once, and what makes the same of the copy.
+
+    A float holds integers below 2^24 alone: there it takes two for one.
+    """
+    real = flat.wide(parts[0].device)
+    # Not the tensors, which would stay in memory until then.
+    shapes, dtypes = [part.shape for part in parts], [part.dtype for part in parts]
+    are_split = [real == torch.float32 and not dtype.is_floating_point for dtype in dtypes]
+    row = [torch.stack([part >> 12, part & 4095]) if is_split else part for part, is_split in zip(parts, are_split)]
+    lengths = [part.numel() for part in row]
+
+    def unpacked(copied: torch.Tensor) -> list[torch.Tensor]:
+        found = []
+        for part, shape, dtype, is_split in zip(copied.split(lengths), shapes, dtypes, are_split):
+            part = part.to(dtype)
+            if is_split:
+                high, low = part.view(2, -1)
+                part = (high << 12) + low
+            found.append(part.view(shape))
+        return found
+
+    return torch.cat([part.to(real).view(-1) for part in row]), unpacked
+
+
+def _host(numbers: list) -> torch.Tensor:
+    """Integers on the host, whatever the default device is."""
+    return torch.tensor(numbers, dtype=torch.int64, device="cpu")
+
+
 def _moved(numbers: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Numbers of the host on a device, without waiting for it."""
-    # From other memory, the copy itself may wait.
-    numbers = numbers.pin_memory() if device.type == "cuda" else numbers
-    return numbers.to(device, non_blocking=True)
+    if device.type != "cuda":
+        return numbers.to(device)
+    # From other memory the copy may wait, or come too late for its own source.
+    return numbers.pin_memory().to(device, non_blocking=True)
 
 
 def _batches(tensors: Sequence[Flat]) -> Iterator[torch.Tensor]:
@@ -78,8 +112,9 @@ def _batches(tensors: Sequence[Flat]) -> Iterator[torch.Tensor]:
     pieces, count = [], 0
     for tensor in tensors:
         for piece in tensor.elements.split(_BATCH):
-            pieces += piece, filler[: -piece.numel() % _WIDTH]
-            count += piece.numel()
+            filling = filler[: -piece.numel() % _WIDTH]
+            pieces += piece, filling
+            count += piece.numel() + filling.numel()
             if count >= _BATCH:
                 yield torch.cat(pieces).view(-1, _WIDTH)
                 pieces, count = [], 0
@@ -119,13 +154,17 @@ def _measured(rows: torch.Tensor, details: bool, real: torch.dtype) -> torch.Ten
 
 
 def _merged(
-    columns: Sequence[torch.Tensor], owners: torch.Tensor, zeros: torch.Tensor, filling: torch.Tensor
-) -> torch.Tensor:
+    columns: Sequence[torch.Tensor], owners: torch.Tensor, left_out: torch.Tensor, filling: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What the rows of each tensor are like together, with the zeros that it leaves out, and without what fills it."""
     largest, count, positive, negative, *more = columns
+    zeros = left_out.to(largest.dtype)
 
     def total(column: torch.Tensor) -> torch.Tensor:
         return torch.zeros_like(zeros).index_add_(0, owners, column)
+
+    def counted(column: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(left_out).scatter_add_(0, owners, column.long())
 
     def extreme(column: torch.Tensor, start: float, way: str) -> torch.Tensor:
         return torch.full_like(zeros, start).scatter_reduce_(0, owners, column, way)
@@ -134,11 +173,11 @@ def _merged(
     share = largest / _divisor(unit)[owners]
     finite = total(count) + zeros
     none = torch.where(finite > 0, 0.0, math.nan).to(zeros.dtype)
-    infinities = [total(positive), total(negative)]
-    # Counted as such, for they are few: the difference of two large numbers would not be exact in floats.
-    nan = total(_WIDTH - count) - filling - infinities[0] - infinities[1]
+    infinities = [counted(positive), counted(negative)]
+    counts = [counted(_WIDTH - count) - filling - infinities[0] - infinities[1], *infinities]
     if len(more) == 1:
-        return torch.stack([unit * total(more[0] * share.square()).sqrt() + none, nan, *infinities], 1)
+        norm = unit * total(more[0] * share.square()).sqrt() + none
+        return norm[:, None], torch.stack(counts, 1)
     mean, magnitude, deviations, least, most, zero = more
     mean = mean * share
     means = total(count * mean) / finite
@@ -152,13 +191,8 @@ def _merged(
     ]
     bounds = [torch.where(zeros > 0, bounds[0].clamp(max=0), bounds[0]),
               torch.where(zeros > 0, bounds[1].clamp(min=0), bounds[1])]  # fmt: skip
-    return torch.stack(
-        [unit * norm + none, nan, *infinities]
-        + [unit * column for column in found]
-        + [bound + none for bound in bounds]
-        + [total(zero) + zeros],
-        1,
-    )
+    found = [unit * norm + none] + [unit * column for column in found] + [bound + none for bound in bounds]
+    return torch.stack(found, 1), torch.stack([*counts, counted(zero) + left_out], 1)
 
 
 def _count(mask: torch.Tensor) -> torch.Tensor:

@@ -59,8 +59,9 @@ def exact(tensors: Sequence[Flat], details: bool) -> list[Statistics]:
     """The statistics of tensors whatever is in them, with a copy from each device."""
     found: dict[int, Statistics] = {}
     for places in flat.groups(tensors):
-        columns = Rows.of([tensors[place] for place in places], details=details).columns.cpu()
-        found |= zip(places, rows.statistics(columns))
+        own = Rows.of([tensors[place] for place in places], details=details)
+        values, unpacked = rows.packed([own.columns, own.counts])
+        found |= zip(places, rows.statistics(*unpacked(values.cpu())))
     return [found[place] for place in range(len(tensors))]
 
 
@@ -68,20 +69,21 @@ def _careful(tensors: Sequence[Flat], details: bool, norms_of: Sequence[Flat]) -
     parts: list[torch.Tensor] = []
     if tensors:
         own = Rows.of(tensors, details=details, counts_patterns=True)
-        parts += own.columns, own.patterns.to(own.columns.dtype)
+        parts += own.columns, own.counts, own.patterns
     if norms_of:
         parts.append(Rows.of(norms_of).columns)
-    # Not the tensors, which would stay in memory until then.
-    shapes, zeros, has_norms = [part.shape for part in parts], [tensor.zeros for tensor in tensors], bool(norms_of)
+    values, unpacked = rows.packed(parts)
+    zeros, has_norms = [tensor.zeros for tensor in tensors], bool(norms_of)
 
-    def numbers(values: torch.Tensor) -> Numbers:
-        copied = [part.view(shape) for part, shape in zip(values.split([s.numel() for s in shapes]), shapes)]
-        norms = copied.pop()[:, 0].tolist() if has_norms else []
-        if not copied:
+    def numbers(copied: torch.Tensor) -> Numbers:
+        found = unpacked(copied)
+        norms = found.pop()[:, 0].tolist() if has_norms else []
+        if not found:
             return Numbers([], None, norms)
-        return Numbers(rows.statistics(copied[0]), _with_zeros(copied[1].long(), zeros), norms)
+        columns, counts, patterns = found
+        return Numbers(rows.statistics(columns, counts), _with_zeros(patterns, zeros), norms)
 
-    return Measurement(torch.cat([part.view(-1) for part in parts]), True, numbers)
+    return Measurement(values, True, numbers)
 
 
 @dataclass
@@ -152,7 +154,7 @@ def _device_norms(tensors: Sequence[Flat], real: torch.dtype) -> Sequence[torch.
 def _patterns(parts: Sequence[torch.Tensor], buffer: torch.Tensor) -> torch.Tensor:
     """How often each sign and exponent is there; the buffer has room for a part's."""
     bits, shift, count = flat.pattern_layout(parts[0].dtype)
-    result = torch.zeros(count, dtype=torch.int64)
+    result = torch.zeros(count, dtype=torch.int64, device="cpu")
     for part in parts:
         indices = torch.bitwise_right_shift(part.view(bits), shift, out=buffer[: part.numel()].view(bits))
         indices.bitwise_and_(count - 1)
