@@ -18,7 +18,7 @@ class Readout:
     def __init__(self) -> None:
         self.can_wait = True
         """Whether the tensors that were measured may change before `read`."""
-        self._items: list[tuple[torch.Tensor, Callable[[torch.Tensor], None]]] = []
+        self._items: list[tuple[torch.Tensor, torch.cuda.Event | None, Callable[[torch.Tensor], None]]] = []
 
     def measure(
         self,
@@ -48,14 +48,19 @@ class Readout:
         """Copies everything, from each device at once, and hands it on in the order in which it came."""
         items, self._items, self.can_wait = self._items, [], True
         places: dict[Any, list[int]] = {}
-        for place, (values, _) in enumerate(items):
+        for place, (values, computed, _) in enumerate(items):
+            if computed is not None:
+                torch.cuda.current_stream(values.device).wait_event(computed)
             places.setdefault(values.device, []).append(place)
         copied: dict[int, torch.Tensor] = {}
         for own in places.values():
             values = [items[place][0] for place in own]
             copied |= zip(own, torch.cat(values).cpu().split([len(part) for part in values]))
-        for place, (_, take) in enumerate(items):
+        for place, (_, _, take) in enumerate(items):
             take(copied[place])
 
     def _add(self, values: torch.Tensor, decode: Callable[[torch.Tensor], Any], take: Callable[[Any], None]) -> None:
-        self._items.append((values, lambda copied: take(decode(copied))))
+        # They may be read on another stream than the one that computes them.
+        is_cuda = values.device.type == "cuda"
+        computed = torch.cuda.current_stream(values.device).record_event() if is_cuda else None
+        self._items.append((values, computed, lambda copied: take(decode(copied))))
