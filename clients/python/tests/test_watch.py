@@ -942,6 +942,174 @@ def test_a_closed_watcher_lets_go():
     assert not model._forward_hooks and not optimizer._optimizer_step_pre_hooks
 
 
+@pytest.mark.parametrize("is_detailed", [True, False])
+def test_a_closure_that_clips_may_be_called_again(is_detailed):
+    model = network()
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=int(is_detailed), activations=True)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = loss_of(model, 0)
+        loss.backward()
+        expected.append(gradients(model))
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        return loss
+
+    for step in range(2):
+        expected = []
+        before = [p.detach().clone() for p in model.parameters()]
+        run.log(loss=optimizer.step(closure))
+        assert len(expected) > 1
+        close(found.norms(step), expected[-1])
+        report = found.reports[step]
+        moved = [(p - old).double().norm().item() for p, old in zip(model.parameters(), before)] if is_detailed else []
+        assert report.parameters.update_norm == pytest.approx(moved, rel=1e-5)
+        assert list(report.activations.layer_ids) == ([1, 3] if is_detailed else [])
+
+
+def test_activations_of_two_passes_of_a_step_are_those_of_the_last(collector):
+    model = network()
+    optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[:2], model[2:])]
+    run = gradwatch.init(address=collector.address)
+    gradwatch.watch(model, optimizers, details_every=1, activations=True)
+    for step in range(3):
+        for optimizer in optimizers:
+            model.zero_grad()
+            loss_of(model, step).backward()
+            optimizer.step()
+        run.log(loss=0.0)
+    status = run.finish()
+    assert (status.delivered, status.refused) == (3, 0)
+
+
+@pytest.fixture
+def second_device(monkeypatch):
+    """Has `meta` stand for a device: what is copied from there is 7."""
+    original = torch.Tensor.cpu
+
+    def cpu(self):
+        return torch.full(self.shape, 7.0, dtype=self.dtype) if self.is_meta else original(self)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", cpu)
+    return torch.device("meta")
+
+
+def test_a_model_on_two_devices(second_device, caplog):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.far, self.near = nn.Linear(6, 4, device=second_device), nn.Linear(6, 4)
+
+        def forward(self, x):
+            return F.relu(self.near(x)), F.relu(self.far(x.to(second_device)))
+
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, foreach=False)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1, activations=True)
+    for step in range(3):
+        model(torch.randn(8, 6))
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        torch.nn.utils.clip_grad_value_(model.parameters(), 0.5)
+        optimizer.step()
+        run.log(loss=0.0)
+    assert not caplog.text
+    columns = found.reports[2].activations
+    near, far = (layer.name == "far" for layer in found.model.layers)
+    assert (near, far) == (False, True)
+    assert columns.mean[1] == 7 and 0 < columns.mean[0] < 1
+    assert found.reports[2].clipping.clipped
+
+
+def test_clipping_first_what_nobody_steps_begins_a_step():
+    model = network()
+    optimizer = torch.optim.SGD([*model[0].parameters(), *model[4].parameters()], lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    expected = []
+    for step in range(4):
+        model.zero_grad()
+        loss_of(model, step).backward()
+        expected.append(gradients(model))
+        torch.nn.utils.clip_grad_norm_([*model[2].parameters(), *optimizer.param_groups[0]["params"]], 0.01)
+        optimizer.step()
+    run.finish()
+    assert len(found.reports) == 4
+    for step in range(4):
+        close(found.norms(step), expected[step])
+
+
+@pytest.mark.parametrize("clips", [False, True])
+@pytest.mark.parametrize("is_scaled", [False, True])
+def test_a_step_that_failed_and_is_tried_again_leaves_nothing_behind(is_scaled, clips):
+    model = network()
+    optimizer = Rude(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=is_scaled)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1)
+    for step in range(5):
+        model.zero_grad()
+        scaler.scale(loss_of(model, step)).backward()
+        if clips:
+            scaler.unscale_(optimizer)
+        scale = 1 if clips else scaler.get_scale()
+        expected = {name: norm / scale for name, norm in gradients(model).items()}
+        if clips:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01 if step == 2 else 1e9)
+        try:
+            scaler.step(optimizer)
+        except ZeroDivisionError:
+            scaler.update()
+            continue
+        scaler.update()
+        run.log(loss=float(step))
+        close(found.norms(-1), expected)
+        report = found.reports[-1]
+        assert len(report.gradients.norm) == len(report.parameters.update_norm) == 6
+        assert not report.gradients_scaled and not report.optimizer_skipped and not report.clipping.clipped
+        assert report.HasField("clipping") == clips
+    assert [report.losses[0].value for report in found.reports] == [0, 1, 3, 4]
+
+
+def test_what_one_of_two_optimizers_failed_in_is_not_of_the_next_step():
+    model = network()
+    optimizers = [torch.optim.SGD(model[:2].parameters(), lr=0.1), Rude(model[2:].parameters(), lr=0.1)]
+    run, found = recorded()
+    gradwatch.watch(model, optimizers)
+    for step in range(5):
+        model.zero_grad()
+        loss_of(model, step).backward()
+        expected = gradients(model)
+        with pytest.raises(ZeroDivisionError) if step == 2 else contextlib.nullcontext():
+            for optimizer in optimizers:
+                optimizer.step()
+        run.log(loss=0.0)
+        if step != 2:
+            # A step that failed is sent when the next one begins.
+            close(found.norms(-1), expected)
+
+
+def test_clipping_again_and_again_on_steps_that_are_not_recorded_keeps_one(monkeypatch):
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    watched = gradwatch.watch(model, optimizer, every=2, details_every=0)
+    for step in range(2):
+        model.zero_grad()
+        loss_of(model, step).backward()
+        for bound in (1e9, 1e9, 0.01):
+            torch.nn.utils.clip_grad_norm_(model.parameters(), bound)
+        assert len(watched._capture._readout._items) <= 1
+        optimizer.step()
+        run.log(loss=0.0)
+    assert found.reports[1].clipping.threshold == pytest.approx(0.01)
+    assert found.reports[1].clipping.clipped
+    assert not found.reports[1].gradients.norm and not found.reports[1].HasField("global_norm")
+
+
 def test_what_is_wrong_is_said():
     run, _ = recorded()
     with pytest.raises(gradwatch.GradwatchError, match="every, details_every: expected at least 1 and 0, found 0 and 1"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -60,11 +60,10 @@ class ActivationProbes:
             with torch.no_grad():
                 self._found[probe.layer] = _measure(probe, output.detach())
 
-    def take(self) -> tuple[list[int], list[torch.Tensor]]:
-        """The layers that were seen, and five numbers of each, still on their device."""
+    def take(self) -> dict[int, list[torch.Tensor]]:
+        """Five numbers of each layer that was seen, still on its device."""
         found, self._found = self._found, {}
-        layers = sorted(found)
-        return layers, [number for layer in layers for number in found[layer]]
+        return found
 
     def close(self) -> None:
         """Looks no more."""
@@ -72,15 +71,17 @@ class ActivationProbes:
             handle.remove()
 
 
-def add_activations(report: step_report_pb2.StepReport, layers: list[int], numbers: list[float]) -> None:
+def add_activations(report: step_report_pb2.StepReport, found: Mapping[int, Sequence[float]]) -> None:
     """Fills the columns in from what `take` gave, copied."""
     columns = report.activations
-    columns.layer_ids.extend(layers)
-    columns.mean.extend(numbers[0::5])
-    columns.std.extend(numbers[1::5])
-    columns.zero_fraction.extend(numbers[2::5])
-    columns.saturated_fraction.extend(numbers[3::5])
-    columns.dead_unit_fraction.extend(numbers[4::5])
+    for layer in sorted(found):
+        mean, std, zero, saturated, dead = found[layer]
+        columns.layer_ids.append(layer)
+        columns.mean.append(mean)
+        columns.std.append(std)
+        columns.zero_fraction.append(zero)
+        columns.saturated_fraction.append(saturated)
+        columns.dead_unit_fraction.append(dead)
 
 
 def _measure(probe: _Probe, output: torch.Tensor) -> list[torch.Tensor]:

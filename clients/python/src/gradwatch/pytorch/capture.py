@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -35,9 +36,11 @@ class Capture:
         self.is_detailed = is_detailed
         """Whether everything is."""
         self.tensors: set[int] = set()
-        """Those whose gradients were taken."""
+        """Those whose gradients were taken, or passed by on a step that is not recorded."""
         self.before: dict[nn.Parameter, torch.Tensor] = {}
         """Copies of parameters that are about to change."""
+        self.under_way: set[Any] = set()
+        """The optimizers that are stepping, or failed."""
         self.is_skipped: dict[Any, bool] = {}
         """Whether a scaler found that an optimizer has to skip the step; `False` until that was copied."""
         self.has_scale = False
@@ -46,10 +49,13 @@ class Capture:
         self._stepping: set[Any] = set()
         self._squares = 0.0
         self._updates: dict[int, float] = {}
+        self._activations: dict[int, list[float]] = {}
 
     def add_gradients(self, ids: Sequence[int], parameters: Sequence[nn.Parameter]) -> None:
         """Measures gradients, and the parameters themselves if everything is measured."""
         self.tensors.update(ids)
+        if not self.is_recorded:
+            return
         values = [Flat.of(p) for p in parameters] if self.is_detailed else []
         self._readout.measure(
             [Flat.of(p.grad) for p in parameters],
@@ -69,9 +75,14 @@ class Capture:
         changes = [Flat.of(torch.sub(p.detach(), old, out=old)) for p, old in zip(parameters, before)]
         self._readout.measure([], changes, self.is_detailed, take)
 
-    def add_activations(self, layers: list[int], numbers: list[torch.Tensor]) -> None:
-        """Takes along what `ActivationProbes.take` gave."""
-        self._readout.add_numbers(numbers, lambda copied: add_activations(self.report, layers, copied))
+    def add_activations(self, found: Mapping[int, Sequence[torch.Tensor]]) -> None:
+        """Takes along what `ActivationProbes.take` gave; of a layer that was seen before, what is new."""
+        layers: dict[torch.device, list[int]] = {}
+        for layer, numbers in found.items():
+            layers.setdefault(numbers[0].device, []).append(layer)
+        for own in layers.values():
+            numbers = [number for layer in own for number in found[layer]]
+            self._readout.add_numbers(numbers, functools.partial(self._take_activations, own))
 
     def add_clipping(self, kind: int, bound: float, found: torch.Tensor) -> None:
         """Says how gradients are clipped; `found` is what the bound is for, before that."""
@@ -110,6 +121,18 @@ class Capture:
         self.is_skipped[optimizer] = False
         self._add_number(found, say)
 
+    def forget_gradients(self) -> None:
+        """Begins anew with all that is taken before a step, but for the copies of parameters."""
+        for name in ("gradients", "histograms", "parameters", "clipping", "loss_scale", "gradients_scaled"):
+            self.report.ClearField(name)
+        self.tensors.clear()
+        self.under_way.clear()
+        self.is_skipped.clear()
+        self.has_scale = False
+        self._squares = 0.0
+        self._activations.clear()
+        self._readout = Readout()
+
     def will_step(self, optimizer: Any) -> None:
         """Notes that an optimizer is stepping: whether it had to skip that counts."""
         self._stepping.add(optimizer)
@@ -127,13 +150,18 @@ class Capture:
         if self._updates:
             ids = report.parameters.tensor_ids
             report.parameters.update_norm.extend(self._updates.get(tensor, math.nan) for tensor in ids)
-        if self.tensors:
+        add_activations(report, self._activations)
+        if self.tensors and self.is_recorded:
             report.global_norm = math.sqrt(self._squares) if self._squares == self._squares else math.nan
             columns.complete(report, tensor_count, layer_count)
 
     def _add_number(self, number: torch.Tensor, take: Callable[[float], None]) -> None:
         """Takes a number along, as it is now, and has `take` called with it."""
         self._readout.add_numbers([number], lambda copied: take(*copied))
+
+    def _take_activations(self, layers: list[int], numbers: list[float]) -> None:
+        for place, layer in enumerate(layers):
+            self._activations[layer] = numbers[5 * place : 5 * place + 5]
 
     def _take_gradients(self, ids: list[int], numbers: Numbers) -> None:
         columns.add_gradients(self.report, ids, numbers.statistics, self.is_detailed)

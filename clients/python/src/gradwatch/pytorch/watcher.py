@@ -177,8 +177,8 @@ class Watcher:
         if ours := self._ours(parameters):
             capture = self._begin_clipping(ours)
             if 0 < bound < math.inf:
-                largest = [p.grad.detach().abs().max().to(flat.wide(p.device)) for p in ours if p.grad.numel()]
-                capture.add_clipping(step_report_pb2.CLIPPING_KIND_VALUE, bound, torch.stack(largest).max())
+                largest = _largest([p.grad for p in ours])
+                capture.add_clipping(step_report_pb2.CLIPPING_KIND_VALUE, bound, largest)
             self._take(capture, ours, self._owner(ours[0]))
 
     @_harmless
@@ -193,7 +193,7 @@ class Watcher:
         if not self._follows(optimizer):
             return
         self._is_stepping_scaled = True
-        capture = self._begin(optimizer)
+        capture = self._begin_step(optimizer)
         if not capture.has_scale:
             self._scale = scale
         if not is_unscaled and self._has_taken(capture, _parameters(optimizer)):
@@ -214,13 +214,19 @@ class Watcher:
     def _will_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
         if not self._follows(optimizer):
             return
-        capture = self._begin(optimizer)
-        ours = self._ours(_parameters(optimizer))
+        capture = self._begin_step(optimizer)
+        capture.under_way.add(optimizer)
+        closure = _closure(arguments, options)
+        if closure is None:
+            ours = self._ours(_parameters(optimizer))
+        else:
+            # Gradients are still to come.
+            ours = [p for p in _parameters(optimizer) if p.requires_grad and p in self._parameters]
         self._owners |= dict.fromkeys(ours, optimizer)
         if self._count > 0 and self._description:
             # After one step it is known which gradients no optimizer takes: those are news.
             ours += [p for p in self._ours(self._description.tensors) if p not in self._owners]
-        if _closure(arguments, options) is None:
+        if closure is None:
             found = getattr(optimizer, "found_inf", None)
             if found is not None and optimizer not in capture.is_skipped:
                 self._found[optimizer] = found
@@ -252,16 +258,23 @@ class Watcher:
             self._run.defer(self._complete)
         return self._capture
 
+    def _begin_step(self, optimizer: Any) -> Capture:
+        """As `_begin`, when it is about to step: what was taken for one in which it failed is of no use any more."""
+        capture = self._begin(optimizer)
+        if optimizer in capture.under_way:
+            capture.forget_gradients()
+        return capture
+
     def _begin_clipping(self, parameters: list[nn.Parameter]) -> Capture:
         """What is taken for the step that is coming.
 
         Gradients that were taken for it before were given up, and never stepped: nothing taken with them is of use.
         """
-        capture = self._begin(self._owners.get(parameters[0]))
+        # Nobody may step the first of them, or not yet: whoever has stepped any tells that the step before is over.
+        for owner in {self._owners.get(parameter): None for parameter in parameters}:
+            capture = self._begin(owner)
         if self._has_taken(capture, parameters):
-            for name in ("gradients", "histograms", "parameters", "clipping", "loss_scale"):
-                capture.report.ClearField(name)
-            capture = self._capture = Capture(capture.report, capture.is_recorded, capture.is_detailed)
+            capture.forget_gradients()
         return capture
 
     def _has_taken(self, capture: Capture, parameters: Iterable[torch.Tensor]) -> bool:
@@ -280,11 +293,11 @@ class Watcher:
         if self._description is None:
             self._description = self._describe()
         ids = self._description.tensors
-        wanted = [p for p in parameters if capture.is_recorded and ids[p] not in capture.tensors]
+        wanted = [p for p in parameters if ids[p] not in capture.tensors]
         capture.add_gradients([ids[p] for p in wanted], wanted)
         if self._probes and capture.is_detailed:
-            capture.add_activations(*self._probes.take())
-        if wanted and _is_on_device(rate := _rate(optimizer)):
+            capture.add_activations(self._probes.take())
+        if wanted and capture.is_recorded and _is_on_device(rate := _rate(optimizer)):
             capture.add_rate(rate)
         if self._scale is not None:
             capture.add_scale(self._scale)
@@ -295,6 +308,7 @@ class Watcher:
 
     def _end(self, optimizer: Any) -> None:
         self._is_stepping_scaled = False
+        self._capture.under_way.discard(optimizer)
         if (rate := _rate(optimizer)) is not None and not _is_on_device(rate):
             self._capture.say_rate(float(rate))
         if self._probes and self._details_every:
@@ -353,6 +367,15 @@ def _rate(optimizer: Any) -> Any:
 def _is_on_device(rate: Any) -> bool:
     """Whether a number can't be had without waiting for a device."""
     return isinstance(rate, torch.Tensor) and not flat.is_on_cpu(rate)
+
+
+def _largest(gradients: list[torch.Tensor]) -> torch.Tensor:
+    """The largest magnitude in gradients, which may be on several devices."""
+    elements = [flat.Flat.of(gradient).elements for gradient in gradients]
+    largest = [values.abs().max().to(flat.wide(values.device)) for values in elements if values.numel()]
+    if not largest:
+        return torch.zeros((), device="cpu")
+    return torch.stack([each.to(largest[0].device) for each in largest]).max()
 
 
 def _closure(arguments: tuple, options: dict) -> Any:
