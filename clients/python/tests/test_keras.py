@@ -61,6 +61,8 @@ again.fit(x[:{2 * SIZE}], y[:{2 * SIZE}], batch_size={SIZE}, verbose=0)
 with gradwatch.init():
     callback = GradwatchCallback(every=2, details_every=0)
     found["again"] = fit(again, callback=callback)
+    gradwatch.log(after=0.0)
+    gradwatch.log(after=1.0)
     again.fit(x, y, batch_size={SIZE}, verbose=0)
     found["heard"] = len(callback._losses)
 spoiled = y.copy()
@@ -215,8 +217,9 @@ def test_a_model_that_was_trained_before_is_followed_and_let_go(trained):
     expected = Expected(own["weights"], lambda step: 0.1)
     assert own["state"] != "finished", "others began it"
     assert said["heard"] == 0, "of the fit that followed without the callback"
-    assert collector.losses(own["id"]) == pytest.approx(dict(enumerate(expected.losses)), rel=1e-5)
+    assert collector.losses(own["id"], name="loss") == pytest.approx(dict(enumerate(expected.losses)), rel=1e-5)
     check(timeline(collector, own["id"]), expected.norms, range(0, 12, 2))
+    assert collector.losses(own["id"], name="after") == {12: 0.0, 13: 1.0}
 
 
 def test_what_is_logged_beside_the_callback_moves_no_loss_to_another_step(trained):

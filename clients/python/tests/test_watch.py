@@ -1024,6 +1024,82 @@ def test_a_model_on_two_devices(second_device, caplog):
     assert found.reports[2].clipping.clipped
 
 
+@pytest.mark.parametrize("failing", ["measure", "activations"])
+def test_losses_go_on_when_a_hook_has_failed(monkeypatch, caplog, failing):
+    from gradwatch.pytorch import activations
+
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    calls = []
+    for hook in range(2):
+        # PyTorch goes through its hooks while ours fails.
+        optimizer.register_step_pre_hook(lambda *_: calls.append("before"))
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, activations=True, details_every=1)
+    for hook in range(2):
+        optimizer.register_step_pre_hook(lambda *_: calls.append("before"))
+        optimizer.register_step_post_hook(lambda *_: calls.append("after"))
+    for step in range(5):
+        if step == 2:
+            monkeypatch.setattr(*((readout, "measure") if failing == "measure" else (activations, "_measure")), None)
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        optimizer.step()
+        run.log(loss=float(step))
+        assert len(found.reports) == step + 1
+    run.finish()
+    assert calls == (["before"] * 4 + ["after"] * 2) * 5
+    assert [report.losses[0].value for report in found.reports] == [0, 1, 2, 3, 4]
+    measured = range(2 if failing == "measure" else 5)
+    assert [step for step, report in enumerate(found.reports) if report.gradients.norm] == list(measured)
+    assert not found.reports[3].activations.mean
+    assert caplog.text.count(" no more") == 1
+    assert not model._forward_hooks and not model[3]._forward_hooks and len(optimizer._optimizer_step_post_hooks) == 2
+
+
+def test_a_model_that_cannot_be_described_stops_no_losses(monkeypatch):
+    from gradwatch.pytorch import watcher
+
+    monkeypatch.setattr(watcher, "describe", None)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    for step in range(3):
+        loss_of(model, step).backward()
+        optimizer.step()
+        run.log(loss=float(step))
+        assert len(found.reports) == step + 1
+    assert found.registration
+
+
+def test_losses_go_on_when_a_watcher_was_closed():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    watched = gradwatch.watch(model, optimizer)
+    for step in range(6):
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        optimizer.step()
+        if step == 3:
+            watched.close()
+        run.log(loss=float(step))
+        assert len(found.reports) == step + 1
+    assert [bool(report.gradients.norm) for report in found.reports] == [True] * 4 + [False] * 2
+
+
+def test_a_run_that_is_refused_meanwhile_keeps_no_copies():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    watched = gradwatch.watch(model, optimizer)
+    optimizer.register_step_pre_hook(lambda *_: setattr(found, "is_over", True))
+    loss_of(model, 0).backward()
+    optimizer.step()
+    assert not watched._capture.before
+
+
 def test_clipping_first_what_nobody_steps_begins_a_step():
     model = network()
     optimizer = torch.optim.SGD([*model[0].parameters(), *model[4].parameters()], lr=0.1)
@@ -1092,6 +1168,19 @@ def test_what_one_of_two_optimizers_failed_in_is_not_of_the_next_step():
             close(found.norms(-1), expected)
 
 
+def test_what_was_sent_stays_when_a_hook_fails_later(monkeypatch):
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer)
+    for step in range(2):
+        loss_of(model, step).backward()
+        monkeypatch.setattr(run, "begin", None if step else run.begin)
+        optimizer.step()
+        run.log(loss=float(step))
+    assert [len(report.gradients.norm) for report in found.reports] == [6, 0]
+
+
 def test_clipping_again_and_again_on_steps_that_are_not_recorded_keeps_one(monkeypatch):
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -1116,6 +1205,18 @@ def test_what_is_wrong_is_said():
         gradwatch.watch(network(), every=0, details_every=1)
     with pytest.raises(gradwatch.GradwatchError, match="optimizer: expected one of torch.optim, found int"):
         gradwatch.watch(network(), 3)
+
+
+@pytest.mark.parametrize("is_disabled", [False, True])
+def test_a_run_has_one_watched_model_at_a_time(is_disabled):
+    run = gradwatch.init(mode="disabled") if is_disabled else recorded()[0]
+    watched = gradwatch.watch(network())
+    with pytest.raises(gradwatch.GradwatchError, match="expected one watched model, found a second"):
+        gradwatch.watch(network())
+    watched.close()
+    gradwatch.watch(network())
+    run.finish()
+    gradwatch.watch(network())
 
 
 WORKER = """

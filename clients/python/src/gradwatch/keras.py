@@ -133,6 +133,8 @@ class GradwatchCallback(keras.callbacks.Callback):
                 self._say_heard()
             self._watched.train_function = None
         self._replaced.clear()
+        if self._run is not None:
+            self._run.leave()
         self._run = None
 
     def _replace(self, owner: Any, name: str, method: Callable) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..log import LOGGER
 from ..v1 import step_report_pb2
 
 _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -38,6 +39,7 @@ class ActivationProbes:
     def __init__(self) -> None:
         self.is_on = False
         """Whether the next pass is measured."""
+        self._is_stopped = False
         self._found: dict[int, list[torch.Tensor]] = {}
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
@@ -54,19 +56,29 @@ class ActivationProbes:
         self._handles.append(module.register_forward_hook(lambda m, _, output: self._look(probe, m, output)))
 
     def _look(self, probe: _Probe, module: nn.Module, output: object) -> None:
-        if not self.is_on or torch.compiler.is_compiling() or not isinstance(output, torch.Tensor):
+        if not self.is_on or self._is_stopped or torch.compiler.is_compiling() or not isinstance(output, torch.Tensor):
             return
         if module.training and torch.is_grad_enabled() and output.is_floating_point() and output.numel():
-            with torch.no_grad():
-                self._found[probe.layer] = _measure(probe, output.detach())
+            try:
+                with torch.no_grad():
+                    self._found[probe.layer] = _measure(probe, output.detach())
+            except Exception:
+                LOGGER.exception("activations are measured no more")
+                self.stop()
 
     def take(self) -> dict[int, list[torch.Tensor]]:
         """Five numbers of each layer that was seen, still on its device."""
         found, self._found = self._found, {}
         return found
 
+    def stop(self) -> None:
+        """Looks no more; may be called from a hook."""
+        self._is_stopped = True
+        self._found.clear()
+
     def close(self) -> None:
-        """Looks no more."""
+        """Looks no more, and takes the hooks away."""
+        self.stop()
         for handle in self._handles:
             handle.remove()
 

@@ -45,6 +45,8 @@ class Capture:
         """Whether a scaler found that an optimizer has to skip the step; `False` until that was copied."""
         self.has_scale = False
         """Whether the loss scale was taken along."""
+        self.is_complete = False
+        """Whether everything is in the report, which may be on its way then."""
         self._readout = Readout()
         self._stepping: set[Any] = set()
         self._squares = 0.0
@@ -154,6 +156,7 @@ class Capture:
         if self.tensors and self.is_recorded:
             report.global_norm = math.sqrt(self._squares) if self._squares == self._squares else math.nan
             columns.complete(report, tensor_count, layer_count)
+        self.is_complete = True
 
     def _add_number(self, number: torch.Tensor, take: Callable[[float], None]) -> None:
         """Takes a number along, as it is now, and has `take` called with it."""

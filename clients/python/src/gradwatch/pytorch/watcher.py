@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import weakref
 from typing import Any, Callable, Iterable
 
 import torch
@@ -21,7 +22,10 @@ from .describe import ACTIVATION_MODULES, Description, describe, framework
 
 
 def _harmless(hook: Callable) -> Callable:
-    """Keeps what a hook raises from the training that called it: the model is followed no more then."""
+    """Keeps what a hook raises from the training that called it: the model is followed no more then.
+
+    The hooks stay until `Watcher.close`: whoever called one is going through them.
+    """
 
     @functools.wraps(hook)
     def guarded(self, *arguments: Any, **options: Any) -> None:
@@ -29,9 +33,13 @@ def _harmless(hook: Callable) -> Callable:
             hook(self, *arguments, **options)
         except Exception:
             LOGGER.exception("a model is followed no more")
-            self.close()
+            self._give_up()
 
     return guarded
+
+
+_WATCHED: weakref.WeakSet[Run] = weakref.WeakSet()
+"""The runs that have a watched model."""
 
 
 class Watcher:
@@ -59,6 +67,11 @@ class Watcher:
             raise GradwatchError(
                 f"every, details_every: expected at least 1 and 0, found {every} and {details_every}"
             )
+        if run in _WATCHED and not run.is_finished:
+            raise GradwatchError(
+                f"run {run.id}: expected one watched model, found a second: close the first one's Watcher, give this a"
+                " run of its own, or watch both as one, gradwatch.watch(nn.ModuleList([...]), [...])"
+            )
         self._run = run
         self._model = _unwrapped(model)
         self._every, self._details_every = every, details_every
@@ -80,6 +93,8 @@ class Watcher:
 
         self._handles: list[Any] = []
         self._first_pass: list[Any] = []
+        self._is_closed = False
+        _WATCHED.add(run)
         if run.is_enabled:
             self._install()
             run.expect(self.close)
@@ -110,23 +125,41 @@ class Watcher:
         self._handles.clear()
         if self._probes:
             self._probes.close()
+        self._stop()
+
+    def _give_up(self) -> None:
+        """Follows no more, and keeps what may be half filled in out of the report."""
+        if self._capture and not self._capture.is_complete:
+            self._capture.forget_gradients()
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        _WATCHED.discard(self._run)
+        if self._probes:
+            self._probes.stop()
         self._optimizers.clear()
         self._parameters.clear()
         self._owners.clear()
         self._found.clear()
         if self._capture:
             self._capture.before.clear()
+        self._run.leave()
 
     # The first pass
 
     @_harmless
     def _did_activate(self, module: nn.Module, _: Any, output: Any) -> None:
-        if isinstance(output, torch.Tensor) and output.grad_fn is not None and not torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or self._is_closed:
+            return
+        if isinstance(output, torch.Tensor) and output.grad_fn is not None:
             self._activation_order.setdefault(module, output.grad_fn._sequence_nr())
 
     @_harmless
     def _did_forward(self, _: nn.Module, __: Any, output: Any) -> None:
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or self._is_closed:
             return
         outputs = [tensor for tensor in _tensors(output) if tensor.grad_fn is not None]
         if not outputs or not self._model.training:
@@ -322,7 +355,7 @@ class Watcher:
             self._capture.complete(len(model.tensors), len(model.layers))
 
     def _follows(self, optimizer: Any) -> bool:
-        if not self._run.is_enabled:
+        if not self._is_following():
             return False
         if self._optimizers:
             return any(optimizer is ours for ours in self._optimizers)
@@ -330,9 +363,16 @@ class Watcher:
 
     def _ours(self, parameters: Iterable[torch.Tensor]) -> list[nn.Parameter]:
         """Those of them that are the model's and have a gradient; none where reports go nowhere."""
-        if not self._run.is_enabled:
+        if not self._is_following():
             return []
         return [p for p in parameters if p.grad is not None and p in self._parameters]
+
+    def _is_following(self) -> bool:
+        """Whether reports go anywhere; copies of parameters are of no use any more if they don't."""
+        is_following = not self._is_closed and self._run.is_enabled
+        if not is_following and self._capture:
+            self._capture.before.clear()
+        return is_following
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
