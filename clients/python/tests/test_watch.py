@@ -1024,6 +1024,39 @@ def test_a_model_on_two_devices(second_device, caplog):
     assert found.reports[2].clipping.clipped
 
 
+def test_complex_and_empty_parameters(collector):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.turn = nn.Parameter(torch.randn(3, 2, dtype=torch.complex64))
+            self.none, self.empty = nn.Linear(5, 0), nn.Parameter(torch.empty(0))
+            self.last = nn.Linear(2, 1)
+
+        def forward(self, x):
+            return self.last((x.to(torch.complex64) @ self.turn.conj()).abs()) + self.none(x.new_ones(5)).sum()
+
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = gradwatch.init(address=collector.address)
+    gradwatch.watch(model, optimizer, details_every=1)
+    norms = []
+    for step in range(3):
+        optimizer.zero_grad()
+        (model(torch.randn(4, 3)).sum() + model.empty.sum()).backward()
+        if step == 2:
+            model.turn.grad = model.turn.grad.clone().conj()
+        norms.append(torch.view_as_real(model.turn.grad.resolve_conj()).double().norm().item())
+        torch.nn.utils.clip_grad_value_([p for p in model.parameters() if not p.is_complex()], 0.01)
+        optimizer.step()
+        run.log(loss=0.0)
+    status = run.finish()
+    assert (status.delivered, status.refused) == (3, 0), status
+    found = collector.timeline(run.id)
+    assert sorted(found) == ["last.bias", "last.weight", "turn"]
+    assert found["turn"] == pytest.approx(dict(enumerate(norms)), rel=1e-5)
+
+
 @pytest.mark.parametrize("failing", ["measure", "activations"])
 def test_losses_go_on_when_a_hook_has_failed(monkeypatch, caplog, failing):
     from gradwatch.pytorch import activations
@@ -1179,6 +1212,31 @@ def test_what_was_sent_stays_when_a_hook_fails_later(monkeypatch):
         optimizer.step()
         run.log(loss=float(step))
     assert [len(report.gradients.norm) for report in found.reports] == [6, 0]
+
+
+@pytest.mark.parametrize("is_device", [False, True])
+def test_the_default_device_is_of_no_account(monkeypatch, caplog, is_device):
+    monkeypatch.setattr(flat, "is_on_cpu", lambda tensor: not is_device)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, activations=True, details_every=2)
+    x = torch.randn(8, 6)
+    with torch.device("meta"):
+        for step in range(4):
+            optimizer.zero_grad()
+            model(x).square().sum().backward()
+            if step == 3:
+                model[0].weight.grad[0, 0] = math.nan
+            expected = gradients(model)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            run.log(loss=0.0)
+            if step < 3:
+                close(found.norms(step), expected)
+    assert not caplog.text
+    assert found.reports[3].gradients.nan_count[0] == 1
+    assert found.reports[2].histograms.counts and found.reports[2].activations.mean
 
 
 def test_clipping_again_and_again_on_steps_that_are_not_recorded_keeps_one(monkeypatch):

@@ -112,7 +112,7 @@ class Capture:
             self.report.loss_scale = number
 
         self.has_scale = True
-        self._add_number(torch.as_tensor(scale), say)
+        self._add_number(scale if isinstance(scale, torch.Tensor) else torch.tensor(scale, device="cpu"), say)
 
     def add_found(self, optimizer: Any, found: torch.Tensor) -> None:
         """Takes along whether an optimizer has to skip the step: `found` is not 0 then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Mapping
 
@@ -46,7 +47,9 @@ def describe(
     owners: dict[nn.Module, list[tuple[str, nn.Parameter]]] = {}
     names: dict[nn.Module, str] = {}
     for path, module in model.named_modules():
-        own = list(module.named_parameters(path, recurse=False, remove_duplicate=False))
+        own = module.named_parameters(path, recurse=False, remove_duplicate=False)
+        # What has no elements has no gradient to speak of, and the collector wants some.
+        own = [(name, parameter) for name, parameter in own if parameter.numel() > 0]
         if own or module in activations:
             owners[module], names[module] = own, path or type(model).__name__
     modules = _in_forward_order(owners, places, activations)
@@ -56,17 +59,18 @@ def describe(
         layer = described.model.layers.add(name=line(names[module]), module_type=type(module).__name__)
         _fill(layer, module, [parameter for _, parameter in owners[module]], places)
         for path, parameter in owners[module]:
+            # Complex elements are pairs of numbers, and are counted so.
+            shape = [*parameter.shape, 2] if parameter.is_complex() else list(parameter.shape)
             tensor = described.model.tensors.add(
                 name=line(path),
                 layer_id=index,
                 role=model_pb2.TENSOR_ROLE_HEAD
                 if parameter is head
                 else _role(module, path.rpartition(".")[2], parameter, _place(places, module, parameter)),
-                element_count=max(1, parameter.numel()),
+                shape=shape,
+                element_count=math.prod(shape),
                 frozen=not parameter.requires_grad,
             )
-            if parameter.numel() > 0:
-                tensor.shape.extend(parameter.shape)
             if parameter in described.tensors:
                 tensor.tied_to = described.tensors[parameter]
             else:

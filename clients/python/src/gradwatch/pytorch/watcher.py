@@ -254,7 +254,7 @@ class Watcher:
             ours = self._ours(_parameters(optimizer))
         else:
             # Gradients are still to come.
-            ours = [p for p in _parameters(optimizer) if p.requires_grad and p in self._parameters]
+            ours = [p for p in _parameters(optimizer) if p.requires_grad and p.numel() > 0 and p in self._parameters]
         self._owners |= dict.fromkeys(ours, optimizer)
         if self._count > 0 and self._description:
             # After one step it is known which gradients no optimizer takes: those are news.
@@ -362,10 +362,10 @@ class Watcher:
         return any(p in self._parameters for p in _parameters(optimizer))
 
     def _ours(self, parameters: Iterable[torch.Tensor]) -> list[nn.Parameter]:
-        """Those of them that are the model's and have a gradient; none where reports go nowhere."""
+        """Those of them that are the model's and have a gradient that isn't empty; none where reports go nowhere."""
         if not self._is_following():
             return []
-        return [p for p in parameters if p.grad is not None and p in self._parameters]
+        return [p for p in parameters if p.grad is not None and p.numel() > 0 and p in self._parameters]
 
     def _is_following(self) -> bool:
         """Whether reports go anywhere; copies of parameters are of no use any more if they don't."""
