@@ -64,8 +64,8 @@ def watch(optimizer: Any, run: Run | None = None, *, every: int = 1, details_eve
     Steps have the numbers of the optimizer's state, which a checkpoint keeps. Losses come as
     `optimizer.update(..., value=loss)`, and the step is sent at once. Where that can't be had, call `run.log` after
     each step with its loss, before the next one begins: it waits for the step, as `float(loss)` does. Not to wait, say
-    of which step a loss is, `run.log(loss=..., step=...)`, after the next step was begun. Without `step` it would join
-    the step that was measured last; and what is a step later still is left out.
+    of which step a loss is, `run.log(loss=..., step=...)`, after the next step was begun, with whatever else is said of
+    that step. Without `step` it would join the step that was measured last; and what is a step later still is left out.
 
     The order of the forward pass is not known: layers are in the order of the parameters, `Dense_2` before
     `Dense_10`. A learning rate is seen if `optax.inject_hyperparams` holds it. Under `shard_map` or `pmap` the first

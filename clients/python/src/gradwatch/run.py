@@ -123,8 +123,9 @@ class Run:
         Numbers may be tensors of one element; NaN and infinities are data. `step` is the number of the
         optimizer update, from 0 on; without it steps are counted, in a resumed run from its last step on.
         `commit=False`: another call for the same step will follow. Where an optimizer knows the step's number, as in
-        JAX, a `step` may be the one before as well, if nothing was said of that yet; what is said of others comes too
-        late, and is left out.
+        JAX, a `step` may be the one before as well, if nothing was said of that yet: it is sent with that call, so say
+        all in one, or in several that have `commit=False` but for the last. What is said of others comes too late, and
+        is left out.
 
         Raises GradwatchError for a `step` below 0, TypeError or ValueError for what is no number.
         """
@@ -205,7 +206,8 @@ class Run:
     def finish(self, status: str = "finished", reason: str = "", timeout: float | None = None) -> Status:
         """Ends the run: `finished`, `failed` or `aborted`. Waits for delivery, `timeout` seconds at most.
 
-        Without it the run ends with the process. A second call changes nothing.
+        Without it the run ends with the process. A second call changes nothing. A device that still computes what
+        is measured there is waited for first, however long that takes.
         """
         if status not in _STATUSES:
             raise GradwatchError(f"status: expected one of {', '.join(_STATUSES)}, found {status!r}")
