@@ -91,6 +91,40 @@ struct AdminTests {
     }
   }
 
+  @Test("a run that is registered again is not silent")
+  func registeredAgain() async throws {
+    try await withCollectorOnDisk { harness in
+      try await Self.fill(harness, "a", ["a1"])
+      harness.clock.advance(seconds: 2 * Retention.silence)
+      _ = try await harness.ingest.register(RunBuilder(run: "a1", project: "a"))
+      let request = Gradwatch_V1_PruneRunsRequest.with { $0.retention.maximumRuns = 0 }
+      #expect(try await harness.admin.pruneRuns(request).pruned.isEmpty)
+      harness.clock.advance(seconds: Retention.silence + 1)
+      #expect(Self.words(try await harness.admin.pruneRuns(request).pruned) == ["a1 runs"])
+    }
+  }
+
+  @Test("no run is silent before the collector has listened for a day")
+  func startedAgain() async throws {
+    try await withTemporaryFolder { folder in
+      let first = try SQLiteRunStore(path: "\(folder)/db")
+      try await withCollector(store: first) { harness in
+        harness.clock.advance(seconds: -2 * Retention.silence)
+        try await Self.fill(harness, "a", ["a1"])
+      }
+      let second = try SQLiteRunStore(path: "\(folder)/db")
+      try await withCollector(store: second) { harness in
+        let request = Gradwatch_V1_PruneRunsRequest.with { $0.retention.maximumRuns = 0 }
+        harness.clock.advance(seconds: 86_399)
+        let early = try await harness.admin.pruneRuns(request).pruned
+        #expect(early.isEmpty)
+        harness.clock.advance(seconds: 1)
+        let late = try await harness.admin.pruneRuns(request).pruned
+        #expect(Self.words(late) == ["a1 runs"])
+      }
+    }
+  }
+
   @Test("retention is applied when it is set, and every hour by the collector's clock")
   func retention() async throws {
     try await withCollectorOnDisk { harness in

@@ -12,9 +12,15 @@ package actor RunRemoval {
   private let onDeletion: @Sendable () -> Void
   /// When what is beyond the limits was last deleted; `nil`: not yet.
   private var lastPruned: WallTime?
+  private let startedAt: WallTime
+  /// When runs were registered, since the start and within the time of silence.
+  private var registered: [RunID: WallTime] = [:]
 
   /// The seconds between two times of pruning.
   static let interval = 3600.0
+
+  /// The seconds after the start before a run counts as silent: while no collector was there, nothing could be heard.
+  static let hearing = 86_400.0
 
   /// Makes a remover; `onDeletion` is called after a run was deleted: there is space to give back.
   init(
@@ -31,6 +37,14 @@ package actor RunRemoval {
     self.blocking = blocking
     self.now = now
     self.onDeletion = onDeletion
+    startedAt = now()
+  }
+
+  /// Keeps a run that was registered, maybe again after a long time, from counting as silent: its first report may take a while.
+  func heard(of run: RunID) {
+    let time = now()
+    registered = registered.filter { abs(time.seconds(since: $0.value)) <= Retention.silence }
+    registered[run] = time
   }
 
   /// Deletes a run, and returns what it was.
@@ -72,6 +86,7 @@ package actor RunRemoval {
       let limits = retention ?? settings.inForce(for: project)
       guard !limits.keepsEverything else { continue }
       let footprints = try await blocking.run { [store] in try store.footprints(of: project) }
+        .map(withWhatWasHeard)
       for excess in limits.excess(of: footprints, at: now()) {
         if dryRun {
           pruned.append(excess)
@@ -81,6 +96,15 @@ package actor RunRemoval {
       }
     }
     return pruned
+  }
+
+  private func withWhatWasHeard(_ footprint: RunFootprint) -> RunFootprint {
+    var footprint = footprint
+    let time = now()
+    let isHearing = time.seconds(since: startedAt) >= Self.hearing
+    let times = [footprint.lastHeardAt, registered[footprint.run], isHearing ? nil : time]
+    footprint.lastHeardAt = times.compactMap(\.self).max() ?? footprint.lastHeardAt
+    return footprint
   }
 
   /// Deletes what is beyond the limits that were set, if that was not done within the hour.

@@ -23,6 +23,7 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
       let registered = try await collector.blocking.run { [store = collector.store] in
         try store.register(registration, at: time)
       }
+      await collector.removal.heard(of: registration.run)
       for producer in await collector.producers.inMemory(of: registration.run) {
         producer.resume()
       }

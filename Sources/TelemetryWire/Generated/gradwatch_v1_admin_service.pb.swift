@@ -150,8 +150,8 @@ public nonisolated struct Gradwatch_V1_RunFootprint: Sendable {
 }
 
 /// How much of a project is kept; a limit that is absent does not restrict, and none at all keeps everything.
-/// Only runs that ended are pruned, the one that ended first before the others; one that nothing was heard of for a week
-/// ended with its last report. Runs in progress count towards maximum_runs and maximum_bytes all the same.
+/// Only runs that ended are pruned, the one that ended first before the others; one that nothing was heard of for a week,
+/// of which the collector listened for a day, ended with its last report. Runs in progress count towards maximum_runs and maximum_bytes all the same.
 public nonisolated struct Gradwatch_V1_Retention: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
