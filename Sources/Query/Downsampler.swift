@@ -7,16 +7,11 @@ public import RunStore
 /// points, not the series' length.
 public struct Downsampler: Sendable {
   private let parts: StepParts
-  // Not a set: it would be asked at every point.
-  private let keepsMin: Bool
-  private let keepsMax: Bool
-  private let keepsMean: Bool
-  private let keepsLast: Bool
-  private var points = SeriesPoints()
+  private let statistics: Set<SeriesPoints.Statistic>
+  private var closed: [Point] = []
+  /// The point of the part that is being filled, without measurements before the first.
   private var open = Point()
 
-  /// The point of the part that is being filled, without measurements before the first: by itself, because arrays that are
-  /// written to at every measurement take longer than reading them.
   private struct Point {
     var firstStep: UInt64 = 0
     /// The last step that belongs into the part.
@@ -119,10 +114,7 @@ public struct Downsampler: Sendable {
     statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
   ) {
     parts = StepParts(steps, maximumCount: maximumPoints)
-    keepsMin = statistics.contains(.min)
-    keepsMax = statistics.contains(.max)
-    keepsMean = statistics.contains(.mean)
-    keepsLast = statistics.contains(.last)
+    self.statistics = statistics
   }
 
   /// Takes what comes next in the series; steps ascend and are in the range.
@@ -173,21 +165,22 @@ public struct Downsampler: Sendable {
   /// The points so far; the downsampler is spent.
   public consuming func finish() -> SeriesPoints {
     close()
+    var points = SeriesPoints()
+    points.steps = closed.map(\.firstStep)
+    points.lastSteps = closed.map(\.lastStep)
+    points.count = closed.map(\.count)
+    points.nonFiniteCount = closed.map(\.nonFiniteCount)
+    if statistics.contains(.min) { points.min = closed.map(\.finiteMin) }
+    if statistics.contains(.max) { points.max = closed.map(\.finiteMax) }
+    if statistics.contains(.mean) { points.mean = closed.map(\.mean) }
+    if statistics.contains(.last) { points.last = closed.map(\.last) }
     return points
   }
 
   private mutating func close() {
     guard open.count > 0 else { return }
-    let point = open
+    closed.append(open)
     open = Point()
-    points.steps.append(point.firstStep)
-    points.lastSteps.append(point.lastStep)
-    points.count.append(point.count)
-    points.nonFiniteCount.append(point.nonFiniteCount)
-    if keepsMin { points.min.append(point.finiteMin) }
-    if keepsMax { points.max.append(point.finiteMax) }
-    if keepsMean { points.mean.append(point.mean) }
-    if keepsLast { points.last.append(point.last) }
   }
 }
 

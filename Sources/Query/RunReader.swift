@@ -101,7 +101,6 @@ public struct RunReader: Sendable {
     var downsamplers = indices.map { _ in
       Downsampler(steps: steps, maximumPoints: columns, statistics: [statistic])
     }
-    let places = Dictionary(uniqueKeysWithValues: zip(indices, indices.indices))
     let selection = PointSelection(
       run: run.run,
       producer: producer,
@@ -112,8 +111,14 @@ public struct RunReader: Sendable {
       statistics: [statistic]
     )
     do throws(RunStoreError) {
+      // Parts come in the order of the indices, over and over again, so the next place is mostly that behind the last one.
+      var next = 0
       try store.readPoints(selection) { index, part in
-        if let place = places[index] { downsamplers[place].add(part) }
+        guard let place = indices[next] == index ? next : indices.firstIndex(of: index) else {
+          return true
+        }
+        downsamplers[place].add(part)
+        next = (place + 1) % indices.count
         return true
       }
     } catch {
@@ -135,6 +140,10 @@ public struct RunReader: Sendable {
     size: Int
   ) throws(QueryError) -> SeriesSlice {
     var page = SeriesSlice()
+    // What the store has at once may be added to what is just short of the size.
+    let most = Swift.min(UInt64(size) + 256, steps.upperBound - steps.lowerBound + 1)
+    page.steps.reserveCapacity(Int(most))
+    page.values.reserveCapacity(Int(most))
     try read(metric, of: index, steps: steps) { slice in
       page.steps += slice.steps
       page.values += slice.values

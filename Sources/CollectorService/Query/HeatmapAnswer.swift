@@ -10,8 +10,10 @@ struct HeatmapAnswer {
   /// The most columns of an answer.
   static let maximumColumns: UInt32 = 4096
   private static let defaultColumns = 100
-  /// Rows that are read, and sent, at once; of 4,096 columns they take 2 MB.
-  private static let rowsPerMessage = 128
+  /// The most cells of a message, which take 3 MB: clients take no more than 4, unless they ask for it.
+  private static let cellsPerMessage = 1 << 19
+  /// The most rows of a message, so that the first comes soon; each message reads the steps and the end of the log anew.
+  private static let rowsPerMessage = 256
 
   private let collector: Collector
   private let request: SeriesRequest
@@ -65,7 +67,7 @@ struct HeatmapAnswer {
       $0.columns.firstSteps = grid.firstSteps
       $0.columns.lastStep = grid.lastStep
     }
-    let size = 2 * Self.rowsPerMessage
+    let size = 2 * Self.rowsPerMessage(of: grid)
     var messages = try await self.messages(chosen.prefix(size), steps, grid, reader)
     var rest = chosen.dropFirst(size)
     while !messages.isEmpty {
@@ -91,9 +93,14 @@ struct HeatmapAnswer {
     _ reader: RunReader
   ) async throws -> [[Gradwatch_V1_HeatmapRow]] {
     guard !chosen.isEmpty else { return [] }
-    async let first = rows(chosen.prefix(Self.rowsPerMessage), steps, grid, reader)
-    async let second = rows(chosen.dropFirst(Self.rowsPerMessage), steps, grid, reader)
+    let size = Self.rowsPerMessage(of: grid)
+    async let first = rows(chosen.prefix(size), steps, grid, reader)
+    async let second = rows(chosen.dropFirst(size), steps, grid, reader)
     return try await [first, second]
+  }
+
+  private static func rowsPerMessage(of grid: HeatmapGrid) -> Int {
+    Swift.min(rowsPerMessage, cellsPerMessage / Swift.max(grid.firstSteps.count, 1))
   }
 
   private func rows(

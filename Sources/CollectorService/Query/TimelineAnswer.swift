@@ -52,12 +52,18 @@ struct TimelineAnswer {
     _ reader: RunReader,
     _ writer: RPCWriter<Gradwatch_V1_GetLayerTimelineResponse>
   ) async throws {
-    var page = try await page(of: index, steps, reader)
+    // A short one first, so that the client has something to do while the next is read.
+    var page = try await page(of: index, steps, size: CollectorOptions.pointsPerMessage / 4, reader)
     while let last = page.steps.last {
       // The next one is read while this one is encoded and sent.
       async let next =
         last < steps.upperBound
-        ? self.page(of: index, last + 1...steps.upperBound, reader) : SeriesSlice()
+        ? self.page(
+          of: index,
+          last + 1...steps.upperBound,
+          size: CollectorOptions.pointsPerMessage,
+          reader
+        ) : SeriesSlice()
       try await writer.write(message(reader, index, .init(page)))
       page = try await next
     }
@@ -66,10 +72,11 @@ struct TimelineAnswer {
   private func page(
     of index: UInt32,
     _ steps: ClosedRange<UInt64>,
+    size: Int,
     _ reader: RunReader
   ) async throws -> SeriesSlice {
     try await collector.blocking.run { [metric = selection.metric] in
-      try reader.page(metric, of: index, steps: steps, size: CollectorOptions.pointsPerMessage)
+      try reader.page(metric, of: index, steps: steps, size: size)
     }
   }
 

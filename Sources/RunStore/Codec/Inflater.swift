@@ -9,12 +9,24 @@ package final class Inflater {
 
   private let context = ZSTD_createDCtx()
   private var output = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  /// The last arrays of one value, of which neighbouring chunks have the same.
+  private var repeated: [[UInt64]] = []
 
   package init() {}
 
   deinit {
     ZSTD_freeDCtx(context)
     output.deallocate()
+  }
+
+  /// An array of one value, which those who ask for the same share.
+  func repeating(_ value: UInt64, count: Int) -> [UInt64] {
+    if let known = repeated.first(where: { $0.count == count && $0[0] == value }) { return known }
+    let values = [UInt64](repeating: value, count: count)
+    guard count > 0 else { return values }
+    if repeated.count == 4 { repeated.removeFirst() }
+    repeated.append(values)
+    return values
   }
 
   /// Decompresses bytes.

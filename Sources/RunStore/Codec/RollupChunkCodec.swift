@@ -116,8 +116,8 @@ package enum RollupChunkCodec {
       case .max: points.values.max = column.numbers(form)
       case .mean: points.values.mean = column.numbers(metric.isCount ? .double : .float)
       case .last: points.values.last = column.numbers(form)
-      case .count: points.values.count = column.bits
-      case .nonFiniteCount: points.values.nonFiniteCount = column.bits
+      case .count: points.values.count = bits(of: column, inflater)
+      case .nonFiniteCount: points.values.nonFiniteCount = bits(of: column, inflater)
       }
     }
     try reader.finish()
@@ -146,6 +146,10 @@ package enum RollupChunkCodec {
     try reader.finish()
     for series in all { try check(series.count, series.nonFiniteCount, of: series.metric) }
     return all
+  }
+
+  private static func bits(of column: StoredColumn, _ inflater: Inflater) -> [UInt64] {
+    column.constant.map { inflater.repeating($0, count: column.count) } ?? column.bits
   }
 
   /// More than there are reports in a run, and far below where sums overflow.
