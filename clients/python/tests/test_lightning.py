@@ -159,3 +159,14 @@ def test_a_nan_raises_the_alert(collector):
     trainer(GradwatchCallback(address=collector.address)).fit(Module(spoil=spoil), batches(5))
     assert {"non_finite_gradient", "non_finite_loss"} & collector.rules(gradwatch.run.id)
     assert math.isnan(collector.losses(gradwatch.run.id)[3])
+
+
+def test_a_fit_that_begins_again_goes_on_with_its_run(collector):
+    class Again(GradwatchCallback):
+        def on_fit_start(self, trainer, module):
+            super().on_fit_start(trainer, module)
+            super().on_fit_start(trainer, module)
+
+    trainer(Again(address=collector.address)).fit(Module(), batches(3))
+    assert (gradwatch.run.status.delivered, gradwatch.run.status.state) == (3, "finished")
+    check(collector, gradwatch.run.id, *expected(3))

@@ -123,3 +123,21 @@ def test_an_error_ends_the_run(collector, tmp_path, error, status):
         trained(GradwatchCallback(address=collector.address), tmp_path, count=4, kind=Own)
     assert collector.run(gradwatch.run.id).status == status
     assert list(collector.losses(gradwatch.run.id)) == [0, 1]
+
+
+def test_a_training_that_begins_again_goes_on_with_its_run(collector, tmp_path):
+    class Own(transformers.Trainer):
+        count = 0
+
+        def training_step(self, model, inputs, *more):
+            self.count += 1
+            if self.count == 1:
+                raise RuntimeError("CUDA out of memory.")
+            return super().training_step(model, inputs, *more)
+
+    trained(GradwatchCallback(address=collector.address), tmp_path, kind=Own, auto_find_batch_size=True)
+    status = gradwatch.run.status
+    # With batches that are smaller.
+    assert status.delivered > 6 and (status.refused, status.state) == (0, "finished")
+    assert collector.run(gradwatch.run.id).status == run_pb2.RUN_STATUS_FINISHED
+    assert list(collector.losses(gradwatch.run.id)) == list(range(status.delivered))

@@ -1257,6 +1257,32 @@ def test_clipping_again_and_again_on_steps_that_are_not_recorded_keeps_one(monke
     assert not found.reports[1].gradients.norm and not found.reports[1].HasField("global_norm")
 
 
+@pytest.mark.parametrize("failing", ["before", "after", "at the end"])
+def test_losses_that_are_logged_before_a_hook_fails_stay(monkeypatch, failing):
+    from gradwatch.pytorch import capture, watcher
+
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1)
+    for step in range(5):
+        if step == 2:
+            place, name = {
+                "before": (readout, "measure"), "after": (capture.Capture, "add_updates"),
+                "at the end": (capture, "add_activations"),
+            }[failing]  # fmt: skip
+            monkeypatch.setattr(place, name, None)
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        run.log(loss=float(step))
+        optimizer.step()
+    run.finish()
+    assert [(report.step, [loss.value for loss in report.losses]) for report in found.reports] == [
+        (step, [step]) for step in range(5)
+    ]
+    assert [bool(report.gradients.norm) for report in found.reports] == [True] * 2 + [False] * 3
+
+
 def test_what_is_wrong_is_said():
     run, _ = recorded()
     with pytest.raises(gradwatch.GradwatchError, match="every, details_every: expected at least 1 and 0, found 0 and 1"):

@@ -49,7 +49,11 @@ class GradwatchCallback(pl.Callback):
         options = self._options
         if "config" not in options and getattr(pl_module, "hparams", None):
             options = {"config": dict(pl_module.hparams), **options}
-        self._run, self._is_ours = open_run(self._given, options)
+        if self._run is None or self._run.is_finished:
+            self._run, self._is_ours = open_run(self._given, options)
+        else:
+            # A fit that was given up begins again.
+            self._watcher.abandon()
         self._watcher = watch(self._run, pl_module, **self._watch)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

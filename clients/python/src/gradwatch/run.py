@@ -256,10 +256,12 @@ class Run:
             self._closers.append(close)
 
     def leave(self) -> None:
-        """Takes `expect` back: nobody fills in steps any more, and what `log` says is one by itself."""
+        """Takes `expect` back: nobody fills in steps any more, and what `log` said or says is one by itself."""
         with self._lock:
             self._waits_for_model = False
             self._parts.clear()
+            if self._logged:
+                self._send()
 
     def describe(self, model: model_pb2.Model, framework: str) -> None:
         """Says what is trained; the first time counts."""
@@ -309,12 +311,13 @@ class Run:
     def _send(self, holds: bool = False) -> None:
         """Sends what was put together, behind what was held; or holds it, as something may be said of it yet."""
         self._send_held()
+        # Whoever fills it in may leave.
+        self._logged = False
         fills, self._fills = self._fills, []
         for fill in fills:
             fill()
         report, self._draft = self._draft, step_report_pb2.StepReport()
         self._stepped.clear()
-        self._logged = False
         report.step = self._step
         if not report.wall_time_seconds:
             report.wall_time_seconds = time.time()

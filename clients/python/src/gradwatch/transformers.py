@@ -46,7 +46,11 @@ class GradwatchCallback(transformers.TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
         """Begins the run, and follows the model."""
-        self._run, self._is_ours = open_run(self._given, {"config": args.to_dict(), **self._options})
+        if self._run is None or self._run.is_finished:
+            self._run, self._is_ours = open_run(self._given, {"config": args.to_dict(), **self._options})
+        else:
+            # A training that was given up begins again, with smaller batches.
+            self._watcher.abandon()
         self._watcher = watch(self._run, model, **self._watch)
         self._losses.clear()
 

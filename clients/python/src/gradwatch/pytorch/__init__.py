@@ -35,10 +35,11 @@ def watch(
       torch.compile.
     - updates: whether what a step changes is measured; it holds a copy of the parameters for that step.
 
-    Tensors with NaN or infinity are measured carefully, and those counted, on each step. A run has one watched model
-    at a time: those of a GAN are watched as one, `watch(run, nn.ModuleList([...]), [...])`, or have a run each.
+    Tensors with NaN or infinity are measured carefully, and those counted, on each step. A run has one watched model:
+    those of a GAN are watched as one, `watch(run, nn.ModuleList([...]), [...])`, or have a run each. Whoever watches
+    the same one again, as a notebook's cell does, has it followed anew.
 
-    Raises GradwatchError for an interval below 0, an optimizer that is none, or a run that has a watched model.
+    Raises GradwatchError for an interval below 0, an optimizer that is none, or a run that has another watched model.
     """
     return Watcher(
         run,

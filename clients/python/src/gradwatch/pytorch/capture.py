@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -41,6 +41,8 @@ class Capture:
         """Copies of parameters that are about to change."""
         self.under_way: set[Any] = set()
         """The optimizers that are stepping, or failed."""
+        self.ended: set[Any] = set()
+        """Those that have stepped, or skipped it: what was taken of them stays."""
         self.is_skipped: dict[Any, bool] = {}
         """Whether a scaler found that an optimizer has to skip the step; `False` until that was copied."""
         self.has_scale = False
@@ -49,7 +51,9 @@ class Capture:
         """Whether everything is in the report, which may be on its way then."""
         self._readout = Readout()
         self._stepping: set[Any] = set()
-        self._squares = 0.0
+        self._kept: set[int] = set()
+        # Of a tensor that was measured twice the last one counts.
+        self._gradients: list[tuple[list[int], Numbers]] = []
         self._updates: dict[int, float] = {}
         self._activations: dict[int, list[float]] = {}
 
@@ -63,7 +67,7 @@ class Capture:
             [Flat.of(p.grad) for p in parameters],
             values,
             self.is_detailed,
-            lambda places, numbers: self._take_gradients([ids[place] for place in places], numbers),
+            lambda places, numbers: self._gradients.append(([ids[place] for place in places], numbers)),
         )
 
     def add_updates(self, ids: Sequence[int], parameters: Sequence[nn.Parameter]) -> None:
@@ -84,7 +88,7 @@ class Capture:
             layers.setdefault(numbers[0].device, []).append(layer)
         for own in layers.values():
             numbers = [number for layer in own for number in found[layer]]
-            self._readout.add_numbers(numbers, functools.partial(self._take_activations, own))
+            self._readout.add_numbers(numbers, functools.partial(self._take_activations, own), is_kept=True)
 
     def add_clipping(self, kind: int, bound: float, found: torch.Tensor) -> None:
         """Says how gradients are clipped; `found` is what the bound is for, before that."""
@@ -124,20 +128,40 @@ class Capture:
         self._add_number(found, say)
 
     def forget_gradients(self) -> None:
-        """Begins anew with all that is taken before a step, but for the copies of parameters."""
-        for name in ("gradients", "histograms", "parameters", "clipping", "loss_scale", "gradients_scaled"):
-            self.report.ClearField(name)
-        self.tensors.clear()
+        """Begins anew with what is taken before a step, but for what an optimizer that has ended took.
+
+        Copies of parameters stay, and activations, which newer ones replace.
+        """
+        self.tensors &= self._kept
+        self._gradients = [group for group in self._gradients if not self._kept.isdisjoint(group[0])]
         self.under_way.clear()
-        self.is_skipped.clear()
-        self.has_scale = False
-        self._squares = 0.0
-        self._activations.clear()
+        self.is_skipped = {optimizer: found for optimizer, found in self.is_skipped.items() if optimizer in self.ended}
+        self._readout.forget()
+        if not self.ended:
+            self.has_scale = False
+            for name in ("clipping", "loss_scale", "gradients_scaled"):
+                self.report.ClearField(name)
+
+    def forget_all(self) -> None:
+        """Leaves nothing in the report of what is measured."""
+        self.ended.clear()
+        self._kept.clear()
         self._readout = Readout()
+        self.forget_gradients()
+        self._activations.clear()
+        for name in ("gradients", "histograms", "parameters", "activations"):
+            self.report.ClearField(name)
 
     def will_step(self, optimizer: Any) -> None:
         """Notes that an optimizer is stepping: whether it had to skip that counts."""
         self._stepping.add(optimizer)
+
+    def end(self, optimizer: Any, ids: Iterable[int]) -> None:
+        """Notes that an optimizer has stepped, or skipped that, with these tensors."""
+        self.under_way.discard(optimizer)
+        self.ended.add(optimizer)
+        self._kept.update(ids)
+        self._readout.keep()
 
     def settle(self) -> None:
         """Copies everything if something of it can't wait."""
@@ -148,13 +172,14 @@ class Capture:
         """Copies what is left, and says what follows from all."""
         self._readout.read()
         report = self.report
+        squares = self._fill_gradients()
         report.optimizer_skipped |= any(self.is_skipped.get(optimizer) for optimizer in self._stepping)
         if self._updates:
             ids = report.parameters.tensor_ids
             report.parameters.update_norm.extend(self._updates.get(tensor, math.nan) for tensor in ids)
         add_activations(report, self._activations)
         if self.tensors and self.is_recorded:
-            report.global_norm = math.sqrt(self._squares) if self._squares == self._squares else math.nan
+            report.global_norm = math.sqrt(squares) if squares == squares else math.nan
             columns.complete(report, tensor_count, layer_count)
         self.is_complete = True
 
@@ -166,13 +191,22 @@ class Capture:
         for place, layer in enumerate(layers):
             self._activations[layer] = numbers[5 * place : 5 * place + 5]
 
-    def _take_gradients(self, ids: list[int], numbers: Numbers) -> None:
-        columns.add_gradients(self.report, ids, numbers.statistics, self.is_detailed)
-        self._squares = _added(self._squares, numbers.statistics)
-        if self.is_detailed:
-            self.report.parameters.tensor_ids.extend(ids)
-            self.report.parameters.norm.extend(numbers.norms)
-            add_histograms(self.report, ids, numbers.patterns)
+    def _fill_gradients(self) -> float:
+        """Says what gradients are like, and gives the sum of their squares."""
+        squares = 0.0
+        newest = {tensor: group for group, (ids, _) in enumerate(self._gradients) for tensor in ids}
+        for group, (ids, numbers) in enumerate(self._gradients):
+            places = [i for i, tensor in enumerate(ids) if newest[tensor] == group and tensor in self.tensors]
+            if not places:
+                continue
+            ids, statistics = [ids[place] for place in places], [numbers.statistics[place] for place in places]
+            columns.add_gradients(self.report, ids, statistics, self.is_detailed)
+            squares = _added(squares, statistics)
+            if self.is_detailed:
+                self.report.parameters.tensor_ids.extend(ids)
+                self.report.parameters.norm.extend(numbers.norms[place] for place in places)
+                add_histograms(self.report, ids, numbers.patterns[places])
+        return squares
 
 
 def _added(squares: float, statistics: list[columns.Statistics]) -> float:
