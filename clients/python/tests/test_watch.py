@@ -1257,6 +1257,59 @@ def test_clipping_again_and_again_on_steps_that_are_not_recorded_keeps_one(monke
     assert not found.reports[1].gradients.norm and not found.reports[1].HasField("global_norm")
 
 
+@pytest.mark.parametrize("is_device", [False, True])
+@pytest.mark.parametrize("clips", [False, True])
+def test_an_optimizer_is_tried_again_and_the_other_keeps_its_own(clips, is_device, monkeypatch):
+    monkeypatch.setattr(flat, "is_on_cpu", lambda tensor: not is_device)
+    model = network()
+    first, second = torch.optim.SGD(model[:2].parameters(), lr=0.1), Rude(model[2:].parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, [first, second], details_every=1)
+    for step in range(4):
+        model.zero_grad()
+        loss_of(model, step).backward()
+        expected = gradients(model)
+        if clips:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1e9)
+        first.step()
+        try:
+            second.step()
+        except ZeroDivisionError:
+            model.zero_grad()
+            loss_of(model, 10).backward()
+            expected |= {name: norm for name, norm in gradients(model).items() if name[0] != "0"}
+            if clips:
+                torch.nn.utils.clip_grad_norm_(model[2:].parameters(), 1e9)
+            second.step()
+        run.log(loss=float(step))
+        report = found.reports[step]
+        close(found.norms(step), expected)
+        names = [found.model.tensors[i].name for i in report.parameters.tensor_ids or range(6)]
+        moved = dict(zip(names, report.parameters.update_norm, strict=True))
+        assert moved["0.weight"] == pytest.approx(0.1 * expected["0.weight"], rel=1e-3)
+        assert all(norm > 0 for norm in moved.values())
+        assert report.HasField("clipping") == clips
+    assert [report.losses[0].value for report in found.reports] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("is_device", [False, True])
+def test_activations_stay_when_gradients_are_clipped_twice(is_device, monkeypatch):
+    monkeypatch.setattr(flat, "is_on_cpu", lambda tensor: not is_device)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, activations=True, details_every=1)
+    for step in range(3):
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        torch.nn.utils.clip_grad_value_(model.parameters(), 0.5)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+        run.log(loss=0.0)
+    assert [list(report.activations.layer_ids) for report in found.reports] == [[], [1, 3], [1, 3]]
+    assert found.reports[2].clipping.threshold == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("failing", ["before", "after", "at the end"])
 def test_losses_that_are_logged_before_a_hook_fails_stay(monkeypatch, failing):
     from gradwatch.pytorch import capture, watcher

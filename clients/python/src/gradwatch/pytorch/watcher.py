@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
-import sys
+import weakref
 from typing import Any, Callable, Iterable
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 from torch.optim import optimizer as optim
 
 from ..errors import GradwatchError
@@ -39,6 +38,10 @@ def _harmless(hook: Callable) -> Callable:
     return guarded
 
 
+_WATCHED: weakref.WeakSet[Run] = weakref.WeakSet()
+"""The runs that have a watched model."""
+
+
 class Watcher:
     """Follows one model; made by `gradwatch.watch`.
 
@@ -64,13 +67,13 @@ class Watcher:
             raise GradwatchError(
                 f"every, details_every: expected at least 1 and 0, found {every} and {details_every}"
             )
+        if run in _WATCHED and not run.is_finished:
+            raise GradwatchError(
+                f"run {run.id}: expected one watched model, found a second: close the first one's Watcher, give this a"
+                " run of its own, or watch both as one, gradwatch.watch(nn.ModuleList([...]), [...])"
+            )
         self._run = run
         self._model = _unwrapped(model)
-        if run.watcher is not None and run.watcher._model is not self._model and not run.is_finished:
-            raise GradwatchError(
-                f"run {run.id}: expected one watched model, found a second: give it a run of its own,"
-                " gradwatch.init(...), or watch both as one, gradwatch.watch(nn.ModuleList([...]), [...])"
-            )
         self._every, self._details_every = every, details_every
         self._measures_updates = updates
         self._optimizers = [_unwrapped_optimizer(optimizer) for optimizer in optimizers]
@@ -84,33 +87,27 @@ class Watcher:
         self._capture: Capture | None = None
         self._count = -1
         self._is_stepping_scaled = False
-        # Whether clipping waits for all optimizers that it concerns, and those that had stepped when it had to guess.
-        self._waits_for_all, self._guessed = True, frozenset()
         # What a scaler said, to be taken along with the next gradients.
         self._scale: torch.Tensor | float | None = None
         self._found: dict[Any, torch.Tensor] = {}
 
         self._handles: list[Any] = []
         self._first_pass: list[Any] = []
-        self._unseen = set(_passed(self._model))
         self._is_closed = False
-        # What is registered stays, whatever this one would say.
-        self._known = run.watcher._description if run.watcher is not None else None
-        if run.watcher is not None:
-            run.watcher.abandon()
+        _WATCHED.add(run)
         if run.is_enabled:
             self._install()
-        run.expect(self.close)
-        run.watcher = self
+            run.expect(self.close)
 
     def _install(self) -> None:
-        self._first_pass = [module.register_forward_hook(self._did_forward) for module in self._unseen]
+        self._handles = [self._model.register_forward_hook(self._did_forward)]
+        self._first_pass = list(self._handles)
         if self._probes:
             self._probes.is_on = True
             for module in self._model.modules():
                 if isinstance(module, ACTIVATION_MODULES):
                     self._first_pass.append(module.register_forward_hook(self._did_activate))
-        self._handles = list(self._first_pass)
+        self._handles += self._first_pass[1:]
         if self._optimizers:
             for optimizer in self._optimizers:
                 self._handles.append(optimizer.register_step_pre_hook(self._will_step))
@@ -130,25 +127,17 @@ class Watcher:
             self._probes.close()
         self._stop()
 
-    def abandon(self) -> None:
-        """As `close`, where another watcher comes next: nothing is left of a step that no optimizer has taken."""
-        if self._capture and not self._capture.is_complete and not self._capture.ended:
-            self._capture.forget_all()
-        self._stop(is_replaced=True)
-        self.close()
-
     def _give_up(self) -> None:
         """Follows no more, and keeps what may be half filled in out of the report."""
         if self._capture and not self._capture.is_complete:
             self._capture.forget_all()
         self._stop()
 
-    def _stop(self, is_replaced: bool = False) -> None:
+    def _stop(self) -> None:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._run.watcher is self:
-            self._run.watcher = None
+        _WATCHED.discard(self._run)
         if self._probes:
             self._probes.stop()
         self._optimizers.clear()
@@ -157,8 +146,7 @@ class Watcher:
         self._found.clear()
         if self._capture:
             self._capture.before.clear()
-        if not is_replaced:
-            self._run.leave()
+        self._run.leave()
 
     # The first pass
 
@@ -170,20 +158,18 @@ class Watcher:
             self._activation_order.setdefault(module, output.grad_fn._sequence_nr())
 
     @_harmless
-    def _did_forward(self, module: nn.Module, _: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or self._is_closed or module not in self._unseen:
+    def _did_forward(self, _: nn.Module, __: Any, output: Any) -> None:
+        if torch.compiler.is_compiling() or self._is_closed:
             return
         outputs = [tensor for tensor in _tensors(output) if tensor.grad_fn is not None]
-        if not outputs or not module.training:
+        if not outputs or not self._model.training:
             return
-        self._places = {**anatomy.read(outputs), **self._places}
-        self._unseen.discard(module)
-        if not self._unseen:
-            for handle in self._first_pass:
-                handle.remove()
+        self._places = anatomy.read(outputs)
+        for handle in self._first_pass:
+            handle.remove()
 
     def _describe(self) -> Description:
-        description = self._known or describe(self._model, self._places, self._activation_order)
+        description = describe(self._model, self._places, self._activation_order)
         if self._probes:
             self._probe(description)
         for handle in self._first_pass:
@@ -261,20 +247,14 @@ class Watcher:
     def _will_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
         if not self._follows(optimizer):
             return
-        closure = _closure(arguments, options)
-        if _depth(optimizer) > 1:
-            if self._capture and closure is None:
-                # What the step has called a closure for is there by now.
-                self._take(self._capture, self._ours(_parameters(optimizer)), optimizer)
-            return
         capture = self._begin_step(optimizer)
         capture.under_way.add(optimizer)
+        closure = _closure(arguments, options)
         if closure is None:
             ours = self._ours(_parameters(optimizer))
         else:
             # Gradients are still to come.
-            ours = [p for p in _parameters(optimizer) if p.requires_grad and p in self._parameters]
-            ours = [p for p in ours if not is_lazy(p) and p.numel() > 0]
+            ours = [p for p in _parameters(optimizer) if p.requires_grad and p.numel() > 0 and p in self._parameters]
         self._owners |= dict.fromkeys(ours, optimizer)
         if self._count > 0 and self._description:
             # After one step it is known which gradients no optimizer takes: those are news.
@@ -292,7 +272,7 @@ class Watcher:
     @_harmless
     def _did_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
         capture = self._capture
-        if not self._follows(optimizer) or capture is None or _depth(optimizer) > 1:
+        if not self._follows(optimizer) or capture is None:
             return
         if _closure(arguments, options) is not None:
             self._take(capture, self._ours(_parameters(optimizer)), optimizer)
@@ -313,9 +293,6 @@ class Watcher:
 
     def _begin_step(self, optimizer: Any) -> Capture:
         """As `_begin`, when it is about to step: what was taken for one in which it failed is of no use any more."""
-        if self._guessed:
-            self._waits_for_all = optimizer not in self._guessed
-            self._guessed = frozenset()
         capture = self._begin(optimizer)
         if optimizer in capture.under_way:
             capture.forget_gradients()
@@ -326,21 +303,9 @@ class Watcher:
 
         Gradients that were taken for it before were given up, and never stepped: nothing taken with them is of use.
         """
-        owners = {self._owners[p] for p in parameters if p in self._owners}
-        if self._count == 0:
-            # As long as it isn't known what nobody steps.
-            given = {p for optimizer in self._optimizers for p in _parameters(optimizer)}
-            owners |= {None for p in parameters if p not in self._owners and (p in given or not given)}
-        is_open = self._capture is not None and not self._capture.is_complete
-        ended = owners & self._capture.ended if is_open else set()
-        waits = False
-        if ended and (under_way := owners & self._capture.under_way):
-            # It has called a closure, or has failed.
-            waits = any(_depth(optimizer) for optimizer in under_way)
-        elif ended and ended != owners:
-            # The others may be about to step, or those that have are: as it was the last time.
-            self._guessed, waits = frozenset(ended), self._waits_for_all
-        capture = self._begin(next(iter(ended)) if ended and not waits else None)
+        # Nobody may step the first of them, or not yet: whoever has stepped any tells that the step before is over.
+        for owner in {self._owners.get(parameter): None for parameter in parameters}:
+            capture = self._begin(owner)
         if self._has_taken(capture, parameters):
             capture.forget_gradients()
         return capture
@@ -409,26 +374,6 @@ class Watcher:
         if not is_following and self._capture:
             self._capture.before.clear()
         return is_following
-
-
-def _depth(optimizer: Any) -> int:
-    """How many steps of an optimizer are under way.
-
-    One that calls `super().step()` has two, and PyTorch calls its hooks in both. One that failed before has none.
-    """
-    count, frame = 0, sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "wrapper" and frame.f_globals is vars(optim):
-            count += frame.f_locals.get("self") is optimizer
-        frame = frame.f_back
-    return count
-
-
-def _passed(model: nn.Module) -> list[nn.Module]:
-    """The modules whose forward passes are the model's: a list of modules has none of its own."""
-    if isinstance(model, (nn.ModuleList, nn.ModuleDict)):
-        return [each for member in model.children() for each in _passed(_unwrapped(member))]
-    return [model]
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
