@@ -1257,6 +1257,70 @@ def test_clipping_again_and_again_on_steps_that_are_not_recorded_keeps_one(monke
     assert not found.reports[1].gradients.norm and not found.reports[1].HasField("global_norm")
 
 
+@pytest.mark.parametrize("is_clipped", [False, True])
+@pytest.mark.parametrize("logs_before", [False, True])
+def test_a_step_inside_of_the_step_is_the_same_one(logs_before, is_clipped):
+    class Halved(torch.optim.SGD):
+        def step(self, closure=None):
+            for parameter in self.param_groups[0]["params"]:
+                parameter.grad.mul_(0.5)
+            return super().step(closure)
+
+    # PyTorch's hooks are called by both then.
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    model = network()
+    optimizer = Halved(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1)
+    expected = []
+    for step in range(4):
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        expected.append(gradients(model))
+        if is_clipped:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1e9)
+        if logs_before:
+            run.log(loss=float(step))
+        optimizer.step()
+        if not logs_before:
+            run.log(loss=float(step))
+    run.finish()
+    assert [[loss.value for loss in report.losses] for report in found.reports] == [[0], [1], [2], [3]]
+    for step, report in enumerate(found.reports):
+        close(found.norms(step), expected[step])
+        assert report.HasField("clipping") == is_clipped
+        moved = dict(zip([tensor.name for tensor in found.model.tensors], report.parameters.update_norm))
+        assert moved == pytest.approx({name: 0.05 * norm for name, norm in expected[step].items()}, rel=1e-3)
+
+
+def test_a_step_inside_of_a_step_with_a_closure():
+    class Called(torch.optim.SGD):
+        def step(self, closure):
+            loss = closure()
+            super().step()
+            self.zero_grad()
+            return loss
+
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    model = network()
+    optimizer = Called(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1)
+    for step in range(3):
+
+        def closure():
+            nonlocal expected
+            loss = loss_of(model, step)
+            loss.backward()
+            expected = gradients(model)
+            return loss
+
+        expected = {}
+        run.log(loss=optimizer.step(closure))
+        close(found.norms(step), expected)
+        assert len(found.reports[step].parameters.update_norm) == 6
+
+
 @pytest.mark.parametrize("is_device", [False, True])
 @pytest.mark.parametrize("clips", [False, True])
 def test_an_optimizer_is_tried_again_and_the_other_keeps_its_own(clips, is_device, monkeypatch):
@@ -1334,6 +1398,26 @@ def test_losses_that_are_logged_before_a_hook_fails_stay(monkeypatch, failing):
         (step, [step]) for step in range(5)
     ]
     assert [bool(report.gradients.norm) for report in found.reports] == [True] * 2 + [False] * 3
+
+
+def test_parameters_that_a_closure_makes(caplog):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.LazyLinear(16), nn.Tanh(), nn.LazyLinear(3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1)
+    for step in range(3):
+
+        def closure():
+            optimizer.zero_grad()
+            loss = loss_of(model, step)
+            loss.backward()
+            return loss
+
+        run.log(loss=optimizer.step(closure))
+        close(found.norms(step), gradients(model))
+    assert not caplog.text
+    assert len(found.reports[2].parameters.update_norm) == 4
 
 
 def test_what_is_wrong_is_said():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 import weakref
 from typing import Any, Callable, Iterable
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.optim import optimizer as optim
 
 from ..errors import GradwatchError
@@ -247,14 +249,20 @@ class Watcher:
     def _will_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
         if not self._follows(optimizer):
             return
+        closure = _closure(arguments, options)
+        if _depth(optimizer) > 1:
+            if self._capture and closure is None:
+                # What the step has called a closure for is there by now.
+                self._take(self._capture, self._ours(_parameters(optimizer)), optimizer)
+            return
         capture = self._begin_step(optimizer)
         capture.under_way.add(optimizer)
-        closure = _closure(arguments, options)
         if closure is None:
             ours = self._ours(_parameters(optimizer))
         else:
             # Gradients are still to come.
-            ours = [p for p in _parameters(optimizer) if p.requires_grad and p.numel() > 0 and p in self._parameters]
+            ours = [p for p in _parameters(optimizer) if p.requires_grad and p in self._parameters]
+            ours = [p for p in ours if not is_lazy(p) and p.numel() > 0]
         self._owners |= dict.fromkeys(ours, optimizer)
         if self._count > 0 and self._description:
             # After one step it is known which gradients no optimizer takes: those are news.
@@ -272,7 +280,7 @@ class Watcher:
     @_harmless
     def _did_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
         capture = self._capture
-        if not self._follows(optimizer) or capture is None:
+        if not self._follows(optimizer) or capture is None or _depth(optimizer) > 1:
             return
         if _closure(arguments, options) is not None:
             self._take(capture, self._ours(_parameters(optimizer)), optimizer)
@@ -374,6 +382,19 @@ class Watcher:
         if not is_following and self._capture:
             self._capture.before.clear()
         return is_following
+
+
+def _depth(optimizer: Any) -> int:
+    """How many steps of an optimizer are under way.
+
+    One that calls `super().step()` has two, and PyTorch calls its hooks in both. One that failed before has none.
+    """
+    count, frame = 0, sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "wrapper" and frame.f_globals is vars(optim):
+            count += frame.f_locals.get("self") is optimizer
+        frame = frame.f_back
+    return count
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
