@@ -1183,7 +1183,8 @@ def test_a_step_that_failed_and_is_tried_again_leaves_nothing_behind(is_scaled, 
     assert [report.losses[0].value for report in found.reports] == [0, 1, 3, 4]
 
 
-def test_what_one_of_two_optimizers_failed_in_is_not_of_the_next_step():
+@pytest.mark.parametrize("clips", [False, True])
+def test_what_one_of_two_optimizers_failed_in_is_not_of_the_next_step(clips):
     model = network()
     optimizers = [torch.optim.SGD(model[:2].parameters(), lr=0.1), Rude(model[2:].parameters(), lr=0.1)]
     run, found = recorded()
@@ -1192,6 +1193,8 @@ def test_what_one_of_two_optimizers_failed_in_is_not_of_the_next_step():
         model.zero_grad()
         loss_of(model, step).backward()
         expected = gradients(model)
+        if clips:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
         with pytest.raises(ZeroDivisionError) if step == 2 else contextlib.nullcontext():
             for optimizer in optimizers:
                 optimizer.step()
@@ -1319,6 +1322,86 @@ def test_a_step_inside_of_a_step_with_a_closure():
         run.log(loss=optimizer.step(closure))
         close(found.norms(step), expected)
         assert len(found.reports[step].parameters.update_norm) == 6
+
+
+@pytest.mark.parametrize("numbers_steps", [False, True])
+@pytest.mark.parametrize("is_explicit", [False, True])
+@pytest.mark.parametrize("is_first_first", [False, True])
+def test_all_is_clipped_before_each_of_two_optimizers_steps(is_first_first, is_explicit, numbers_steps):
+    model = network()
+    optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[:2], model[2:])]
+    optimizers = optimizers if is_first_first else optimizers[::-1]
+    run, found = recorded()
+    gradwatch.watch(model, optimizers if is_explicit else None, details_every=2)
+    for step in range(4):
+        expected = {}
+        for optimizer in optimizers:
+            model.zero_grad()
+            loss_of(model, step).backward()
+            own = {id(p) for p in optimizer.param_groups[0]["params"]}
+            norms = gradients(model)
+            expected |= {name: norms[name] for name, p in model.named_parameters() if id(p) in own}
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+            optimizer.step()
+        run.log(loss=0.0, **({"step": step} if numbers_steps else {}))
+        if step > 0:
+            # Before, nobody knows how many optimizers there are.
+            assert [report.step for report in found.reports] == list(range(step + 1))
+            close(found.norms(step), expected)
+            assert found.reports[step].clipping.clipped
+    run.finish()
+    assert len(found.reports) == 4
+
+
+def test_all_is_clipped_in_each_of_two_closures():
+    model = network()
+    optimizers = [torch.optim.LBFGS(part.parameters(), max_iter=1) for part in (model[:2], model[2:])]
+    run, found = recorded()
+    gradwatch.watch(model, optimizers, details_every=1)
+
+    def closure():
+        nonlocal norms
+        model.zero_grad()
+        loss = loss_of(model, 0)
+        loss.backward()
+        norms = gradients(model)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        return loss
+
+    for step in range(4):
+        expected, norms = {}, {}
+        for optimizer, first in zip(optimizers, (True, False)):
+            optimizer.step(closure)
+            expected |= {name: norm for name, norm in norms.items() if (name[0] == "0") == first}
+        run.log(loss=0.0)
+        assert len(found.reports) == step + 1
+        close(found.norms(step), expected)
+        assert len(found.reports[step].parameters.update_norm) == 6
+
+
+@pytest.mark.parametrize("is_first_rare", [False, True])
+def test_all_is_clipped_and_one_of_two_optimizers_steps_every_other_time(is_first_rare):
+    model = network()
+    rare, often = (torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[:2], model[2:]))
+    if not is_first_rare:
+        rare, often = often, rare
+    run, found = recorded()
+    gradwatch.watch(model, [rare, often])
+    expected = []
+    for step in range(8):
+        model.zero_grad()
+        loss_of(model, step).backward()
+        expected.append(gradients(model))
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        if step % 2:
+            rare.step()
+        often.step()
+        run.log(loss=0.0)
+    run.finish()
+    assert len(found.reports) == 8
+    # It takes one of each kind to know.
+    for step in range(4, 8):
+        close(found.norms(step), expected[step])
 
 
 @pytest.mark.parametrize("is_device", [False, True])

@@ -89,6 +89,8 @@ class Watcher:
         self._capture: Capture | None = None
         self._count = -1
         self._is_stepping_scaled = False
+        # Whether clipping waits for all optimizers that it concerns, and those that had stepped when it had to guess.
+        self._waits_for_all, self._guessed = True, frozenset()
         # What a scaler said, to be taken along with the next gradients.
         self._scale: torch.Tensor | float | None = None
         self._found: dict[Any, torch.Tensor] = {}
@@ -301,6 +303,9 @@ class Watcher:
 
     def _begin_step(self, optimizer: Any) -> Capture:
         """As `_begin`, when it is about to step: what was taken for one in which it failed is of no use any more."""
+        if self._guessed:
+            self._waits_for_all = optimizer not in self._guessed
+            self._guessed = frozenset()
         capture = self._begin(optimizer)
         if optimizer in capture.under_way:
             capture.forget_gradients()
@@ -311,9 +316,21 @@ class Watcher:
 
         Gradients that were taken for it before were given up, and never stepped: nothing taken with them is of use.
         """
-        # Nobody may step the first of them, or not yet: whoever has stepped any tells that the step before is over.
-        for owner in {self._owners.get(parameter): None for parameter in parameters}:
-            capture = self._begin(owner)
+        owners = {self._owners[p] for p in parameters if p in self._owners}
+        if self._count == 0:
+            # As long as it isn't known what nobody steps.
+            given = {p for optimizer in self._optimizers for p in _parameters(optimizer)}
+            owners |= {None for p in parameters if p not in self._owners and (p in given or not given)}
+        is_open = self._capture is not None and not self._capture.is_complete
+        ended = owners & self._capture.ended if is_open else set()
+        waits = False
+        if ended and (under_way := owners & self._capture.under_way):
+            # It has called a closure, or has failed.
+            waits = any(_depth(optimizer) for optimizer in under_way)
+        elif ended and ended != owners:
+            # The others may be about to step, or those that have are: as it was the last time.
+            self._guessed, waits = frozenset(ended), self._waits_for_all
+        capture = self._begin(next(iter(ended)) if ended and not waits else None)
         if self._has_taken(capture, parameters):
             capture.forget_gradients()
         return capture
