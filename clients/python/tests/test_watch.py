@@ -1503,6 +1503,37 @@ def test_parameters_that_a_closure_makes(caplog):
     assert len(found.reports[2].parameters.update_norm) == 4
 
 
+@pytest.mark.parametrize("how", ["stepped", "clipped", "clipped and stepped, logged before", "logged at once"])
+def test_watching_the_same_model_again_follows_it_anew(collector, how):
+    model = network()
+    run = gradwatch.init(address=collector.address)
+    for cell in range(2):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        gradwatch.watch(torch.compile(model) if cell else model, optimizer, details_every=1, activations=bool(cell))
+        for step in range(3):
+            optimizer.zero_grad()
+            loss_of(model, step).backward()
+            if "before" in how:
+                run.log(loss=0.0)
+            if "clipped" in how:
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+            # The cell is interrupted.
+            if how == "logged at once" and cell == 0:
+                run.log(loss=0.0)
+                break
+            if how == "clipped" and cell == 0 and step == 2:
+                break
+            optimizer.step()
+            if how == "stepped" and cell == 0 and step == 2:
+                break
+            if "before" not in how:
+                run.log(loss=0.0)
+        assert len(optimizer._optimizer_step_pre_hooks) == 1
+    status = run.finish()
+    assert (status.delivered, status.refused) == ({"clipped": 5, "logged at once": 3}.get(how, 6), 0)
+    assert not model._forward_hooks
+
+
 def test_what_is_wrong_is_said():
     run, _ = recorded()
     with pytest.raises(gradwatch.GradwatchError, match="every, details_every: expected at least 1 and 0, found 0 and 1"):
@@ -1514,9 +1545,11 @@ def test_what_is_wrong_is_said():
 @pytest.mark.parametrize("is_disabled", [False, True])
 def test_a_run_has_one_watched_model_at_a_time(is_disabled):
     run = gradwatch.init(mode="disabled") if is_disabled else recorded()[0]
-    watched = gradwatch.watch(network())
-    with pytest.raises(gradwatch.GradwatchError, match="expected one watched model, found a second"):
+    model = network()
+    watched = gradwatch.watch(model)
+    with pytest.raises(gradwatch.GradwatchError, match=r"expected one watched model, found a second: .*gradwatch\.init"):
         gradwatch.watch(network())
+    watched = gradwatch.watch(model)
     watched.close()
     gradwatch.watch(network())
     run.finish()

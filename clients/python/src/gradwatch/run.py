@@ -85,6 +85,8 @@ class Run:
         """Whether `finish` was called: nothing more is taken then."""
         self._waits_for_model = self._is_started = False
         self._closers: list[Callable[[], None]] = []
+        self.watcher: Any = None
+        """Who follows a PyTorch model for it."""
         self._parts: set[Hashable] = set()
         self._stepped: set[Hashable] = set()
         self._draft = step_report_pb2.StepReport()
@@ -251,9 +253,16 @@ class Run:
 
         `close` is called when the run ends.
         """
-        self._waits_for_model = True
-        if close:
-            self._closers.append(close)
+        with self._lock:
+            if self._stepped:
+                # With what somebody else filled in.
+                self._send()
+            self._parts.clear()
+            # A step that was given up has its loss replaced.
+            self._logged = False
+            self._waits_for_model = True
+            if close:
+                self._closers.append(close)
 
     def leave(self) -> None:
         """Takes `expect` back: nobody fills in steps any more, and what `log` said or says is one by itself."""

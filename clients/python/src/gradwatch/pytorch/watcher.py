@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import sys
-import weakref
 from typing import Any, Callable, Iterable
 
 import torch
@@ -40,10 +39,6 @@ def _harmless(hook: Callable) -> Callable:
     return guarded
 
 
-_WATCHED: weakref.WeakSet[Run] = weakref.WeakSet()
-"""The runs that have a watched model."""
-
-
 class Watcher:
     """Follows one model; made by `gradwatch.watch`.
 
@@ -69,13 +64,13 @@ class Watcher:
             raise GradwatchError(
                 f"every, details_every: expected at least 1 and 0, found {every} and {details_every}"
             )
-        if run in _WATCHED and not run.is_finished:
-            raise GradwatchError(
-                f"run {run.id}: expected one watched model, found a second: close the first one's Watcher, give this a"
-                " run of its own, or watch both as one, gradwatch.watch(nn.ModuleList([...]), [...])"
-            )
         self._run = run
         self._model = _unwrapped(model)
+        if run.watcher is not None and run.watcher._model is not self._model and not run.is_finished:
+            raise GradwatchError(
+                f"run {run.id}: expected one watched model, found a second: give it a run of its own,"
+                " gradwatch.init(...), or watch both as one, gradwatch.watch(nn.ModuleList([...]), [...])"
+            )
         self._every, self._details_every = every, details_every
         self._measures_updates = updates
         self._optimizers = [_unwrapped_optimizer(optimizer) for optimizer in optimizers]
@@ -98,10 +93,14 @@ class Watcher:
         self._handles: list[Any] = []
         self._first_pass: list[Any] = []
         self._is_closed = False
-        _WATCHED.add(run)
+        # What is registered stays, whatever this one would say.
+        self._known = run.watcher._description if run.watcher is not None else None
+        if run.watcher is not None:
+            run.watcher.abandon()
         if run.is_enabled:
             self._install()
-            run.expect(self.close)
+        run.expect(self.close)
+        run.watcher = self
 
     def _install(self) -> None:
         self._handles = [self._model.register_forward_hook(self._did_forward)]
@@ -131,17 +130,25 @@ class Watcher:
             self._probes.close()
         self._stop()
 
+    def abandon(self) -> None:
+        """As `close`, where another watcher comes next: nothing is left of a step that no optimizer has taken."""
+        if self._capture and not self._capture.is_complete and not self._capture.ended:
+            self._capture.forget_all()
+        self._stop(is_replaced=True)
+        self.close()
+
     def _give_up(self) -> None:
         """Follows no more, and keeps what may be half filled in out of the report."""
         if self._capture and not self._capture.is_complete:
             self._capture.forget_all()
         self._stop()
 
-    def _stop(self) -> None:
+    def _stop(self, is_replaced: bool = False) -> None:
         if self._is_closed:
             return
         self._is_closed = True
-        _WATCHED.discard(self._run)
+        if self._run.watcher is self:
+            self._run.watcher = None
         if self._probes:
             self._probes.stop()
         self._optimizers.clear()
@@ -150,7 +157,8 @@ class Watcher:
         self._found.clear()
         if self._capture:
             self._capture.before.clear()
-        self._run.leave()
+        if not is_replaced:
+            self._run.leave()
 
     # The first pass
 
@@ -173,7 +181,7 @@ class Watcher:
             handle.remove()
 
     def _describe(self) -> Description:
-        description = describe(self._model, self._places, self._activation_order)
+        description = self._known or describe(self._model, self._places, self._activation_order)
         if self._probes:
             self._probe(description)
         for handle in self._first_pass:
