@@ -1503,6 +1503,26 @@ def test_parameters_that_a_closure_makes(caplog):
     assert len(found.reports[2].parameters.update_norm) == 4
 
 
+def test_models_of_a_list_are_described_by_their_own_passes():
+    torch.manual_seed(0)
+    # In another order than they run in.
+    critic, actor = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1)), nn.Sequential(nn.Linear(6, 4), nn.Tanh())
+    optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (critic, actor)]
+    run, found = recorded()
+    gradwatch.watch(nn.ModuleList([critic, actor]), optimizers, activations=True, details_every=1)
+    for step in range(3):
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        critic(actor(torch.randn(8, 6))).sum().backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        run.log(loss=0.0)
+    assert [layer.name for layer in found.model.layers] == ["1.0", "1.1", "0.0", "0.1", "0.2"]
+    assert [layer.activation for layer in found.model.layers] == ["tanh", "tanh", "relu", "relu", "none"]
+    assert list(found.reports[2].activations.layer_ids) == [1, 3]
+    assert not critic._forward_hooks and not actor._forward_hooks
+
+
 @pytest.mark.parametrize("how", ["stepped", "clipped", "clipped and stepped, logged before", "logged at once"])
 def test_watching_the_same_model_again_follows_it_anew(collector, how):
     model = network()

@@ -92,6 +92,7 @@ class Watcher:
 
         self._handles: list[Any] = []
         self._first_pass: list[Any] = []
+        self._unseen = set(_passed(self._model))
         self._is_closed = False
         # What is registered stays, whatever this one would say.
         self._known = run.watcher._description if run.watcher is not None else None
@@ -103,14 +104,13 @@ class Watcher:
         run.watcher = self
 
     def _install(self) -> None:
-        self._handles = [self._model.register_forward_hook(self._did_forward)]
-        self._first_pass = list(self._handles)
+        self._first_pass = [module.register_forward_hook(self._did_forward) for module in self._unseen]
         if self._probes:
             self._probes.is_on = True
             for module in self._model.modules():
                 if isinstance(module, ACTIVATION_MODULES):
                     self._first_pass.append(module.register_forward_hook(self._did_activate))
-        self._handles += self._first_pass[1:]
+        self._handles = list(self._first_pass)
         if self._optimizers:
             for optimizer in self._optimizers:
                 self._handles.append(optimizer.register_step_pre_hook(self._will_step))
@@ -170,15 +170,17 @@ class Watcher:
             self._activation_order.setdefault(module, output.grad_fn._sequence_nr())
 
     @_harmless
-    def _did_forward(self, _: nn.Module, __: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or self._is_closed:
+    def _did_forward(self, module: nn.Module, _: Any, output: Any) -> None:
+        if torch.compiler.is_compiling() or self._is_closed or module not in self._unseen:
             return
         outputs = [tensor for tensor in _tensors(output) if tensor.grad_fn is not None]
-        if not outputs or not self._model.training:
+        if not outputs or not module.training:
             return
-        self._places = anatomy.read(outputs)
-        for handle in self._first_pass:
-            handle.remove()
+        self._places = {**anatomy.read(outputs), **self._places}
+        self._unseen.discard(module)
+        if not self._unseen:
+            for handle in self._first_pass:
+                handle.remove()
 
     def _describe(self) -> Description:
         description = self._known or describe(self._model, self._places, self._activation_order)
@@ -420,6 +422,13 @@ def _depth(optimizer: Any) -> int:
             count += frame.f_locals.get("self") is optimizer
         frame = frame.f_back
     return count
+
+
+def _passed(model: nn.Module) -> list[nn.Module]:
+    """The modules whose forward passes are the model's: a list of modules has none of its own."""
+    if isinstance(model, (nn.ModuleList, nn.ModuleDict)):
+        return [each for member in model.children() for each in _passed(_unwrapped(member))]
+    return [model]
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
