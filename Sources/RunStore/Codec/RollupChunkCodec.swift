@@ -74,11 +74,11 @@ package enum RollupChunkCodec {
   }
 
   /// One metric's points, as numbers.
-  struct Points {
+  package struct Points {
     /// The points of the rollup that have a measurement.
-    var rows = RowSet()
+    package var rows = RowSet()
     /// What they say, without their steps, which the rollup's axis has.
-    var values = SeriesPoints()
+    package var values = SeriesPoints()
   }
 
   /// Reads some statistics of one metric's points, and checks no others.
@@ -91,7 +91,7 @@ package enum RollupChunkCodec {
   ///   - inflater: Where compressed columns are taken apart.
   /// - Returns: The points; `nil` if the metric was not measured in any.
   /// - Throws: ``CodecError`` for any other bytes.
-  static func read(
+  package static func read(
     _ metric: Metric,
     _ statistics: Set<SeriesPoints.Statistic>,
     rows: Int,

@@ -28,7 +28,22 @@ extension FuzzTarget {
     }
   } read: {
     bytes throws(CodecError) in
-    try RollupChunkCodec.readAll(rows: points, from: bytes, Inflater())
+    let inflater = Inflater()
+    // As queries read it: one metric, of chunks whose others may be damaged.
+    let found = Metric.allCases.map { metric in
+      let every = Set(SeriesPoints.Statistic.allCases)
+      return try? RollupChunkCodec.read(metric, every, rows: points, from: bytes, inflater)
+    }
+    let all = try RollupChunkCodec.readAll(rows: points, from: bytes, inflater)
+    for series in all where all.count(where: { $0.metric == series.metric }) == 1 {
+      let one = zip(Metric.allCases, found).first { $0.0 == series.metric }?.1
+      let isSame =
+        one?.rows == series.rows && one?.values.count == series.count
+        && one?.values.nonFiniteCount == series.nonFiniteCount
+        && one?.values.max.count == series.max.count
+      precondition(isSame, "\(series.metric) is another when it is read alone")
+    }
+    return all
   } write: { series, writer throws(CodecError) in
     var sum = RollupAccumulator(pointCount: 2)
     for one in series { sum.add(one, rows: points, after: points) }
