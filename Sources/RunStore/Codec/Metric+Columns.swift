@@ -44,22 +44,6 @@ extension Metric {
     isCount ? Double(bits) : Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
   }
 
-  /// Values from their bits.
-  func numbers(_ bits: ArraySlice<UInt64>) -> [Double] {
-    bits.withUnsafeBufferPointer { bits in
-      [Double](unsafeUninitializedCapacity: bits.count) { values, initialized in
-        if isCount {
-          for (place, bits) in bits.enumerated() { values[place] = Double(bits) }
-        } else {
-          for (place, bits) in bits.enumerated() {
-            values[place] = Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
-          }
-        }
-        initialized = bits.count
-      }
-    }
-  }
-
   /// The column of a metric that is no count.
   func floats(of report: StepReport) -> [Float] {
     switch self {
