@@ -17,9 +17,9 @@ FIELDS = ("norm", "mean", "mean_abs", "std", "min", "max")
 COUNTS = ("zero", "nan", "positive_infinity", "negative_infinity")
 
 
-def measured(tensors, *, details, norms_of=()) -> statistics.Numbers:
+def measured(tensors, **options) -> statistics.Numbers:
     """What is measured of tensors at once, copied."""
-    measurement = statistics.measure(tensors, details=details, norms_of=norms_of)
+    measurement = statistics.measure(tensors, **options)
     return measurement.numbers(measurement.values)
 
 
@@ -119,12 +119,16 @@ def test_statistics_are_those_of_the_definition(name, place):
         assert statistics.measure([flat], details=True, norms_of=[flat]).values.dtype == torch.float32
         assert statistics.measure([flat], details=False).values.dtype == torch.float32
     check(tensor, measured([flat], details=True).statistics[0])
-    quick = measured([flat], details=False, norms_of=[flat])
-    expected = plain(tensor)
-    for norm in (quick.statistics[0].norm, quick.norms[0]):
-        assert norm == pytest.approx(expected["norm"], rel=1e-5, nan_ok=True)
-    for count in COUNTS[1:]:
-        assert getattr(quick.statistics[0], count) == expected[count]
+    expected, looks = plain(tensor), set()
+    for is_careful in (False, True):
+        found = measured([flat], details=False, is_careful=is_careful, norms_of=[flat])
+        for norm in (found.statistics[0].norm, found.norms[0]):
+            assert norm == pytest.approx(expected["norm"], rel=1e-5, nan_ok=True)
+        for count in COUNTS[1:]:
+            assert getattr(found.statistics[0], count) == expected[count]
+        assert found.patterns is None
+        looks.add(found.takes_two_looks)
+    assert len(looks) == 1, "measured carefully, it is known whether it could have been quickly"
 
 
 @pytest.mark.parametrize("name", TENSORS)

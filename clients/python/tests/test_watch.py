@@ -344,8 +344,8 @@ class Rude(torch.optim.SGD):
             raise ZeroDivisionError
 
 
-def train(how: str) -> list:
-    """The reports of a training, each with everything."""
+def train(how: str, details_every: int = 1) -> list:
+    """The reports of a training."""
     model = network()
     run, found = recorded()
     make = Rude if how == "rude" else torch.optim.SGD
@@ -358,10 +358,14 @@ def train(how: str) -> list:
         for p in model.parameters():
             p.register_post_accumulate_grad_hook(lambda p: own[p].step())
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled="scaled" in how)
-    gradwatch.watch(model, None if how == "in backward" else optimizers, details_every=1, activations=True)
+    watched = None if how == "in backward" else optimizers
+    gradwatch.watch(model, watched, details_every=details_every, activations=True)
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
     for step in range(4):
         model.zero_grad()
-        is_sick = "sick" in how and step == 3
+        is_sick = "sick" in how and step >= 2
+        if is_sick:
+            model.load_state_dict(weights)
 
         def closure():
             model.zero_grad()
@@ -393,6 +397,7 @@ def train(how: str) -> list:
     return found.reports
 
 
+@pytest.mark.parametrize("details_every", [0, 1, 2])
 @pytest.mark.parametrize(
     "how",
     [
@@ -401,15 +406,16 @@ def train(how: str) -> list:
         "two, clipped apart, scaled, sick",
     ],
 )  # fmt: skip
-def test_reports_are_the_same_from_a_device(how, monkeypatch, waits):
-    """From there nothing is copied before the step is over, whatever becomes of the gradients until then."""
+def test_reports_are_the_same_from_a_device(how, details_every, monkeypatch, waits):
+    """With details nothing is copied from there before the step is over, whatever becomes of the gradients."""
     monkeypatch.setattr(flat, "is_on_cpu", lambda tensor: True)
-    expected = train(how)
+    expected = train(how, details_every)
     monkeypatch.setattr(flat, "is_on_cpu", lambda tensor: False)
     waits.clear()
-    found = train(how)
-    assert waits == ["cpu"] * (3 if how in ("given up", "rude") else 4)
-    assert len(waits) == sum(bool(report.histograms.counts and report.gradients.norm) for report in expected)
+    found = train(how, details_every)
+    if details_every == 1:
+        assert waits == ["cpu"] * (3 if how in ("given up", "rude") else 4)
+        assert len(waits) == sum(bool(report.histograms.counts and report.gradients.norm) for report in expected)
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected):
         # A mean of both signs is as good as the sum that it comes from.
@@ -440,6 +446,59 @@ def test_gradients_that_are_not_finite_are_copied_once_more(waits, value, count)
     assert waits == ["cpu"] * count
     expected = [0 if value == value else parameter.numel() for parameter in model.parameters()]
     assert list(found.reports[0].gradients.nan_count) == [0, *expected[1:]]
+
+
+@pytest.mark.parametrize(
+    "how, options, copies",
+    [
+        ("finite", {}, [1, 1, 1, 1, 1, 1, 1, 1]),
+        ("sick in 2, 3, 4, 7", {}, [1, 1, 2, 1, 1, 1, 1, 2]),
+        ("sick in 2, 3, 4, 7", {"details_every": 4}, [1, 1, 2, 1, 1, 1, 1, 2]),
+        ("sick in 2, 3, 4, 7", {"details_every": 2}, [1, 1, 1, 1, 1, 1, 1, 2]),
+        ("sick in 2, 3, 4, 7", {"every": 2}, [1, 0, 2, 0, 1, 0, 1, 0]),
+        ("two", {}, [2, 1, 1, 1, 1, 1, 1, 1]),
+        ("two", {"every": 3}, [2, 0, 0, 1, 0, 0, 1, 0]),
+        ("two", {"details_every": 4}, [1, 1, 1, 1, 1, 1, 1, 1]),
+        ("two, clipped", {}, [1, 1, 1, 1, 1, 1, 1, 1]),
+        ("clipped twice", {}, [2, 1, 1, 1, 1, 1, 1, 1]),
+        ("clipped, scaled", {}, [2, 1, 1, 1, 1, 1, 1, 1]),
+        ("two, clipped, scaled", {"details_every": 4}, [1, 1, 1, 1, 1, 1, 1, 1]),
+        ("unscaled, clipped, scaled, sick in 2, 5", {}, [1, 1, 2, 1, 1, 2, 1, 1]),
+        ("scaled, sick in 2, 5", {"details_every": 5}, [1, 1, 2, 1, 1, 1, 1, 1]),
+        ("tiny doubles in 2, 3, 4, 7", {}, [1, 1, 2, 1, 1, 1, 1, 2]),
+        ("tiny doubles in 2, 3, 4, 7", {"details_every": 2}, [1, 1, 1, 1, 1, 1, 1, 2]),
+    ],
+)
+def test_a_step_like_one_that_was_copied_more_than_once_is_copied_once(waits, how, options, copies):
+    model = network().double() if "doubles" in how else network()
+    parts = [model[:2], model[2:]] if "two" in how else [model]
+    optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in parts]
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled="scaled" in how)
+    run, found = recorded()
+    gradwatch.watch(model, optimizers, **{"details_every": 0} | options)
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    counts = []
+    for step in range(8):
+        is_other = str(step) in how
+        model.load_state_dict(weights)
+        model.zero_grad()
+        loss = model(torch.ones(8, 6, dtype=model[0].weight.dtype)).square().sum()
+        scaler.scale(loss * 1e-30 if is_other and "tiny" in how else loss).backward()
+        if is_other and "sick" in how:
+            model[2].weight.grad[0, 0] = math.nan
+        if "unscaled" in how:
+            scaler.unscale_(optimizers[0])
+        if "clipped" in how:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        if "twice" in how:
+            torch.nn.utils.clip_grad_value_(model.parameters(), 0.001)
+        for optimizer in optimizers:
+            scaler.step(optimizer)
+        scaler.update()
+        run.log(loss=0.0)
+        counts.append(waits.count("cpu"))
+        waits.clear()
+    assert counts == copies
 
 
 def test_a_step_that_fails_shows_its_gradients(waits):
@@ -996,7 +1055,8 @@ def second_device(monkeypatch):
     return torch.device("meta")
 
 
-def test_a_model_on_two_devices(second_device, caplog):
+@pytest.mark.parametrize("details_every", [0, 1])
+def test_a_model_on_two_devices(second_device, caplog, monkeypatch, details_every):
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1005,10 +1065,12 @@ def test_a_model_on_two_devices(second_device, caplog):
         def forward(self, x):
             return F.relu(self.near(x)), F.relu(self.far(x.to(second_device)))
 
+    copies, copy = [], torch.Tensor.cpu
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: copies.append(tensor.device) or copy(tensor))
     model = Net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, foreach=False)
     run, found = recorded()
-    gradwatch.watch(model, optimizer, details_every=1, activations=True)
+    gradwatch.watch(model, optimizer, details_every=details_every, activations=True)
     for step in range(3):
         model(torch.randn(8, 6))
         for parameter in model.parameters():
@@ -1016,11 +1078,14 @@ def test_a_model_on_two_devices(second_device, caplog):
         torch.nn.utils.clip_grad_value_(model.parameters(), 0.5)
         optimizer.step()
         run.log(loss=0.0)
+        assert copies.count(second_device) == step + 1
     assert not caplog.text
-    columns = found.reports[2].activations
     near, far = (layer.name == "far" for layer in found.model.layers)
     assert (near, far) == (False, True)
-    assert columns.mean[1] == 7 and 0 < columns.mean[0] < 1
+    assert found.norms(2)["near.bias"] == 2 and found.norms(2)["far.bias"] > 0
+    if details_every:
+        means = found.reports[2].activations.mean
+        assert means[1] == 7 and 0 < means[0] < 1
     assert found.reports[2].clipping.clipped
 
 

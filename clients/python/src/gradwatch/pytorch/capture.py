@@ -22,14 +22,15 @@ class Capture:
     """Fills a report in with what is measured for it; made for each step.
 
     ```
-    add gradients, numbers ──▶ settle ──▶ (optimizer steps) ──▶ add updates, settle ──▶ complete
-                               quick: copied                    quick: copied           careful: copied
+    add gradients, numbers ──▶ settle ──▶ (optimizer steps) ──▶ add updates ──▶ complete
+                               quick: copied                                    careful: copied
     ```
-    What was measured quickly is copied by `settle`, while the tensors are as they were: some may have to be looked
-    at again. What was measured carefully stays on its device until `complete`.
+    A device measures carefully if everything is measured, or if `is_careful`; see `Readout`.
     """
 
-    def __init__(self, report: step_report_pb2.StepReport, is_recorded: bool, is_detailed: bool):
+    def __init__(
+        self, report: step_report_pb2.StepReport, is_recorded: bool, is_detailed: bool, is_careful: bool = False
+    ):
         self.report = report
         self.is_recorded = is_recorded
         """Whether gradients are measured."""
@@ -49,7 +50,7 @@ class Capture:
         """Whether the loss scale was taken along."""
         self.is_complete = False
         """Whether everything is in the report, which may be on its way then."""
-        self._readout = Readout()
+        self._readout = Readout(is_careful or is_detailed)
         self._stepping: set[Any] = set()
         self._kept: set[int] = set()
         # Of a tensor that was measured twice the last one counts.
@@ -79,7 +80,7 @@ class Capture:
         before = [self.before.pop(p) for p in parameters]
         # In its place: new memory costs more than the difference.
         changes = [Flat.of(torch.sub(p.detach(), old, out=old)) for p, old in zip(parameters, before)]
-        self._readout.measure([], changes, self.is_detailed, take)
+        self._readout.measure([], changes, self.is_detailed, take, is_extra=True)
 
     def add_activations(self, found: Mapping[int, Sequence[torch.Tensor]]) -> None:
         """Takes along what `ActivationProbes.take` gave; of a layer that was seen before, what is new."""
@@ -88,7 +89,7 @@ class Capture:
             layers.setdefault(numbers[0].device, []).append(layer)
         for own in layers.values():
             numbers = [number for layer in own for number in found[layer]]
-            self._readout.add_numbers(numbers, functools.partial(self._take_activations, own), is_kept=True)
+            self._readout.add_numbers(numbers, functools.partial(self._take_activations, own), is_extra=True)
 
     def add_clipping(self, kind: int, bound: float, found: torch.Tensor) -> None:
         """Says how gradients are clipped; `found` is what the bound is for, before that."""
@@ -126,6 +127,11 @@ class Capture:
 
         self.is_skipped[optimizer] = False
         self._add_number(found, say)
+
+    @property
+    def takes_one_copy(self) -> bool:
+        """Whether one copy was enough, or would have been, for devices to measure quickly; known when it is complete."""
+        return self._readout.quick_copies <= 1
 
     def forget_gradients(self) -> None:
         """Begins anew with what is taken before a step, but for what an optimizer that has ended took.
@@ -165,8 +171,7 @@ class Capture:
 
     def settle(self) -> None:
         """Copies everything if something of it can't wait."""
-        if not self._readout.can_wait:
-            self._readout.read()
+        self._readout.settle()
 
     def complete(self, tensor_count: int, layer_count: int) -> None:
         """Copies what is left, and says what follows from all."""

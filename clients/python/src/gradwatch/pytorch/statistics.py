@@ -31,6 +31,8 @@ class Numbers:
     """How often each pattern of sign and exponent is there: a row a tensor, on the CPU. 512 or 4,096 columns."""
     norms: list[float]
     """Of each tensor whose norm alone was asked for."""
+    takes_two_looks: bool = False
+    """Whether measuring quickly looks at a tensor again, or would have."""
 
 
 @dataclass
@@ -39,19 +41,20 @@ class Measurement:
 
     values: torch.Tensor
     """What is to be copied, in a row on the device."""
-    can_wait: bool
-    """Whether the tensors may change now: else some may have to be looked at again, once `values` are known."""
     numbers: Callable[[torch.Tensor], Numbers]
     """Makes numbers of `values`, copied to the host."""
 
 
-def measure(tensors: Sequence[Flat], *, details: bool, norms_of: Sequence[Flat] = ()) -> Measurement:
+def measure(
+    tensors: Sequence[Flat], *, details: bool, is_careful: bool = False, norms_of: Sequence[Flat] = ()
+) -> Measurement:
     """Measures tensors of one device and dtype, and leaves the numbers there: norms, or with `details` everything.
 
-    On the CPU, and for norms alone, quickly. A tensor in which something is not finite, or too large or too small for
-    that, is then measured again, carefully. With details a device measures everything carefully.
+    A device does so carefully with details, or if `is_careful`, and the tensors may change at once. Otherwise, and on
+    the CPU, it is done quickly: the tensors must stay as they are until there are numbers, since one in which
+    something is not finite, or too large or too small for that, is then measured again, carefully.
     """
-    is_quick = flat.is_on_cpu([*tensors, *norms_of][0].elements) or not details
+    is_quick = flat.is_on_cpu([*tensors, *norms_of][0].elements) or not (details or is_careful)
     return (_quick if is_quick else _careful)(tensors, details, norms_of)
 
 
@@ -68,22 +71,37 @@ def exact(tensors: Sequence[Flat], details: bool) -> list[Statistics]:
 def _careful(tensors: Sequence[Flat], details: bool, norms_of: Sequence[Flat]) -> Measurement:
     parts: list[torch.Tensor] = []
     if tensors:
-        own = Rows.of(tensors, details=details, counts_patterns=True)
-        parts += own.columns, own.counts, own.patterns
+        own = Rows.of(tensors, details=details, counts_patterns=details)
+        parts += [part for part in (own.columns, own.counts, own.patterns) if part is not None]
     if norms_of:
         parts.append(Rows.of(norms_of).columns)
     values, unpacked = rows.packed(parts)
     zeros, has_norms = [tensor.zeros for tensor in tensors], bool(norms_of)
+    bounds = _bounds([*tensors, *norms_of][0].elements)
 
     def numbers(copied: torch.Tensor) -> Numbers:
         found = unpacked(copied)
         norms = found.pop()[:, 0].tolist() if has_norms else []
         if not found:
             return Numbers([], None, norms)
-        columns, counts, patterns = found
-        return Numbers(rows.statistics(columns, counts), _with_zeros(patterns, zeros), norms)
+        statistics = rows.statistics(*found[:2])
+        patterns = _with_zeros(found[2], zeros) if details else None
+        return Numbers(statistics, patterns, norms, not all(_is_sound(row, bounds) for row in statistics))
 
-    return Measurement(values, True, numbers)
+    return Measurement(values, numbers)
+
+
+def _bounds(elements: torch.Tensor) -> tuple[float, float]:
+    """Between what sums of squares can be had quickly."""
+    is_exact = (elements.dtype, flat.wide(elements.device)) == (torch.float32, torch.float64)
+    # Squares of floats don't leave the range of doubles, which a device sums them in.
+    return (-1.0, math.inf) if is_exact and not flat.is_on_cpu(elements) else (_LEAST_SQUARES, _MOST_SQUARES)
+
+
+def _is_sound(row: Statistics, bounds: tuple[float, float]) -> bool:
+    """Whether a tensor could have been measured quickly."""
+    is_finite = not (row.nan or row.positive_infinity or row.negative_infinity)
+    return is_finite and bounds[0] < row.norm * row.norm < bounds[1]
 
 
 @dataclass
@@ -124,21 +142,17 @@ def _quick(tensors: Sequence[Flat], details: bool, norms_of: Sequence[Flat]) -> 
                 sums.add_details(part, buffer)
         if is_detailed:
             patterns.append(_patterns(parts, buffer))
-    # Squares of floats don't leave the range of doubles.
-    bounds = (_LEAST_SQUARES, _MOST_SQUARES)
     if on_cpu:
         squares = torch.stack(sums.squares).to(real)
     else:
         squares = torch.stack(list(_device_norms(everything, real))).square()
-        if (first.dtype, real) == (torch.float32, torch.float64):
-            bounds = (-1.0, math.inf)
     columns = [torch.stack(values).to(real) for values in (sums.totals, sums.magnitudes, sums.bounds) if values]
     columns += [counts.to(real) for counts in patterns]
 
     def numbers(values: torch.Tensor) -> Numbers:
-        return _decode(values, tensors, everything, owners, details, bounds)
+        return _decode(values, tensors, everything, owners, details, _bounds(first))
 
-    return Measurement(torch.cat([squares, *columns]), False, numbers)
+    return Measurement(torch.cat([squares, *columns]), numbers)
 
 
 def _device_norms(tensors: Sequence[Flat], real: torch.dtype) -> Sequence[torch.Tensor]:
@@ -216,7 +230,7 @@ def _decode(
         found[index] = row
     if patterns is not None:
         _with_zeros(patterns, [tensor.zeros for tensor in tensors])
-    return Numbers(found[: len(tensors)], patterns, [row.norm for row in found[len(tensors) :]])
+    return Numbers(found[: len(tensors)], patterns, [row.norm for row in found[len(tensors) :]], bool(again))
 
 
 def _nonzero(tensor: Flat, has_small: bool) -> int:

@@ -84,6 +84,9 @@ class Watcher:
         self._capture: Capture | None = None
         self._count = -1
         self._is_stepping_scaled = False
+        # Whether devices measure the next one carefully: for the last that was recorded one copy was not enough, or
+        # would not have been.
+        self._is_careful = False
         # Whether clipping waits for all optimizers that it concerns, and those that had stepped when it had to guess.
         self._waits_for_all, self._guessed = True, frozenset()
         # What a scaler said, to be taken along with the next gradients.
@@ -298,7 +301,6 @@ class Watcher:
             self._take(capture, self._ours(_parameters(optimizer)), optimizer)
         changed = [p for p in capture.before if self._owners.get(p, optimizer) is optimizer]
         capture.add_updates([self._description.tensors[p] for p in changed], changed)
-        capture.settle()
         self._end(optimizer)
 
     def _begin(self, optimizer: Any) -> Capture:
@@ -307,7 +309,8 @@ class Watcher:
         if self._capture is None or report is not self._capture.report:
             self._count += 1
             is_detailed = self._details_every > 0 and self._count % self._details_every == 0
-            self._capture = Capture(report, is_detailed or self._count % self._every == 0, is_detailed)
+            is_recorded = is_detailed or self._count % self._every == 0
+            self._capture = Capture(report, is_recorded, is_detailed, self._is_careful)
             self._run.defer(self._complete)
         return self._capture
 
@@ -389,6 +392,8 @@ class Watcher:
         if self._description:
             model = self._description.model
             self._capture.complete(len(model.tensors), len(model.layers))
+            if self._capture.is_recorded:
+                self._is_careful = not self._capture.takes_one_copy
 
     def _follows(self, optimizer: Any) -> bool:
         if not self._is_following():
