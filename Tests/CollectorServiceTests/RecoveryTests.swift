@@ -162,4 +162,31 @@ struct RecoveryTests {
       }
     }
   }
+
+  @Test("a producer that was silent for a day is forgotten, and goes on where it was")
+  func silent() async throws {
+    let run = try RunBuilder(run: "r")
+    var options = CollectorOptions()
+    // Only the ticks of this test.
+    options.tickSeconds = 1e6
+    try await withCollectorOnDisk(options: options) { harness in
+      let producers = harness.collector.producers
+      _ = try await harness.ingest.register(run)
+      _ = try await harness.ingest.report([run.report(1), run.report(2)], for: run)
+      await producers.tick()
+      harness.clock.advance(seconds: 86_000)
+      await producers.tick()
+      #expect(try await harness.admin.getStats(.init()).liveProducers == 1)
+      // A tick waits for no disk.
+      while try await harness.query.listAlerts(.init()).alerts.isEmpty { await Task.yield() }
+      harness.clock.advance(seconds: 401)
+      await producers.tick()
+      #expect(try await harness.admin.getStats(.init()).liveProducers == 0)
+      _ = try await harness.ingest.report([run.report(3)], for: run)
+      #expect(try await harness.admin.getStats(.init()).liveProducers == 1)
+      let alerts = try await harness.query.listAlerts(.init()).alerts
+      #expect(alerts.map(\.rule) == ["stalled_run"])
+      #expect(alerts.map(\.state) == [.resolved])
+    }
+  }
 }

@@ -6,7 +6,8 @@ import Telemetry
 /// The producers that are reporting, each with its detector in memory.
 ///
 /// Bound: ``CollectorOptions/maximumLiveProducers``. Overflow: the one that was idle longest is forgotten,
-/// and rebuilt from the store if it reports again; if all have open streams, the newcomer is refused.
+/// and rebuilt from the store if it reports again; if all have open streams, the newcomer is refused. So is one forgotten that was
+/// silent for long: the run of a process that was killed never ends.
 package actor LiveProducers {
   /// No more producers can be held; the client backs off and tries again.
   struct Full: Error {
@@ -154,14 +155,15 @@ package actor LiveProducers {
     producers.values.filter { $0.run == run }
   }
 
-  /// Lets every producer look at the clock, and forgets those whose run ended.
+  /// Lets every producer look at the clock, and forgets those whose run ended, or that were silent for long.
   package func tick() {
     let time = now()
     for (key, producer) in producers {
-      if producer.isFinished, producer.idleSince != nil {
+      if !producer.isFinished { producer.tick(at: time) }
+      // One that has just told of its silence is not idle.
+      guard let since = producer.idleSince else { continue }
+      if producer.isFinished || time.seconds(since: since) > options.silentSeconds {
         producers[key] = nil
-      } else {
-        producer.tick(at: time)
       }
     }
     let runs = Set(producers.keys.map(\.run))
