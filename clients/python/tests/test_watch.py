@@ -1156,9 +1156,9 @@ def test_losses_go_on_when_a_hook_has_failed(monkeypatch, caplog, failing):
 
 
 def test_a_model_that_cannot_be_described_stops_no_losses(monkeypatch):
-    from gradwatch.pytorch import watcher
+    from gradwatch.pytorch import first_pass
 
-    monkeypatch.setattr(watcher, "describe", None)
+    monkeypatch.setattr(first_pass, "describe", None)
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run, found = recorded()
@@ -1469,6 +1469,27 @@ def test_all_is_clipped_and_one_of_two_optimizers_steps_every_other_time(is_firs
         close(found.norms(step), expected[step])
 
 
+def test_all_is_clipped_and_one_of_two_optimizers_steps_rarely_without_a_log():
+    model = network()
+    rare, often = (torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[:2], model[2:]))
+    run, found = recorded()
+    gradwatch.watch(model, [rare, often])
+    expected = []
+    for step in range(12):
+        model.zero_grad()
+        loss_of(model, step).backward()
+        expected.append(gradients(model))
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        if step % 4 == 0:
+            rare.step()
+        often.step()
+    run.finish()
+    assert len(found.reports) == 12
+    right = [found.norms(step) == pytest.approx(expected[step], rel=1e-5) for step in range(12)]
+    # The first two without the rare one are told apart when the second is taken.
+    assert right == [step % 4 in (0, 3) for step in range(12)]
+
+
 @pytest.mark.parametrize("is_device", [False, True])
 @pytest.mark.parametrize("clips", [False, True])
 def test_an_optimizer_is_tried_again_and_the_other_keeps_its_own(clips, is_device, monkeypatch):
@@ -1524,7 +1545,7 @@ def test_activations_stay_when_gradients_are_clipped_twice(is_device, monkeypatc
 
 @pytest.mark.parametrize("failing", ["before", "after", "at the end"])
 def test_losses_that_are_logged_before_a_hook_fails_stay(monkeypatch, failing):
-    from gradwatch.pytorch import capture, watcher
+    from gradwatch.pytorch import capture
 
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -130,7 +130,7 @@ class Capture:
 
     @property
     def takes_one_copy(self) -> bool:
-        """Whether one copy was enough, or would have been, for devices to measure quickly; known when it is complete."""
+        """Whether one copy was enough to measure quickly, or would have been; known when it is complete."""
         return self._readout.quick_copies <= 1
 
     def forget_gradients(self) -> None:

@@ -78,6 +78,17 @@ def describe(
     return described
 
 
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model that DDP or torch.compile holds, whose names people know."""
+    while True:
+        if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
+            model = model.module
+        elif type(model).__name__ == "OptimizedModule":
+            model = model._orig_mod
+        else:
+            return model
+
+
 def framework() -> str:
     """The framework and its version."""
     return f"torch {torch.__version__}"

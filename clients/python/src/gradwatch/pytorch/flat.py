@@ -53,6 +53,15 @@ def groups(*lists: Sequence[Flat]) -> list[list[int]]:
     return list(found.values())
 
 
+def largest(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The largest magnitude in tensors, which may be on several devices."""
+    elements = [Flat.of(tensor).elements for tensor in tensors]
+    found = [values.abs().max().to(wide(values.device)) for values in elements if values.numel()]
+    if not found:
+        return torch.zeros((), device="cpu")
+    return torch.stack([each.to(found[0].device) for each in found]).max()
+
+
 def is_on_cpu(tensor: torch.Tensor) -> bool:
     """Whether its numbers can be had without waiting for a device."""
     return tensor.device.type == "cpu"
