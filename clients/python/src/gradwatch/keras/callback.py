@@ -1,31 +1,21 @@
-"""Keras 3: a callback that reports each optimizer step of `fit`, with the PyTorch and the JAX back end.
-
-```python
-model.fit(x, y, callbacks=[gradwatch.keras.GradwatchCallback(project="digits")])
-```
-"""
+"""The callback that reports the steps of `fit`."""
 
 from __future__ import annotations
 
 import functools
 import math
 import threading
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Sequence
 
 import keras
 
-from . import arrays
-from .columns import Statistics
-from .errors import GradwatchError
-from .run import Run
-from .text import line
-from .v1 import model_pb2, step_report_pb2
-
-__all__ = ["GradwatchCallback"]
-
-_ACTIVATION_LAYERS = {"ELU": "elu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "ReLU": "relu", "Softmax": "softmax"}
-_PASSING_LAYERS = ("Dropout", "Flatten", "Reshape", "Permute")
-"""Layers that keep values as they are."""
+from .. import arrays
+from ..columns import Statistics
+from ..errors import GradwatchError
+from ..run import Run
+from ..v1 import step_report_pb2
+from .describe import describe
+from .measured import Measured
 
 
 class GradwatchCallback(keras.callbacks.Callback):
@@ -171,7 +161,7 @@ class GradwatchCallback(keras.callbacks.Callback):
         rate, scale = float(optimizer.learning_rate), _scale(optimizer)
         scale = None if scale is None else float(scale)
         is_detailed = self._details_every > 0 and number % self._details_every == 0
-        found = _Measured()
+        found = Measured()
         if is_detailed or number % self._every == 0:
             taken = [(v, g) for v, g in zip(variables, gradients) if g is not None]
             found.ids = [self._ids[id(variable)] for variable, _ in taken]
@@ -192,7 +182,7 @@ class GradwatchCallback(keras.callbacks.Callback):
         self, apply: Callable, optimizer_variables: Sequence[Any], gradients: Sequence[Any], variables: Sequence[Any]
     ) -> Any:
         """In place of `optimizer.stateless_apply`, which is called once, when the step is traced."""
-        from .xla import level_of, record
+        from ..xla import level_of, record
 
         optimizer, inner = self._optimizer, _inner(self._optimizer)
         steps = inner.gradient_accumulation_steps or 1
@@ -221,7 +211,7 @@ class GradwatchCallback(keras.callbacks.Callback):
 
     def _hear(self, ids: list[int], record: Any) -> None:
         """Takes what was measured of a step; called on another thread, as the next."""
-        found = _Measured(ids, record.statistics, record.parameter_norms, record.update_norms, record.patterns)
+        found = Measured(ids, record.statistics, record.parameter_norms, record.update_norms, record.patterns)
         rate, scale = record.scalars
         with self._lock:
             self._say_heard()
@@ -250,7 +240,7 @@ class GradwatchCallback(keras.callbacks.Callback):
         losses, self._losses = self._losses, []
         return sum(losses) / len(losses) if losses else None
 
-    def _tell(self, found: _Measured, rate: float, scale: float | None, is_skipped: bool, loss: Any) -> None:
+    def _tell(self, found: Measured, rate: float, scale: float | None, is_skipped: bool, loss: Any) -> None:
         report = self._run.begin(self)
         if math.isfinite(rate):
             report.learning_rate = rate
@@ -270,55 +260,6 @@ class GradwatchCallback(keras.callbacks.Callback):
             _say_clipped(report, _inner(self._optimizer), found.statistics)
         # With the loss it is sent at once: whatever is logged beside us can't come between the two.
         self._run.end(self, loss)
-
-
-class _Measured:
-    """What was measured of a step; lists without members: nothing."""
-
-    def __init__(
-        self,
-        ids: Sequence[int] = (),
-        statistics: Sequence[Statistics] = (),
-        parameter_norms: Sequence[float] = (),
-        update_norms: Sequence[float] = (),
-        patterns: Sequence[Any] = (),
-    ):
-        self.ids, self.statistics, self.patterns = ids, statistics, patterns
-        self.parameter_norms, self.update_norms = parameter_norms, update_norms
-
-    def take(self, gradients: list[Any], values: list[Any]) -> None:
-        """Measures gradients of PyTorch; in full with the values of their parameters."""
-        from .pytorch.flat import Flat
-        from .pytorch.readout import Numbers, Readout
-
-        self.statistics, self.parameter_norms = [None] * len(gradients), [math.nan] * len(values)
-        self.patterns = [None] * len(values)
-
-        def keep(places: list[int], numbers: Numbers) -> None:
-            for index, place in enumerate(places):
-                self.statistics[place] = numbers.statistics[index]
-                if values:
-                    self.parameter_norms[place] = numbers.norms[index]
-                    self.patterns[place] = numbers.patterns[index].numpy()
-
-        readout = Readout()
-        readout.measure(list(map(Flat.of, gradients)), list(map(Flat.of, values)), bool(values), keep)
-        readout.read()
-
-    def take_updates(self, changes: list[Any]) -> None:
-        """Measures what a step changed."""
-        from .pytorch.flat import Flat
-        from .pytorch.readout import Numbers, Readout
-
-        self.update_norms = [math.nan] * len(changes)
-
-        def keep(places: list[int], numbers: Numbers) -> None:
-            for place, norm in zip(places, numbers.norms):
-                self.update_norms[place] = norm
-
-        readout = Readout()
-        readout.measure([], list(map(Flat.of, changes)), False, keep)
-        readout.read()
 
 
 def _inner(optimizer: Any) -> Any:
@@ -353,86 +294,3 @@ def _say_clipped(report: step_report_pb2.StepReport, optimizer: Any, statistics:
     elif (bound := optimizer.clipvalue) and not math.isnan(max(row.max for row in statistics)):
         report.clipping.kind, report.clipping.threshold = step_report_pb2.CLIPPING_KIND_VALUE, bound
         report.clipping.clipped = any(max(-row.min, row.max) > bound for row in statistics)
-
-
-# The model
-
-
-def describe(model: keras.Model) -> tuple[model_pb2.Model, dict[int, int]]:
-    """The model, in the order in which it has its layers; and the tensors' ids, by the `id` of their variables."""
-    described, ids = model_pb2.Model(), {}
-    layers = list(_layers(model, set()))
-    owners = {id(variable): layer for layer in layers for variable in layer.weights}
-    in_row = list(model.layers) if isinstance(model, keras.Sequential) else []
-    taken: set[str] = set()
-    for layer in layers:
-        own = [v for v in layer.weights if owners[id(v)] is layer and not v.name.startswith("moving_")]
-        own = [v for v in own if math.prod(v.shape) > 0]
-        if not own:
-            continue
-        kind = type(layer).__name__
-        entry = described.layers.add(
-            name=_unique(own[0].path.rpartition("/")[0] or layer.name, taken), module_type=kind
-        )
-        entry.activation, entry.normalization = _what_follows(layer, in_row)
-        siblings = [variable.name for variable in own]
-        for variable in own:
-            shape = tuple(variable.shape)
-            role = arrays.role(variable.name, len(shape), siblings)
-            if role == model_pb2.TENSOR_ROLE_WEIGHT:
-                if layer is model.layers[-1]:
-                    role = model_pb2.TENSOR_ROLE_HEAD
-                if fans := arrays.fans(variable.name, shape, kind):
-                    entry.fan_in, entry.fan_out = fans
-            ids[id(variable)] = len(described.tensors)
-            initializer = getattr(layer, f"{variable.name.replace('t_kernel', 't')}_initializer", None)
-            described.tensors.add(
-                name=_unique(variable.path, taken),
-                layer_id=len(described.layers) - 1,
-                role=role,
-                shape=shape,
-                element_count=math.prod(shape),
-                initialization=arrays.snake_case(type(initializer).__name__) if initializer is not None else "",
-                frozen=not variable.trainable,
-            )
-    return described, ids
-
-
-def _layers(layer: Any, seen: set[int]) -> Iterator[Any]:
-    """A layer and all that are in it, each once."""
-    seen.add(id(layer))
-    yield layer
-    for inside in layer._layers:
-        if id(inside) not in seen:
-            yield from _layers(inside, seen)
-
-
-def _what_follows(layer: Any, in_row: list[Any]) -> tuple[str, str]:
-    """The activation and the normalization of a layer, or of those behind it in a row; empty: unknown."""
-    normalization = arrays.normalization(type(layer).__name__)
-    if type(layer).__name__ in ("GRUCell", "LSTMCell"):
-        return "gates", normalization
-    activation = getattr(getattr(layer, "activation", None), "__name__", "")
-    if activation not in ("", "linear") or layer not in in_row:
-        return ("none" if activation == "linear" else activation), normalization
-    for following in in_row[in_row.index(layer) + 1 :]:
-        kind = type(following).__name__
-        if kind == "Activation":
-            return following.activation.__name__, normalization
-        if kind in _ACTIVATION_LAYERS:
-            return _ACTIVATION_LAYERS[kind], normalization
-        if found := arrays.normalization(kind):
-            normalization = normalization or found
-        elif not kind.endswith(_PASSING_LAYERS) and "Pooling" not in kind:
-            break
-    return "none", normalization
-
-
-def _unique(text: str, taken: set[str]) -> str:
-    """A name as the collector takes it, that nobody else has."""
-    name = line(text)
-    number = 2
-    while name in taken:
-        name, number = f"{line(text)[:500]}_{number}", number + 1
-    taken.add(name)
-    return name
