@@ -66,6 +66,7 @@ public final class Collector: Service {
       committer: committer,
       blocking: blocking,
       options: options,
+      logger: logger,
       now: now
     )
     startedAt = now()

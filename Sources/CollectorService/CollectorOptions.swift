@@ -11,8 +11,9 @@ public struct CollectorOptions: Sendable, Equatable {
   public var maximumMessageBytes = 32 << 20
   /// Producers whose detectors are held in memory; others are rebuilt when they report again.
   public var maximumLiveProducers = 8192
-  /// Seconds without a report or a stream after which a producer is not held in memory any more: a day, in which every rule that
-  /// watches for silence has spoken. One of 150 tensors takes about 150 KB.
+  /// Seconds without a report or a stream after which a producer is not held in memory any more.
+  ///
+  /// A day, in which the rule that watches for silence has spoken. A producer of 150 tensors takes about 150 KB.
   public var silentSeconds = 86_400.0
   /// Accepted reports of a producer between two snapshots of its detector, after which they are sealed.
   public var snapshotInterval = 256

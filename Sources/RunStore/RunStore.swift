@@ -114,13 +114,14 @@ public protocol RunStore: Sendable {
   ///   - run: The run.
   ///   - producer: The producer.
   ///   - sequence: The sequence number after which to begin.
-  ///   - body: Called once a report, on the calling thread, inside one read transaction.
-  /// - Throws: What `body` throws, or ``RunStoreError/damaged(place:detail:)`` naming the row.
+  ///   - body: Called once a report, on the calling thread, inside one read transaction; with
+  ///     ``RunStoreError/damaged(place:detail:)`` naming the row if it can't be read.
+  /// - Throws: What `body` throws, and the errors of ``RunStoreError`` for the database.
   func readLog(
     of run: RunID,
     producer: ProducerID,
     after sequence: UInt64,
-    _ body: (LoggedReport) throws(RunStoreError) -> Void
+    _ body: (Result<LoggedReport, RunStoreError>) throws(RunStoreError) -> Void
   ) throws(RunStoreError)
 
   // MARK: Telemetry

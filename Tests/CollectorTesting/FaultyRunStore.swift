@@ -59,7 +59,7 @@ public final class FaultyRunStore: RunStore {
     of run: RunID,
     producer: ProducerID,
     after sequence: UInt64,
-    _ body: (LoggedReport) throws(RunStoreError) -> Void
+    _ body: (Result<LoggedReport, RunStoreError>) throws(RunStoreError) -> Void
   ) throws(RunStoreError) {
     try store.readLog(of: run, producer: producer, after: sequence, body)
   }

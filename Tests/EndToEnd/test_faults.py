@@ -200,13 +200,41 @@ def test_a_damaged_chunk_or_log_row_is_named_and_the_rest_is_served(tmp_path, th
             assert place in failure.message, failure.message
         before = norms("log", steps=v1.StepRange(first=0, last=255))
         assert list(before[0].steps) == list(range(256))
-        # Its detector can't be rebuilt, and the others go on.
-        failure = failure_of(client.report, "log", report(301))
-        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED")
-        for run in ("chunk", "whole"):
+        # Its detector is rebuilt without that report, which is said, and all go on.
+        for run in ("chunk", "log", "whole"):
             assert client.report(run, report(301)).ack.sequence == 301
+        assert "run log, producer trainer, report 280: damaged" in collector.stderr, collector.stderr
+        after = norms("log", steps=v1.StepRange(first=280))
+        assert list(after[0].steps) == list(range(280, 301))
         sent.add(report(301))
         assert_holds(client, "whole", sent)
+
+
+def test_a_run_goes_on_without_a_damaged_snapshot_of_its_detector(tmp_path, three_runs):
+    flip(three_runs, "snapshots", "producer = (SELECT max(producer) FROM snapshots)", "state")
+    with serve(tmp_path) as collector, collector.client() as client:
+        for run in ("chunk", "log", "whole"):
+            assert client.report(run, *map(report, range(301, 601))).ack.sequence == 600
+        [told] = [line for line in collector.stderr.splitlines() if "damaged" in line]
+        assert "run whole, producer trainer, detector snapshot: damaged" in told
+        collector.kill()
+    # There is a new one by now.
+    with serve(tmp_path) as collector, collector.client() as client:
+        assert client.report("whole", report(601)).ack.sequence == 601
+        assert "damaged" not in collector.stderr
+
+
+def test_the_others_are_watched_if_a_run_can_not_be_restored(tmp_path, three_runs):
+    # Of the newest run, which is restored first.
+    flip(three_runs, "models", "run = (SELECT key FROM runs WHERE id = 'whole')")
+    with serve(tmp_path) as collector, collector.client() as client:
+        eventually(lambda: "count=2" in collector.stderr, "restored")
+        [told] = [line for line in collector.stderr.splitlines() if "damaged" in line]
+        assert "cannot restore a run in progress" in told and "run whole" in told
+        failure = failure_of(client.report, "whole", report(301))
+        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED")
+        for run in ("chunk", "log"):
+            assert client.report(run, report(301)).ack.sequence == 301
 
 
 def test_a_torn_page_is_named_and_the_collector_lives(tmp_path, three_runs):

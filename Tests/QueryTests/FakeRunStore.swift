@@ -170,7 +170,7 @@ struct FakeRunStore: RunStore {
     of run: RunID,
     producer: ProducerID,
     after sequence: UInt64,
-    _ body: (LoggedReport) throws(RunStoreError) -> Void
+    _ body: (Result<LoggedReport, RunStoreError>) throws(RunStoreError) -> Void
   ) throws(RunStoreError) { throw Self.notAsked }
 
   func alert(_ id: AlertID) throws(RunStoreError) -> Alert? { throw Self.notAsked }

@@ -1,5 +1,6 @@
 import Detection
 import Ingest
+import Logging
 import RunStore
 import Telemetry
 
@@ -33,6 +34,7 @@ package actor LiveProducers {
   private let committer: Committer
   private let blocking: BlockingExecutor
   private let options: CollectorOptions
+  private let logger: Logger
   private let now: @Sendable () -> WallTime
 
   init(
@@ -40,12 +42,14 @@ package actor LiveProducers {
     committer: Committer,
     blocking: BlockingExecutor,
     options: CollectorOptions,
+    logger: Logger,
     now: @escaping @Sendable () -> WallTime
   ) {
     self.store = store
     self.committer = committer
     self.blocking = blocking
     self.options = options
+    self.logger = logger
     self.now = now
   }
 
@@ -184,8 +188,13 @@ package actor LiveProducers {
       for run in runs.items {
         for state in run.producers where state.lastSequence > 0 {
           guard count < options.maximumLiveProducers / 2 else { return count }
-          _ = try await producer(state.producer.id, of: run.run)
-          count += 1
+          do {
+            _ = try await producer(state.producer.id, of: run.run)
+            count += 1
+          } catch let error as RunStoreError {
+            // The others are watched all the same.
+            logger.error("cannot restore a run in progress", metadata: ["error": "\(error)"])
+          }
         }
       }
       guard let next = runs.next else { return count }
@@ -203,6 +212,8 @@ package actor LiveProducers {
   }
 
   /// Rebuilds a producer: the newest snapshot, the reports since, and what people said of its alerts.
+  ///
+  /// What is damaged of them is told and left out: its rules know less then, but the run can go on.
   private nonisolated func load(_ key: Key, _ ranks: RankWatch?) throws -> LiveProducer {
     guard let record = try store.run(key.run), let model = try store.model(of: key.run) else {
       throw RunStoreError.unknownRun(key.run)
@@ -211,12 +222,18 @@ package actor LiveProducers {
       throw RunStoreError.unknownProducer(key.run, key.producer)
     }
     let rules = try store.rulesInForce(for: key.run)
-    let snapshot = try store.snapshot(of: key.run, producer: key.producer)
-    let restored = restore(snapshot, key, model)
-    var (detector, seen) = (restored.detector, restored.seen)
+    var (detector, seen, isWhole) = try restore(key, model)
     var replayed = 0
     try store.readLog(of: key.run, producer: key.producer, after: seen) {
-      (logged) throws(RunStoreError) in
+      (result) throws(RunStoreError) in
+      let logged: LoggedReport
+      switch result {
+      case .success(let report): logged = report
+      case .failure(let damage):
+        tell(damage)
+        isWhole = false
+        return
+      }
       if logged.rewinds {
         _ = detector.rewind(to: logged.report.step, at: logged.receivedAt)
       }
@@ -224,7 +241,7 @@ package actor LiveProducers {
       seen = logged.report.sequence
       replayed += 1
     }
-    detector.adopt(try storedAlerts(of: key), isReplayed: restored.isWhole)
+    detector.adopt(try storedAlerts(of: key), isReplayed: isWhole)
     return LiveProducer(
       run: key.run,
       producer: state.producer,
@@ -245,33 +262,40 @@ package actor LiveProducers {
     )
   }
 
-  /// The detector of a snapshot, with the rules of that time, the last report in it, and whether it and
-  /// the log together hold all reports.
+  /// The detector of the newest snapshot, with the rules of that time, the last report in it, and whether
+  /// it and the log together hold all reports.
   ///
   /// Without a snapshot no rules were ever taken, because taking them makes one.
-  /// A snapshot of another version is no loss of data, only of baselines: the detector begins afresh with
-  /// the reports that are still in the log.
+  /// A snapshot that is damaged, or of another version, is no loss of data, only of baselines: the
+  /// detector begins afresh with the reports that are still in the log.
   private nonisolated func restore(
-    _ snapshot: DetectorSnapshot?,
     _ key: Key,
     _ model: Model
-  ) -> (detector: Detector, seen: UInt64, isWhole: Bool) {
+  ) throws -> (detector: Detector, seen: UInt64, isWhole: Bool) {
     let fresh = Detector(run: key.run, producer: key.producer, model: model)
-    guard let snapshot else { return (fresh, 0, true) }
     do {
-      return (
-        try Detector(
-          run: key.run,
-          producer: key.producer,
-          model: model,
-          restoring: snapshot.state
-        ),
-        snapshot.sequence,
-        true
+      guard let snapshot = try store.snapshot(of: key.run, producer: key.producer) else {
+        return (fresh, 0, true)
+      }
+      let detector = try Detector(
+        run: key.run,
+        producer: key.producer,
+        model: model,
+        restoring: snapshot.state
       )
-    } catch {
+      return (detector, snapshot.sequence, true)
+    } catch let error as RunStoreError {
+      guard case .damaged = error else { throw error }
+      tell(error)
+      return (fresh, 0, false)
+    } catch is SnapshotError {
       return (fresh, 0, false)
     }
+  }
+
+  /// Says what a detector has to do without.
+  private nonisolated func tell(_ damage: RunStoreError) {
+    logger.error("a detector goes on without", metadata: ["error": "\(damage)"])
   }
 
   /// The producer's newest alerts, at most a page: what is open, and what could come back.

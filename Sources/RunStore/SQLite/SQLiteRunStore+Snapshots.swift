@@ -26,7 +26,7 @@ extension SQLiteRunStore {
     of run: RunID,
     producer: ProducerID,
     after sequence: UInt64,
-    _ body: (LoggedReport) throws(RunStoreError) -> Void
+    _ body: (Result<LoggedReport, RunStoreError>) throws(RunStoreError) -> Void
   ) throws(RunStoreError) {
     try read("read log of run \(run)") { db in
       let keys = try db.keys(of: run, producer)
@@ -39,23 +39,27 @@ extension SQLiteRunStore {
         .number(sequence)
       ) { row in
         let place = Place(run: run, producer: producer, "report \(row.number(0))")
-        let report = try place.decode { () throws(CodecError) in
-          let report = try LogRowCodec.read(
-            body: row.blob(3),
-            histograms: row.isNull(4) ? nil : row.blob(4)
-          )
-          guard report.sequence == row.number(0) else {
-            throw .unexpected("sequence", expected: "\(row.number(0))", found: "\(report.sequence)")
-          }
-          return report
-        }
-        try body(
+        let logged = Result { () throws(RunStoreError) in
           LoggedReport(
-            report: report,
+            report: try place.decode { () throws(CodecError) in
+              let report = try LogRowCodec.read(
+                body: row.blob(3),
+                histograms: row.isNull(4) ? nil : row.blob(4)
+              )
+              guard report.sequence == row.number(0) else {
+                throw .unexpected(
+                  "sequence",
+                  expected: "\(row.number(0))",
+                  found: "\(report.sequence)"
+                )
+              }
+              return report
+            },
             receivedAt: WallTime(clamping: row.real(1)),
             rewinds: row.integer(2) != 0
           )
-        )
+        }
+        try body(logged)
         return true
       }
     }

@@ -109,7 +109,7 @@ struct RunStoreCompat: Sendable {
   ) throws -> [LoggedReport] {
     var reports: [LoggedReport] = []
     try store.readLog(of: run, producer: ProducerID(stored: producer), after: sequence) {
-      reports.append($0)
+      (logged) throws(RunStoreError) in reports.append(try logged.get())
     }
     return reports
   }
