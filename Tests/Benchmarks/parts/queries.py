@@ -1,13 +1,17 @@
 """How long queries take, from the call to the last message, by steps of the run."""
 
+import statistics
 import time
 from collections.abc import Callable
 
+import grpc
 from measuring import Measured, Scale, measured, v1
+from parts import echo
 from table import Part, Promise
 
 TENSORS = 8
 ASKED = 15
+TIMELINE = "/gradwatch.v1.QueryService/GetLayerTimeline"
 
 
 def measure(scale: Scale) -> Part:
@@ -19,6 +23,7 @@ def measure(scale: Scale) -> Part:
             fill(collector, run, tensors=TENSORS, steps=steps, buckets=16)
             for name, ask in queries(collector, run).items():
                 by_query.setdefault(name, {})[steps] = times(ask)
+        beside_an_echo(part, collector, f"steps-{scale.pick(100_000, 10_000)}")
     for name, found in by_query.items():
         for steps, milliseconds in found.items():
             kept = name == "timeline of a tensor, all points" and steps == 100_000
@@ -38,6 +43,27 @@ def measure(scale: Scale) -> Part:
         milliseconds = times(lambda: list(collector.client.query.GetLayerTimeline(whole)))
         part.add(f"timeline of one of 1,000 tensors, all of {steps:,} points", "ms", *milliseconds)
     return part
+
+
+def beside_an_echo(part: Part, collector: Measured, run: str):
+    """A timeline's points, in turn from the collector and from a server that has the same messages ready."""
+    request = v1.GetLayerTimelineRequest(run_id=run, selector=v1.Selector(tensor="layer3.weight"))
+
+    def messages() -> list[bytes]:
+        return list(collector.client.channel.unary_stream(TIMELINE, v1.GetLayerTimelineRequest.SerializeToString)(request))
+
+    with echo.served(TIMELINE, messages()) as address, grpc.insecure_channel(address) as channel:
+        ready = channel.unary_stream(
+            TIMELINE, v1.GetLayerTimelineRequest.SerializeToString, v1.GetLayerTimelineResponse.FromString
+        )
+        ours: list[float] = []
+        theirs: list[float] = []
+        for _ in range(3):
+            ours += times(lambda: list(collector.client.query.GetLayerTimeline(request)))
+            theirs += times(lambda: list(ready(request)))
+    name = "timeline of a tensor, all points"
+    part.add(f"the reference: {name}, from a Python server that has them ready", "ms", *theirs)
+    part.add(f"Gradwatch against it, {name}", "times", statistics.median(ours) / statistics.median(theirs))
 
 
 def fill(collector: Measured, run: str, **options):
