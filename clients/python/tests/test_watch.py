@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -451,25 +452,29 @@ def test_gradients_that_are_not_finite_are_copied_once_more(waits, value, count)
 @pytest.mark.parametrize(
     "how, options, copies",
     [
-        ("finite", {}, [1, 1, 1, 1, 1, 1, 1, 1]),
-        ("sick in 2, 3, 4, 7", {}, [1, 1, 2, 1, 1, 1, 1, 2]),
-        ("sick in 2, 3, 4, 7", {"details_every": 4}, [1, 1, 2, 1, 1, 1, 1, 2]),
-        ("sick in 2, 3, 4, 7", {"details_every": 2}, [1, 1, 1, 1, 1, 1, 1, 2]),
-        ("sick in 2, 3, 4, 7", {"every": 2}, [1, 0, 2, 0, 1, 0, 1, 0]),
-        ("two", {}, [2, 1, 1, 1, 1, 1, 1, 1]),
-        ("two", {"every": 3}, [2, 0, 0, 1, 0, 0, 1, 0]),
-        ("two", {"details_every": 4}, [1, 1, 1, 1, 1, 1, 1, 1]),
-        ("two, clipped", {}, [1, 1, 1, 1, 1, 1, 1, 1]),
-        ("clipped twice", {}, [2, 1, 1, 1, 1, 1, 1, 1]),
-        ("clipped, scaled", {}, [2, 1, 1, 1, 1, 1, 1, 1]),
-        ("two, clipped, scaled", {"details_every": 4}, [1, 1, 1, 1, 1, 1, 1, 1]),
-        ("unscaled, clipped, scaled, sick in 2, 5", {}, [1, 1, 2, 1, 1, 2, 1, 1]),
-        ("scaled, sick in 2, 5", {"details_every": 5}, [1, 1, 2, 1, 1, 1, 1, 1]),
-        ("tiny doubles in 2, 3, 4, 7", {}, [1, 1, 2, 1, 1, 1, 1, 2]),
-        ("tiny doubles in 2, 3, 4, 7", {"details_every": 2}, [1, 1, 1, 1, 1, 1, 1, 2]),
+        ("finite", {}, [1] * 12),
+        ("sick in 2, 3", {}, [1, 1, 2, *[1] * 9]),
+        ("sick in 2, 10", {}, [1, 1, 2, *[1] * 9]),
+        ("sick in 2, 11", {}, [1, 1, 2, *[1] * 8, 2]),
+        ("sick in 1, 2, 10", {"details_every": 4}, [1, 2, *[1] * 10]),
+        ("sick in 2, 3, 11", {"details_every": 2}, [1] * 12),
+        ("sick in 2, 11", {"details_every": 2}, [1] * 11 + [2]),
+        ("sick in 2, 4", {"every": 2}, [1, 0, 2, *[0, 1] * 4, 0]),
+        ("two", {}, [2, *[1] * 11]),
+        ("two", {"every": 3}, [2, *[0, 0, 1] * 3, 0, 0]),
+        ("two", {"details_every": 4}, [1] * 12),
+        ("two, clipped", {}, [1] * 12),
+        ("clipped twice", {}, [2, *[1] * 11]),
+        ("clipped, scaled", {}, [2, *[1] * 11]),
+        ("two, clipped, scaled", {"details_every": 4}, [1] * 12),
+        ("unscaled, clipped, scaled, sick in 2, 11", {}, [1, 1, 2, *[1] * 8, 2]),
+        ("scaled, sick in 2, 5", {"details_every": 5}, [1, 1, 2, *[1] * 9]),
+        ("tiny doubles in 2, 3, 11", {}, [1, 1, 2, *[1] * 9]),
+        ("tiny doubles in 2, 11", {"details_every": 2}, [1] * 11 + [2]),
     ],
 )
-def test_a_step_like_one_that_was_copied_more_than_once_is_copied_once(waits, how, options, copies):
+def test_steps_after_one_that_was_copied_more_than_once_are_copied_once(waits, how, options, copies):
+    others = {int(number) for number in re.findall(r"\d+", how)}
     model = network().double() if "doubles" in how else network()
     parts = [model[:2], model[2:]] if "two" in how else [model]
     optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in parts]
@@ -478,8 +483,8 @@ def test_a_step_like_one_that_was_copied_more_than_once_is_copied_once(waits, ho
     gradwatch.watch(model, optimizers, **{"details_every": 0} | options)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     counts = []
-    for step in range(8):
-        is_other = str(step) in how
+    for step in range(12):
+        is_other = step in others
         model.load_state_dict(weights)
         model.zero_grad()
         loss = model(torch.ones(8, 6, dtype=model[0].weight.dtype)).square().sum()

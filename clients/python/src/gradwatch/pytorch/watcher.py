@@ -21,6 +21,9 @@ from .first_pass import FirstPass
 from .harmless import harmless
 from .step_guess import StepGuess
 
+_STAYS_CAREFUL = 8
+"""Recorded steps after one for which one copy is not enough, or would not have been: a network may take turns."""
+
 
 class Watcher:
     """Follows one model; made by `gradwatch.watch`.
@@ -65,9 +68,8 @@ class Watcher:
         self._capture: Capture | None = None
         self._count = -1
         self._is_stepping_scaled = False
-        # Whether devices measure the next one carefully: for the last that was recorded one copy was not enough, or
-        # would not have been.
-        self._is_careful = False
+        # How many recorded steps more devices measure carefully.
+        self._careful = 0
         self._guess = StepGuess()
         # What a scaler said, to be taken along with the next gradients.
         self._scale: torch.Tensor | float | None = None
@@ -240,7 +242,7 @@ class Watcher:
             self._count += 1
             is_detailed = self._details_every > 0 and self._count % self._details_every == 0
             is_recorded = is_detailed or self._count % self._every == 0
-            self._capture = Capture(report, is_recorded, is_detailed, self._is_careful)
+            self._capture = Capture(report, is_recorded, is_detailed, self._careful > 0)
             self._run.defer(self._complete)
         return self._capture
 
@@ -322,7 +324,7 @@ class Watcher:
             model = self._description.model
             self._capture.complete(len(model.tensors), len(model.layers))
             if self._capture.is_recorded:
-                self._is_careful = not self._capture.takes_one_copy
+                self._careful = max(0, self._careful - 1) if self._capture.takes_one_copy else _STAYS_CAREFUL
 
     def _follows(self, optimizer: Any) -> bool:
         if not self._is_following():
