@@ -19,6 +19,9 @@ struct Anatomy: Sendable {
   /// a parameter norm is the layer's gain, whatever its width and whichever axis comes first.
   let gains: [Float]
 
+  /// Whether any layer was registered with its number of inputs.
+  private let hasFanIns: Bool
+
   /// For each layer, the number of its block: layers whose names agree up to the last number that has
   /// something behind it (`blocks.3.attn.q`, `blocks.3.mlp`) are one block, others stand alone.
   let blocks: [Int]
@@ -41,6 +44,7 @@ struct Anatomy: Sendable {
     self.weightLayers = layers
     self.slots = slots
     self.blocks = Self.blocks(of: model)
+    self.hasFanIns = model.layers.contains { ($0.fanIn ?? 0) > 0 }
     self.gains = weights.map { 1 / Float(Self.smallerSide(of: model.tensors[$0])).squareRoot() }
   }
 
@@ -83,10 +87,12 @@ struct Anatomy: Sendable {
   }
 
   /// The number of inputs of one unit: as registered, else by the shape in PyTorch's order.
+  ///
+  /// Where others are registered with it, a layer without one multiplies nothing (centres of bumps, a codebook): `nil`.
   func fanIn(ofTensor index: Int) -> Double? {
     let tensor = model.tensors[index]
     if let fanIn = model.layers[Int(tensor.layer)].fanIn, fanIn > 0 { return Double(fanIn) }
-    guard tensor.shape.count >= 2, tensor.shape[0] > 0 else { return nil }
+    guard !hasFanIns, tensor.shape.count >= 2, tensor.shape[0] > 0 else { return nil }
     return Double(tensor.elementCount / tensor.shape[0])
   }
 }

@@ -96,6 +96,38 @@ struct ExplodingGradientTests {
     #expect(alert.remedies.first?.action == "use LSTM or GRU cells")
   }
 
+  @Test("scores of attention at the end, of a single output each, are no head to compare with")
+  func scores() throws {
+    let layers: [(name: String, outputs: UInt64)] = [
+      ("lift", 24), ("middle", 24), ("head", 4), ("here", 1), ("there", 1),
+    ]
+    let model = try Model(
+      layers: layers.map { Layer(name: $0.name) },
+      tensors: layers.enumerated().map { index, layer in
+        Tensor(
+          name: "\(layer.name).weight",
+          layer: UInt32(index),
+          role: .weight,
+          shape: [layer.outputs, 24],
+          elementCount: 24 * layer.outputs
+        )
+      }
+    )
+    // Only what is before them is compared then.
+    for (size, isFound) in [(Float(1), false), (100, true)] {
+      var watch = try Watch(model)
+      for step in 0..<20 {
+        var report = StepReport(step: UInt64(step))
+        report.scalars.losses = [NamedLoss(name: "loss", value: 1.4)]
+        report.parameters.norm = layers.map { Float($0.outputs).squareRoot() }
+        // One large layer alone at the beginning would be taken for unscaled inputs.
+        report.gradients.norm = [size, size, 1, 0.01, 0.01]
+        watch.feed(report)
+      }
+      #expect(watch.life(Self.rule).isEmpty != isFound, "\(size)")
+    }
+  }
+
   @Test(
     "traps stay silent",
     arguments: [

@@ -39,6 +39,35 @@ struct PoorInitializationTests {
     #expect(alert.remedies.first?.action == "initialize weights with Kaiming (He)")
   }
 
+  @Test("a parameter that multiplies nothing, the centres of bumps, has no recommended size")
+  func centres() throws {
+    for hasFanIns in [true, false] {
+      let model = try Model(
+        layers: [
+          Layer(name: "bumps", moduleType: "Radial"),
+          Layer(name: "head", fanIn: hasFanIns ? 48 : nil),
+        ],
+        tensors: [
+          Tensor(
+            name: "bumps.centres",
+            layer: 0,
+            role: .weight,
+            shape: [48, 24],
+            elementCount: 1152
+          ),
+          Tensor(name: "head.weight", layer: 1, role: .head, shape: [8, 48], elementCount: 384),
+        ]
+      )
+      var watch = try Watch(model)
+      var report = StepReport(step: 0)
+      report.gradients.norm = [0.1, 0.1]
+      report.parameters.norm = [57, 2]
+      watch.feed(report)
+      // Where nobody says what multiplies, it is taken for a weight.
+      #expect(watch.life(Self.rule).isEmpty == hasFanIns)
+    }
+  }
+
   @Test("the same in three hidden layers compounds to more than six decades, and is critical")
   func compounded() throws {
     let net = try Net(depth: 4)

@@ -1,6 +1,12 @@
 """Imports every file of cases, so that the registry is whole."""
 
 from . import (  # noqa: F401
+    cases_blind_further,
+    cases_blind_healthy,
+    cases_blind_objectives,
+    cases_blind_optimizers,
+    cases_blind_practice,
+    cases_blind_sequence,
     cases_faults_depth,
     cases_faults_events,
     cases_faults_practice,

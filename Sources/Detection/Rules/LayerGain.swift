@@ -31,14 +31,24 @@ struct LayerGain: Sendable {
   mutating func take(_ step: StepContext) {
     log = 0
     // With several losses (a GAN's two nets, say) the layers do not share one backward pass.
-    guard !step.hasSeveralLosses, let last = step.layerLogs.last, last.isFinite,
-      hasSizes(step)
+    guard !step.hasSeveralLosses, let last = reference(step), last.isFinite, hasSizes(step)
     else { return }
     for (place, value) in step.layerLogs.enumerated() where value - last > log {
       if place == 0, isFirstAlone(step, last) { continue }
       (log, self.place) = (value - last, place)
     }
     usual = usual.map { $0 + 0.2 * (Double(log) - $0) } ?? Double(log)
+  }
+
+  /// The signal of the last layer, by which the others are judged.
+  ///
+  /// Of several layers with a single output each at the end at most one is the head: the others say how much something counts (the
+  /// scores of graph attention), and get little. Then it is the one before them.
+  private func reference(_ step: StepContext) -> Float? {
+    let anatomy = step.anatomy
+    let isHead = anatomy.slots.count < 2 || anatomy.gains.suffix(2) != [1, 1]
+    let wide = isHead ? nil : anatomy.gains.lastIndex { $0 < 1 }
+    return wide.map { step.layerLogs[anatomy.slots[$0]] } ?? step.layerLogs.last
   }
 
   /// Whether the first layer stands out alone, as it does if its inputs are not scaled.
@@ -67,7 +77,7 @@ struct LayerGain: Sendable {
 
   /// The layers around the largest one that are past the clearing bound too.
   func range(_ step: StepContext) -> ClosedRange<UInt32> {
-    let bound = (step.layerLogs.last ?? 0) + Self.clearLog
+    let bound = (reference(step) ?? 0) + Self.clearLog
     var (first, last) = (place, place)
     while first > 0, step.layerLogs[first - 1] >= bound { first -= 1 }
     while last + 1 < step.layerLogs.count, step.layerLogs[last + 1] >= bound { last += 1 }
