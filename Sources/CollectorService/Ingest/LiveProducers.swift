@@ -22,6 +22,8 @@ package actor LiveProducers {
   }
 
   private var producers: [Key: LiveProducer] = [:]
+  /// When those that are silent for long were first seen so.
+  private var silent: [Key: WallTime] = [:]
   /// For each run with ranks in memory, what holds them against each other.
   private var ranks: [RunID: RankWatch] = [:]
   /// Counts how often rules were set: a producer that is loaded meanwhile may have read the old ones.
@@ -30,6 +32,9 @@ package actor LiveProducers {
   private var withheld: Set<RunID> = []
   /// Counts how often runs were deleted: a producer that is loaded meanwhile may be of one.
   private var deletions: UInt64 = 0
+  /// Seconds that are left to the rules of one that is silent for long: it may be the clock that has jumped.
+  private static let lastWord = 3600.0
+
   private let store: any RunStore
   private let committer: Committer
   private let blocking: BlockingExecutor
@@ -166,12 +171,22 @@ package actor LiveProducers {
       if !producer.isFinished { producer.tick(at: time) }
       // One that has just told of its silence is not idle.
       guard let since = producer.idleSince else { continue }
-      if producer.isFinished || time.seconds(since: since) > options.silentSeconds {
-        producers[key] = nil
-      }
+      if producer.isFinished || isSilent(key, since: since, at: time) { producers[key] = nil }
     }
+    silent = silent.filter { producers[$0.key] != nil }
     let runs = Set(producers.keys.map(\.run))
     ranks = ranks.filter { runs.contains($0.key) }
+  }
+
+  /// Whether a producer was silent for so long that no rule waits for it to report any more.
+  private func isSilent(_ key: Key, since: WallTime, at time: WallTime) -> Bool {
+    guard time.seconds(since: since) > options.silentSeconds else {
+      silent[key] = nil
+      return false
+    }
+    let seen = silent[key] ?? time
+    silent[key] = seen
+    return time.seconds(since: seen) > Self.lastWord
   }
 
   /// Rebuilds the producers of all runs that are running, so that rules watch them from the start.
