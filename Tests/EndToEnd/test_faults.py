@@ -1,5 +1,6 @@
 """Disks that are full or fail, data that is damaged, a clock that jumps: said, survived, and over when it is."""
 
+import itertools
 import random
 import sqlite3
 from contextlib import closing
@@ -75,6 +76,9 @@ def test_a_disk_that_is_full_takes_reports_again_when_there_is_space(tmp_path):
                 norms = timeline(client, "run", v1.METRIC_GRADIENT_NORM)
                 assert list(norms[0].steps) == list(range(acked))
                 assert not client.list_alerts(run_id="run")
+                others = (registration(f"another-{last}-{number}", layers=1000) for number in itertools.count())
+                while is_done(client.register, next(others)):
+                    pass
                 last = acked
                 if ballast:
                     ballast.unlink()
