@@ -9,8 +9,9 @@ public enum RunChange: Sendable {
   case refusal(run: RunID, producer: ProducerID, sequence: UInt64)
   /// The end of a run.
   case finish(run: RunID, status: RunStatus, reason: String, at: WallTime)
-  /// A detector's state as of its producer's last report before this change in commit order.
-  case snapshot(run: RunID, producer: ProducerID, state: [UInt8])
+  /// A detector's state, as of the producer's last report in commit order, whose sequence number is given: had that one been lost,
+  /// the state would be of a report that nobody has.
+  case snapshot(run: RunID, producer: ProducerID, sequence: UInt64, state: [UInt8])
   /// Alert transitions that no report caused: by a clock or a person.
   case transitions([AlertTransition])
 

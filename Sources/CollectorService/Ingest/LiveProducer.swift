@@ -292,7 +292,12 @@ final class LiveProducer: Sendable {
     submit(
       [
         .transitions(transitions),
-        .snapshot(run: run, producer: producer, state: state.detector.snapshot()),
+        .snapshot(
+          run: run,
+          producer: producer,
+          sequence: state.sequencer.lastSequence,
+          state: state.detector.snapshot()
+        ),
       ],
       bytes: 0,
       &state

@@ -59,9 +59,17 @@ struct CommitGroup: ~Copyable {
         .real(time.seconds),
         .integer(key)
       )
-    case .snapshot(let run, let producer, let snapshot):
+    case .snapshot(let run, let producer, let sequence, let snapshot):
       let name = ProducerName(run: run, producer: producer)
       var state = try state(of: name)
+      guard sequence == state.lastSequence else {
+        throw RunStoreError.sequenceConflict(
+          run: run,
+          producer: producer,
+          expected: state.lastSequence,
+          found: sequence
+        )
+      }
       Self.cover(&state, with: snapshot)
       producers[name] = state
     case .transitions(let transitions):

@@ -66,7 +66,7 @@ extension RunStoreCompat {
         isAnnotated ? annotated(sequence, step: sequence - 1, "at \(sequence - 1)") : plain
       )
     }
-    changes.append(.snapshot(run: run, producer: producer, state: [1]))
+    changes.append(.snapshot(run: run, producer: producer, sequence: 300, state: [1]))
     _ = try store.commit(changes)
     #expect(try sealAll(store) == 1)
     func actions() throws -> [String] {

@@ -70,7 +70,7 @@ extension RunStoreCompat {
         try store.commit([
           report(Samples.plain(1, step: 0), producer: "p1", transitions: [alert]),
           .finish(run: run, status: .finished, reason: "", at: Samples.time(3)),
-          .snapshot(run: run, producer: producer, state: [9]), wrong,
+          .snapshot(run: run, producer: producer, sequence: 2, state: [9]), wrong,
         ])
       }
     }
@@ -98,7 +98,8 @@ extension RunStoreCompat {
     )
     #expect(try logged(store, after: 1).map(\.report.sequence) == [2])
     _ = try store.commit([
-      report(Samples.plain(3, step: 2)), .snapshot(run: run, producer: producer, state: []),
+      report(Samples.plain(3, step: 2)),
+      .snapshot(run: run, producer: producer, sequence: 3, state: []),
       report(Samples.plain(4, step: 3)),
     ])
     #expect(
@@ -108,8 +109,21 @@ extension RunStoreCompat {
       report(Samples.plain(5, step: 4), snapshot: [5]),
       report(Samples.plain(6, step: 5), snapshot: [6]),
       .refusal(run: run, producer: producer, sequence: 7),
-      .snapshot(run: run, producer: producer, state: [7]),
+      .snapshot(run: run, producer: producer, sequence: 7, state: [7]),
     ])
+    #expect(
+      try store.snapshot(of: run, producer: producer) == DetectorSnapshot(sequence: 7, state: [7])
+    )
+    // Report 8 was lost; what a detector said that had seen it must not be kept.
+    let late = Samples.transition(Samples.alert())
+    #expect(
+      throws: RunStoreError.sequenceConflict(run: run, producer: producer, expected: 7, found: 8)
+    ) {
+      try store.commit([
+        .transitions([late]), .snapshot(run: run, producer: producer, sequence: 8, state: [8]),
+      ])
+    }
+    #expect(try store.lastCursor() == .start)
     #expect(
       try store.snapshot(of: run, producer: producer) == DetectorSnapshot(sequence: 7, state: [7])
     )

@@ -39,7 +39,12 @@ extension RunStoreCompat {
       )
     }
     changes.append(
-      .snapshot(run: RunID(stored: run), producer: ProducerID(stored: producer), state: [1, 2])
+      .snapshot(
+        run: RunID(stored: run),
+        producer: ProducerID(stored: producer),
+        sequence: sequences.upperBound,
+        state: [1, 2]
+      )
     )
     return changes
   }
@@ -192,7 +197,7 @@ extension RunStoreCompat {
     try sealAll(store)
     _ = try store.commit([report(Samples.plain(301, step: 100), rewinds: true)])
     _ = try store.commit([
-      .snapshot(run: run, producer: producer, state: [1]),
+      .snapshot(run: run, producer: producer, sequence: 301, state: [1]),
       .finish(run: run, status: .finished, reason: "", at: Samples.time(9)),
     ])
     try sealAll(store)

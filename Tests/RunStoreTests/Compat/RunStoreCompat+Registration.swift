@@ -229,7 +229,7 @@ extension RunStoreCompat {
     let changes: [RunChange] = [
       .report(plain), .refusal(run: unknown, producer: producer, sequence: 1),
       .finish(run: unknown, status: .finished, reason: "", at: Samples.time(1)),
-      .snapshot(run: unknown, producer: producer, state: []),
+      .snapshot(run: unknown, producer: producer, sequence: 0, state: []),
       .transitions([Samples.transition(Samples.alert(run: "unknown"))]),
     ]
     for change in changes {

@@ -26,7 +26,9 @@ extension RunStoreCompat {
       reference.accept(next, receivedAt: Samples.time(0), rewinds: back != nil)
       changes.append(report(next, rewinds: back != nil))
       guard sequence % 100 == 0 || back != nil else { continue }
-      _ = try store.commit(changes + [.snapshot(run: run, producer: producer, state: [1])])
+      _ = try store.commit(
+        changes + [.snapshot(run: run, producer: producer, sequence: sequence, state: [1])]
+      )
       changes = []
       if sequence % 300 == 0 { _ = try sealAll(store) }
     }

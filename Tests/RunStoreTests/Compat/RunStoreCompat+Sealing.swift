@@ -28,7 +28,7 @@ extension RunStoreCompat {
     }
     try expectSame(store, reference, "seed \(seed), before")
     #expect(try store.sealNext() == false, "nothing is covered")
-    _ = try store.commit([.snapshot(run: run, producer: producer, state: [1])])
+    _ = try store.commit([.snapshot(run: run, producer: producer, sequence: sequence, state: [1])])
     for round in 1...2 {
       #expect(try store.sealNext())
       try expectSame(store, reference, "seed \(seed), after \(round)")
@@ -137,7 +137,7 @@ extension RunStoreCompat {
       try expectSteps("after \(position)")
       _ = try store.commit([
         .finish(run: name, status: .finished, reason: "", at: Samples.time(5)),
-        .snapshot(run: name, producer: producer, state: [2]),
+        .snapshot(run: name, producer: producer, sequence: 700, state: [2]),
       ])
       try sealAll(store)
       try expectSteps("after \(position), all sealed")

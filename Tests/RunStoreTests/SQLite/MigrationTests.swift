@@ -48,7 +48,9 @@ struct MigrationTests {
           rewinds: false
         )
       }
-      changes.append(.snapshot(run: fixture.run, producer: compat.producer, state: [1]))
+      changes.append(
+        .snapshot(run: fixture.run, producer: compat.producer, sequence: 300, state: [1])
+      )
       _ = try store.commit(changes)
       try compat.expectSame(store, reference, tensors: 3, layers: 2, "version \(version), logged")
       #expect(try compat.sealAll(store) == 2, "version \(version)")

@@ -29,7 +29,7 @@ struct SQLiteRunStoreDamageTests {
       report.histograms = column
       return compat.report(report)
     }
-    changes.append(.snapshot(run: run, producer: producer, state: [1, 2]))
+    changes.append(.snapshot(run: run, producer: producer, sequence: 600, state: [1, 2]))
     changes.append(.transitions([Samples.transition(Samples.alert())]))
     _ = try store.commit(changes)
     try compat.sealAll(store)

@@ -36,7 +36,7 @@ struct SQLiteRunStoreDeletionTests {
           )
         )
       }
-      changes.append(.snapshot(run: id, producer: producer, state: [1]))
+      changes.append(.snapshot(run: id, producer: producer, sequence: start + 49, state: [1]))
       _ = try store.commit(changes)
     }
     while try store.sealNext() {}

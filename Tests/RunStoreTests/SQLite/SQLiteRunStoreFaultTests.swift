@@ -167,7 +167,7 @@ struct SQLiteRunStoreFaultTests: Sendable {
     }
     _ = try store.commit(
       first.map { compat.report($0) } + [
-        .snapshot(run: run, producer: compat.producer, state: [1])
+        .snapshot(run: run, producer: compat.producer, sequence: 300, state: [1])
       ]
     )
     let group = second.enumerated().map { compat.report($1, rewinds: $0 == 0) }
@@ -202,7 +202,7 @@ struct SQLiteRunStoreFaultTests: Sendable {
     }
     _ = try store.commit(
       reports.map { compat.report($0) } + [
-        .snapshot(run: run, producer: compat.producer, state: [1])
+        .snapshot(run: run, producer: compat.producer, sequence: 300, state: [1])
       ]
     )
     return (store, reference)

@@ -28,7 +28,9 @@ struct StoreVerificationTests {
       report.timeStepNorms = [TimeStepNorms(layer: 1, positions: [0], norms: [1])]
       return compat.report(report)
     }
-    changes.append(.snapshot(run: compat.run, producer: compat.producer, state: [1, 2]))
+    changes.append(
+      .snapshot(run: compat.run, producer: compat.producer, sequence: 600, state: [1, 2])
+    )
     changes.append(.transitions([Samples.transition(Samples.alert())]))
     changes += (1...10).map { sequence in
       .report(

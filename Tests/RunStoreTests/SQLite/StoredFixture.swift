@@ -150,7 +150,7 @@ struct StoredFixture {
     }
     _ = try store.commit(
       changes("p0", 1...9) + changes("p1", 1...2) + [
-        .snapshot(run: run, producer: ProducerID(stored: "p0"), state: [7, 8, 9]),
+        .snapshot(run: run, producer: ProducerID(stored: "p0"), sequence: 9, state: [7, 8, 9]),
         .transitions(transitions),
         .finish(run: run, status: .failed, reason: "out of memory", at: Samples.time(3e9)),
       ]
