@@ -53,31 +53,53 @@ public struct RunReader: Sendable {
     return request.lowerBound...Swift.min(request.upperBound, last)
   }
 
-  /// One metric of one tensor or layer, at most `maximumPoints` points.
+  /// One metric of some tensors or layers, at most `maximumPoints` points each; those without any measurement are left out.
+  ///
+  /// - Parameters:
+  ///   - metric: The metric.
+  ///   - indices: The tensors or layers, ascending; memory follows their number.
+  ///   - steps: The steps.
+  ///   - maximumPoints: The most points of each.
+  ///   - statistics: What is wanted of a point; the others are empty.
+  /// - Returns: The points by index, in the order of `indices`.
+  /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public func series(
     _ metric: Metric,
-    of index: UInt32,
+    of indices: [UInt32],
     steps: ClosedRange<UInt64>,
-    maximumPoints: Int
-  ) throws(QueryError) -> SeriesPoints {
-    var downsampler = Downsampler(steps: steps, maximumPoints: maximumPoints)
+    maximumPoints: Int,
+    statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
+  ) throws(QueryError) -> [(index: UInt32, points: SeriesPoints)] {
+    var downsamplers = indices.map { _ in
+      Downsampler(steps: steps, maximumPoints: maximumPoints, statistics: statistics)
+    }
     let selection = PointSelection(
       run: run.run,
       producer: producer,
       metric: metric,
-      indices: [index],
+      indices: indices,
       steps: steps,
-      maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: maximumPoints)
+      maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: maximumPoints),
+      statistics: statistics
     )
     do throws(RunStoreError) {
-      try store.readPoints(selection) { _, part in
-        downsampler.add(part)
+      // Parts come in the order of the indices, over and over again, so the next place is mostly that behind the last one.
+      var next = 0
+      try store.readPoints(selection) { index, part in
+        guard let place = indices[next] == index ? next : indices.firstIndex(of: index) else {
+          return true
+        }
+        downsamplers[place].add(part)
+        next = (place + 1) % indices.count
         return true
       }
     } catch {
       throw .store(error)
     }
-    return downsampler.finish()
+    return zip(indices, downsamplers).compactMap { index, downsampler in
+      let points = downsampler.finish()
+      return points.steps.isEmpty ? nil : (index, points)
+    }
   }
 
   /// The rows of a heatmap, in the order of `indices`; those without any measurement are left out.
@@ -97,37 +119,14 @@ public struct RunReader: Sendable {
     _ grid: HeatmapGrid,
     _ statistic: SeriesPoints.Statistic
   ) throws(QueryError) -> [HeatmapGrid.Row] {
-    let columns = grid.firstSteps.count
-    var downsamplers = indices.map { _ in
-      Downsampler(steps: steps, maximumPoints: columns, statistics: [statistic])
-    }
-    let selection = PointSelection(
-      run: run.run,
-      producer: producer,
-      metric: metric,
-      indices: indices,
+    try series(
+      metric,
+      of: indices,
       steps: steps,
-      maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: columns),
+      maximumPoints: grid.firstSteps.count,
       statistics: [statistic]
     )
-    do throws(RunStoreError) {
-      // Parts come in the order of the indices, over and over again, so the next place is mostly that behind the last one.
-      var next = 0
-      try store.readPoints(selection) { index, part in
-        guard let place = indices[next] == index ? next : indices.firstIndex(of: index) else {
-          return true
-        }
-        downsamplers[place].add(part)
-        next = (place + 1) % indices.count
-        return true
-      }
-    } catch {
-      throw .store(error)
-    }
-    return zip(indices, downsamplers).compactMap { index, downsampler in
-      let points = downsampler.finish()
-      return points.steps.isEmpty ? nil : grid.row(index, points, statistic)
-    }
+    .map { grid.row($0.index, $0.points, statistic) }
   }
 
   /// One metric of one tensor or layer, every measurement from the range's start up to about `size`.
@@ -211,47 +210,53 @@ public struct RunReader: Sendable {
     return (order.compactMap { name in series[name].map { (name, $0.finish()) } }, next)
   }
 
-  /// The histograms of one tensor, merged into at most `maximumPoints` ranges; `nil`: every one.
+  /// The histograms of some tensors, each one's merged into at most `maximumPoints` ranges; `nil`: every one.
   ///
   /// - Parameters:
-  ///   - tensor: The tensor's index in the model.
+  ///   - tensors: The tensors' indices in the model.
   ///   - steps: The steps.
   ///   - maximumPoints: The most ranges; one whose histograms can't be merged gives more points.
-  ///   - body: Called once a point, in step order; returns whether to go on.
+  ///   - body: Called once a point, those of one tensor in step order; returns whether to go on.
   /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public func histograms(
-    of tensor: UInt32,
+    of tensors: [UInt32],
     steps: ClosedRange<UInt64>,
     maximumPoints: Int?,
-    _ body: (HistogramPoint) -> Bool
+    _ body: (_ tensor: UInt32, HistogramPoint) -> Bool
   ) throws(QueryError) {
     let parts = StepParts(steps, maximumCount: maximumPoints)
-    var open: HistogramPoint?
+    var open: [UInt32: HistogramPoint] = [:]
     var goesOn = true
     do throws(RunStoreError) {
       try store.readHistograms(
         of: run.run,
         producer: producer,
-        tensor: tensor,
+        tensors: tensors,
         steps: steps,
         maximumSpan: maximumPoints.map {
           Downsampler.maximumSpan(steps: steps, maximumPoints: $0)
         } ?? 1
-      ) { next in
-        if var point = open, parts.index(of: point.firstStep) == parts.index(of: next.firstStep),
-          point.merge(next)
-        {
-          open = point
+      ) { tensor, next in
+        // Taken out, so that there are not two of them while it is changed.
+        guard var point = open.removeValue(forKey: tensor) else {
+          open[tensor] = next
           return true
         }
-        if let point = open { goesOn = body(point) }
-        open = next
+        if parts.index(of: point.firstStep) == parts.index(of: next.firstStep), point.merge(next) {
+          open[tensor] = point
+          return true
+        }
+        goesOn = body(tensor, point)
+        open[tensor] = next
         return goesOn
       }
     } catch {
       throw .store(error)
     }
-    if goesOn, let point = open { _ = body(point) }
+    for tensor in tensors {
+      guard goesOn else { return }
+      if let point = open[tensor] { goesOn = body(tensor, point) }
+    }
   }
 
   private func read(

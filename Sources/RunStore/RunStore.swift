@@ -151,12 +151,14 @@ public protocol RunStore: Sendable {
     _ body: (_ index: UInt32, SeriesPart) -> Bool
   ) throws(RunStoreError)
 
-  /// Reads one tensor's histograms in step order, chunks and log as one, merged where they were rolled up.
+  /// Reads some tensors' histograms, each one's in step order, chunks and log as one, merged where they were rolled up.
+  ///
+  /// The log is read once for all of them: a report has its tensors' histograms in one piece.
   ///
   /// - Parameters:
   ///   - run: The run.
   ///   - producer: The producer.
-  ///   - tensor: The index of the tensor in the model.
+  ///   - tensors: The indices of the tensors in the model.
   ///   - steps: The steps, both ends included.
   ///   - maximumSpan: The most steps that merged histograms may be of, from first to last, both included; 1: every one as it was
   ///     reported.
@@ -165,10 +167,10 @@ public protocol RunStore: Sendable {
   func readHistograms(
     of run: RunID,
     producer: ProducerID,
-    tensor: UInt32,
+    tensors: [UInt32],
     steps: ClosedRange<UInt64>,
     maximumSpan: UInt64,
-    _ body: (HistogramPoint) -> Bool
+    _ body: (_ tensor: UInt32, HistogramPoint) -> Bool
   ) throws(RunStoreError)
 
   /// Reads what a producer said of its steps as a whole, in step order, segments and log as one.
@@ -260,4 +262,24 @@ public protocol RunStore: Sendable {
 
   /// Closes the database; no other function may be called after it. Safe to call twice.
   func close() throws(RunStoreError)
+}
+
+extension RunStore {
+  /// Reads one tensor's histograms, as ``readHistograms(of:producer:tensors:steps:maximumSpan:_:)`` does those of some.
+  public func readHistograms(
+    of run: RunID,
+    producer: ProducerID,
+    tensor: UInt32,
+    steps: ClosedRange<UInt64>,
+    maximumSpan: UInt64,
+    _ body: (HistogramPoint) -> Bool
+  ) throws(RunStoreError) {
+    try readHistograms(
+      of: run,
+      producer: producer,
+      tensors: [tensor],
+      steps: steps,
+      maximumSpan: maximumSpan
+    ) { body($1) }
+  }
 }

@@ -2,9 +2,13 @@ public import RunStore
 import Synchronization
 public import Telemetry
 
-/// A store whose commits fail while a test wants them to; everything else is passed on.
+/// A store whose commits fail while a test wants them to, and some of whose calls it may hold; everything else is passed on.
 public final class FaultyRunStore: RunStore {
+  /// A call that a test may hold.
+  public enum Call: Sendable { case runs, snapshot, sealNext }
+
   private let store: any RunStore
+  private let hold = Mutex<(@Sendable (Call) -> Void)?>(nil)
   private let state = Mutex((failure: RunStoreError?.none, commits: [Int]()))
 
   /// Wraps a store.
@@ -14,6 +18,12 @@ public final class FaultyRunStore: RunStore {
   public var failure: RunStoreError? {
     get { state.withLock { $0.failure } }
     set { state.withLock { $0.failure = newValue } }
+  }
+
+  /// Is called on the thread of a call before it is passed on, and may block it.
+  public var onCall: (@Sendable (Call) -> Void)? {
+    get { hold.withLock { $0 } }
+    set { hold.withLock { $0 = newValue } }
   }
 
   /// The number of changes of each commit that succeeded.
@@ -34,7 +44,10 @@ public final class FaultyRunStore: RunStore {
   ) throws(RunStoreError) -> RegisteredRun { try store.register(registration, at: time) }
 
   /// Passes on.
-  public func sealNext() throws(RunStoreError) -> Bool { try store.sealNext() }
+  public func sealNext() throws(RunStoreError) -> Bool {
+    onCall?(.sealNext)
+    return try store.sealNext()
+  }
 
   /// Passes on.
   public func run(_ run: RunID) throws(RunStoreError) -> RunRecord? { try store.run(run) }
@@ -43,7 +56,10 @@ public final class FaultyRunStore: RunStore {
   public func runs(
     _ filter: RunFilter,
     page: PageRequest
-  ) throws(RunStoreError) -> Page<RunRecord> { try store.runs(filter, page: page) }
+  ) throws(RunStoreError) -> Page<RunRecord> {
+    onCall?(.runs)
+    return try store.runs(filter, page: page)
+  }
 
   /// Passes on.
   public func model(of run: RunID) throws(RunStoreError) -> Model? { try store.model(of: run) }
@@ -52,7 +68,10 @@ public final class FaultyRunStore: RunStore {
   public func snapshot(
     of run: RunID,
     producer: ProducerID
-  ) throws(RunStoreError) -> DetectorSnapshot? { try store.snapshot(of: run, producer: producer) }
+  ) throws(RunStoreError) -> DetectorSnapshot? {
+    onCall?(.snapshot)
+    return try store.snapshot(of: run, producer: producer)
+  }
 
   /// Passes on.
   public func readLog(
@@ -80,15 +99,15 @@ public final class FaultyRunStore: RunStore {
   public func readHistograms(
     of run: RunID,
     producer: ProducerID,
-    tensor: UInt32,
+    tensors: [UInt32],
     steps: ClosedRange<UInt64>,
     maximumSpan: UInt64,
-    _ body: (HistogramPoint) -> Bool
+    _ body: (_ tensor: UInt32, HistogramPoint) -> Bool
   ) throws(RunStoreError) {
     try store.readHistograms(
       of: run,
       producer: producer,
-      tensor: tensor,
+      tensors: tensors,
       steps: steps,
       maximumSpan: maximumSpan,
       body

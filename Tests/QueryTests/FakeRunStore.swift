@@ -109,15 +109,15 @@ struct FakeRunStore: RunStore {
   func readHistograms(
     of run: RunID,
     producer: ProducerID,
-    tensor: UInt32,
+    tensors: [UInt32],
     steps: ClosedRange<UInt64>,
     maximumSpan: UInt64,
-    _ body: (HistogramPoint) -> Bool
+    _ body: (_ tensor: UInt32, HistogramPoint) -> Bool
   ) throws(RunStoreError) {
     if let failure { throw failure }
     for entry in histograms where steps.contains(entry.step) {
       let point = HistogramPoint(step: entry.step, histogram: entry.histogram)
-      guard body(point) else { return }
+      guard tensors.allSatisfy({ body($0, point) }) else { return }
     }
   }
 

@@ -34,7 +34,7 @@ struct HistogramPointTests {
     store.histograms = histograms
     let reader = try RunReader(run: RunID(stored: "run-1"), store: store)
     var points: [HistogramPoint] = []
-    try reader.histograms(of: 0, steps: steps, maximumPoints: maximumPoints) { point in
+    try reader.histograms(of: [0], steps: steps, maximumPoints: maximumPoints) { _, point in
       points.append(point)
       return points.count < limit
     }

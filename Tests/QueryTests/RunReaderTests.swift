@@ -93,8 +93,11 @@ struct RunReaderTests {
 
   @Test("a series is downsampled across the store's slices")
   func series() throws {
-    let points = try reader(slices: slices)
-      .series(.gradientNorm, of: 0, steps: 0...9, maximumPoints: 2)
+    let series = try reader(slices: slices)
+      .series(.gradientNorm, of: [0, 2], steps: 0...9, maximumPoints: 2)
+    #expect(series.map(\.index) == [0, 2])
+    #expect(series.first?.points == series.last?.points)
+    let points = try #require(series.first?.points)
     #expect(points.steps == [0, 5])
     #expect(points.lastSteps == [3, 9])
     #expect(points.min == [10, -15])
@@ -139,7 +142,7 @@ struct RunReaderTests {
     store.failure = damaged
     let reader = try RunReader(run: run, store: store)
     #expect(throws: QueryError.store(damaged)) {
-      try reader.series(.gradientNorm, of: 0, steps: 0...9, maximumPoints: 2)
+      try reader.series(.gradientNorm, of: [0], steps: 0...9, maximumPoints: 2)
     }
     #expect(throws: QueryError.store(damaged)) {
       try reader.page(.gradientNorm, of: 0, steps: 0...9, size: 2)
@@ -148,7 +151,7 @@ struct RunReaderTests {
       try reader.scalars(steps: 0...9, maximumPoints: 2, pageSize: 2) { _ in [] }
     }
     #expect(throws: QueryError.store(damaged)) {
-      try reader.histograms(of: 0, steps: 0...9, maximumPoints: 2) { _ in true }
+      try reader.histograms(of: [0], steps: 0...9, maximumPoints: 2) { _, _ in true }
     }
   }
 }

@@ -5,10 +5,12 @@ import SwiftProtobuf
 import Telemetry
 import TelemetryWire
 
-/// The answer to GetHistograms: tensor by tensor, a page in memory at a time.
+/// The answer to GetHistograms: a page in memory at a time, or a short answer's tensors together.
 struct HistogramAnswer {
   /// Histograms in one message; one of 64 buckets takes about 200 bytes.
   private static let pointsPerMessage = 1024
+  /// Histograms that are read at a time where a tensor has few: each reading goes through the end of the log anew.
+  private static let pointsPerReading = 1 << 14
 
   private let collector: Collector
   private let request: SeriesRequest
@@ -33,30 +35,66 @@ struct HistogramAnswer {
     let chosen = selector.tensors(in: reader.model)
     guard !chosen.isEmpty else { throw Failure.nothingMatches(request.run).status }
     guard let steps = reader.steps(within: request.steps) else { return }
-    for tensor in chosen {
-      var first: UInt64? = steps.lowerBound
-      while let start = first {
-        try Task.checkCancellation()
-        // With a bound on the points the whole range is one page: parts must not be cut at its edges.
-        let page = try await collector.blocking.run { [request] in
-          try reader.page(
-            ofHistograms: tensor,
-            steps: start...steps.upperBound,
-            maximumPoints: request.maximumPoints,
-            size: Self.pointsPerMessage
-          )
+    let all = steps.upperBound - steps.lowerBound + 1
+    let most = Swift.min(request.maximumPoints.map(UInt64.init) ?? .max, all)
+    // With a bound on the points the whole range is one page: parts must not be cut at its edges.
+    guard request.maximumPoints != nil || most <= Self.pointsPerMessage else {
+      for tensor in chosen { try await writePages(of: tensor, steps, reader, writer) }
+      return
+    }
+    let count = Swift.max(Self.pointsPerReading / Int(most), 1)
+    var rest = chosen[...]
+    while !rest.isEmpty {
+      try Task.checkCancellation()
+      let tensors = Array(rest.prefix(count))
+      rest = rest.dropFirst(count)
+      let found = try await collector.blocking.run { [request] in
+        var found: [UInt32: [HistogramPoint]] = [:]
+        try reader.histograms(of: tensors, steps: steps, maximumPoints: request.maximumPoints) {
+          found[$0, default: []].append($1)
+          return true
         }
-        first = page.next
-        guard !page.points.isEmpty else { continue }
-        try await writer.write(
-          .with {
-            $0.tensorID = tensor
-            $0.tensorName = reader.model.tensors[Int(tensor)].name
-            $0.producerID = reader.producer.rawValue
-            $0.points = page.points.map(Gradwatch_V1_HistogramPoint.init)
-          }
+        return found
+      }
+      for tensor in tensors {
+        guard let points = found[tensor] else { continue }
+        try await writer.write(message(reader, tensor, points))
+      }
+    }
+  }
+
+  private func writePages(
+    of tensor: UInt32,
+    _ steps: ClosedRange<UInt64>,
+    _ reader: RunReader,
+    _ writer: RPCWriter<Gradwatch_V1_GetHistogramsResponse>
+  ) async throws {
+    var first: UInt64? = steps.lowerBound
+    while let start = first {
+      try Task.checkCancellation()
+      let page = try await collector.blocking.run {
+        try reader.page(
+          ofHistograms: tensor,
+          steps: start...steps.upperBound,
+          size: Self.pointsPerMessage
         )
       }
+      first = page.next
+      guard !page.points.isEmpty else { continue }
+      try await writer.write(message(reader, tensor, page.points))
+    }
+  }
+
+  private func message(
+    _ reader: RunReader,
+    _ tensor: UInt32,
+    _ points: [HistogramPoint]
+  ) -> Gradwatch_V1_GetHistogramsResponse {
+    .with {
+      $0.tensorID = tensor
+      $0.tensorName = reader.model.tensors[Int(tensor)].name
+      $0.producerID = reader.producer.rawValue
+      $0.points = points.map(Gradwatch_V1_HistogramPoint.init)
     }
   }
 }
@@ -66,13 +104,12 @@ extension RunReader {
   fileprivate func page(
     ofHistograms tensor: UInt32,
     steps: ClosedRange<UInt64>,
-    maximumPoints: Int?,
     size: Int
   ) throws(QueryError) -> (points: [HistogramPoint], next: UInt64?) {
     var points: [HistogramPoint] = []
     var next: UInt64?
-    try histograms(of: tensor, steps: steps, maximumPoints: maximumPoints) { point in
-      if maximumPoints == nil, points.count == size {
+    try histograms(of: [tensor], steps: steps, maximumPoints: nil) { _, point in
+      if points.count == size {
         next = point.firstStep
         return false
       }

@@ -5,8 +5,10 @@ import SwiftProtobuf
 import Telemetry
 import TelemetryWire
 
-/// The answer to GetLayerTimeline: series by series, two pages in memory at a time.
+/// The answer to GetLayerTimeline: two pages of one series in memory at a time, or a short answer's series together.
 struct TimelineAnswer {
+  /// Points that are read at a time where a series has few: each reading goes through the end of the log anew.
+  private static let pointsPerReading = 1 << 17
   private let collector: Collector
   private let request: SeriesRequest
   private let selection: MetricSelection
@@ -30,18 +32,25 @@ struct TimelineAnswer {
     let chosen = selection.indices(in: reader.model)
     guard !chosen.isEmpty else { throw Failure.nothingMatches(request.run).status }
     guard let steps = reader.steps(within: request.steps) else { return }
-    for index in chosen {
-      try Task.checkCancellation()
-      if let maximumPoints = request.maximumPoints {
-        let points = try await collector.blocking.run { [metric = selection.metric] in
-          try reader.series(metric, of: index, steps: steps, maximumPoints: maximumPoints)
-        }
-        guard !points.steps.isEmpty else { continue }
-        try await writer.write(
-          message(reader, index, .init(points, isFullResolution: false))
-        )
-      } else {
+    guard let maximumPoints = request.maximumPoints else {
+      for index in chosen {
+        try Task.checkCancellation()
         try await writePages(of: index, steps, reader, writer)
+      }
+      return
+    }
+    let most = Swift.min(UInt64(maximumPoints), steps.upperBound - steps.lowerBound + 1)
+    let count = Swift.max(Self.pointsPerReading / Int(most), 1)
+    var rest = chosen[...]
+    while !rest.isEmpty {
+      try Task.checkCancellation()
+      let indices = Array(rest.prefix(count))
+      rest = rest.dropFirst(count)
+      let series = try await collector.blocking.run { [metric = selection.metric] in
+        try reader.series(metric, of: indices, steps: steps, maximumPoints: maximumPoints)
+      }
+      for (index, points) in series {
+        try await writer.write(message(reader, index, .init(points, isFullResolution: false)))
       }
     }
   }

@@ -1,17 +1,17 @@
 import GRDB
 import Telemetry
 
-/// Reads one tensor's histograms in step order, from the coarsest level that is fine enough.
+/// Reads some tensors' histograms, each one's in step order, from the coarsest level that is fine enough.
 struct HistogramReader {
-  typealias Body = (HistogramPoint) -> Bool
+  typealias Body = (_ tensor: UInt32, HistogramPoint) -> Bool
 
   private let reader: TelemetryReader
-  private let tensor: UInt32
+  private let tensors: [UInt32]
   private let maximumSpan: UInt64
 
-  init(_ reader: TelemetryReader, tensor: UInt32, maximumSpan: UInt64) {
+  init(_ reader: TelemetryReader, tensors: [UInt32], maximumSpan: UInt64) {
     self.reader = reader
-    self.tensor = tensor
+    self.tensors = tensors
     self.maximumSpan = maximumSpan
   }
 
@@ -34,18 +34,52 @@ struct HistogramReader {
     of all: RollupPieces,
     _ body: Body
   ) throws -> Bool {
+    try tensors.allSatisfy { try read($0, rollup, rows, of: all, body) }
+  }
+
+  private func read(
+    _ tensor: UInt32,
+    _ rollup: RollupPieces.Rollup,
+    _ rows: ClosedRange<Int>,
+    of all: RollupPieces,
+    _ body: Body
+  ) throws -> Bool {
     let entries = try reader.db.firstRow(
       "SELECT body FROM rollup_histograms WHERE key = ?",
       .integer(ChunkKey.first(of: rollup.id) + ChunkKey.offset(.tensor, tensor))
     ) { row in try? RollupHistogramCodec.read(row.blob(0), reader.inflater) }
     // No row: no histogram in any point.
     guard let found = entries else { return true }
-    guard let found else { return try read(all.below(rollup, rows), body) }
-    return found.allSatisfy { !rows.contains($0.row) || body($0.point) }
+    guard let found else {
+      let one = HistogramReader(reader, tensors: [tensor], maximumSpan: maximumSpan)
+      return try one.read(all.below(rollup, rows), body)
+    }
+    return found.allSatisfy { !rows.contains($0.row) || body(tensor, $0.point) }
   }
 
   private func readMeasurements(_ steps: ClosedRange<UInt64>, _ body: Body) throws -> Bool {
-    let goesOn = try reader.segments(
+    guard try tensors.allSatisfy({ try readSegments(of: $0, steps, body) }) else { return false }
+    var goesOn = true
+    try reader.log("histograms", steps) { step, bytes in
+      try reader.decode("report of step \(step)") { () throws(CodecError) in
+        let histograms = try LogHistograms(bytes)
+        for tensor in tensors where goesOn {
+          for histogram in try histograms.histograms(of: tensor) where goesOn {
+            goesOn = body(tensor, HistogramPoint(step: step, histogram: histogram))
+          }
+        }
+      }
+      return goesOn
+    }
+    return goesOn
+  }
+
+  private func readSegments(
+    of tensor: UInt32,
+    _ steps: ClosedRange<UInt64>,
+    _ body: Body
+  ) throws -> Bool {
+    try reader.segments(
       with: "histograms",
       key: "c.key = s.id * \(ChunkKey.span) + ?",
       offset: ChunkKey.offset(.tensor, tensor),
@@ -65,19 +99,9 @@ struct HistogramReader {
       let axis = try reader.axis(of: segment)
       for entry in entries where entry.row < segment.count && steps.contains(axis[entry.row]) {
         let point = HistogramPoint(step: axis[entry.row], histogram: entry.histogram)
-        guard body(point) else { return false }
+        guard body(tensor, point) else { return false }
       }
       return true
     }
-    guard goesOn else { return false }
-    var wanted = true
-    try reader.log("histograms", steps) { step, bytes in
-      let histograms = try reader.decode("report of step \(step)") {
-        () throws(CodecError) in try LogHistograms(bytes).histograms(of: tensor)
-      }
-      wanted = histograms.allSatisfy { body(HistogramPoint(step: step, histogram: $0)) }
-      return wanted
-    }
-    return wanted
   }
 }

@@ -66,19 +66,19 @@ extension SQLiteRunStore {
     }
   }
 
-  /// Reads one tensor's histograms in step order, where there are rollups from them; at a step with both forms the exponential
-  /// one first.
+  /// Reads some tensors' histograms, each one's in step order, where there are rollups from them; at a step with both forms the
+  /// exponential one first.
   public func readHistograms(
     of run: RunID,
     producer: ProducerID,
-    tensor: UInt32,
+    tensors: [UInt32],
     steps: ClosedRange<UInt64>,
     maximumSpan: UInt64,
-    _ body: (HistogramPoint) -> Bool
+    _ body: (_ tensor: UInt32, HistogramPoint) -> Bool
   ) throws(RunStoreError) {
     try read("read histograms of run \(run)") { db in
       let reader = try TelemetryReader(db, run: run, producer: producer, steps: steps)
-      _ = try HistogramReader(reader, tensor: tensor, maximumSpan: maximumSpan).read(body)
+      _ = try HistogramReader(reader, tensors: tensors, maximumSpan: maximumSpan).read(body)
     }
   }
 

@@ -46,7 +46,11 @@ struct RunStoreCompat: Sendable {
     var changes = sequences.map { sequence in
       report(Samples.plain(sequence, step: step + sequence - sequences.lowerBound))
     }
-    if snapshot { changes.append(.snapshot(run: run, producer: producer, state: [1])) }
+    if snapshot {
+      changes.append(
+        .snapshot(run: run, producer: producer, sequence: sequences.upperBound, state: [1])
+      )
+    }
     _ = try store.commit(changes)
   }
 
@@ -142,18 +146,19 @@ struct RunStoreCompat: Sendable {
         #expect(found == reference.series(metric, index, steps), "\(metric) \(index) \(comment)")
       }
     }
+    var histograms: [UInt32: [HistogramPoint]] = [:]
+    try store.readHistograms(
+      of: run,
+      producer: producer,
+      tensors: Array(0...tensors),
+      steps: steps,
+      maximumSpan: 1
+    ) {
+      histograms[$0, default: []].append($1)
+      return true
+    }
     for tensor in 0...tensors {
-      var found: [HistogramPoint] = []
-      try store.readHistograms(
-        of: run,
-        producer: producer,
-        tensor: tensor,
-        steps: steps,
-        maximumSpan: 1
-      ) {
-        found.append($0)
-        return true
-      }
+      let found = histograms[tensor] ?? []
       #expect(found == reference.histograms(tensor, steps), "histograms \(tensor) \(comment)")
     }
     var found: [ScalarBits] = []
