@@ -4,6 +4,8 @@ public import Telemetry
 public struct AlertFilter: Sendable, Equatable {
   /// Only alerts of this run.
   public var run: RunID?
+  /// Only alerts of this producer of a run.
+  public var producer: ProducerID?
   /// Only alerts of runs of this project.
   public var project: String?
   /// Only alerts of these rules.
@@ -16,12 +18,14 @@ public struct AlertFilter: Sendable, Equatable {
   /// Makes a filter.
   public init(
     run: RunID? = nil,
+    producer: ProducerID? = nil,
     project: String? = nil,
     rules: Set<RuleID> = [],
     minimumSeverity: Severity? = nil,
     states: Set<AlertState> = []
   ) {
     self.run = run
+    self.producer = producer
     self.project = project
     self.rules = rules
     self.minimumSeverity = minimumSeverity

@@ -1,5 +1,6 @@
 import CollectorService
 import CollectorTesting
+import Dispatch
 import GRPCCore
 import GRPCInProcessTransport
 import RunStore
@@ -62,6 +63,34 @@ struct RankTests {
         let found = try await alerts(harness)
         #expect(found.map(\.alertID) == [id.value])
         #expect(found.map(\.state) == [.resolved])
+      }
+    }
+  }
+
+  @Test("ranks are compared though the collector looks after its producers while one is loaded")
+  func loadedDuringATick() async throws {
+    let ranks = try Self.ranks()
+    try await withTemporaryFolder { folder in
+      let store = FaultyRunStore(try SQLiteRunStore(path: "\(folder)/db"))
+      try await withCollector(store: store) { harness in
+        _ = try await harness.ingest.register(ranks[0])
+        let isLoading = Signal()
+        let mayGoOn = DispatchSemaphore(value: 0)
+        store.onCall = { call in
+          guard call == .snapshot else { return }
+          isLoading.raise()
+          mayGoOn.wait()
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { _ = try await harness.ingest.report([], for: ranks[0]) }
+          await isLoading.wait()
+          await harness.collector.producers.tick()
+          store.onCall = nil
+          mayGoOn.signal()
+          try await group.waitForAll()
+        }
+        try await send(0..<10, of: ranks, to: harness, scale: 6)
+        #expect(try await alerts(harness).map(\.producerID) == ["rank-2"])
       }
     }
   }

@@ -117,6 +117,54 @@ struct RecoveryTests {
     }
   }
 
+  @Test("raises no alert again that it had raised, however many of the run are open")
+  func manyOpenAlerts() async throws {
+    let run = try RunBuilder(run: "r")
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/db"
+      let raised = LockedBox<[String]>([])
+      try await withCollector(store: try SQLiteRunStore(path: path)) { harness in
+        _ = try await harness.ingest.register(run)
+        _ = try await harness.ingest.report([run.report(1, loss: .nan)], for: run)
+        raised.value = try await harness.query.listAlerts(.init()).alerts.map(\.alertID)
+        #expect(!raised.value.isEmpty)
+      }
+      let store = try SQLiteRunStore(path: path)
+      var registration = run.registration
+      registration.producer = Producer(id: ProducerID(stored: "another"))
+      _ = try store.register(registration, at: WallTime(clamping: 1))
+      _ = try store.commit([
+        .transitions(
+          (0..<CollectorOptions.maximumPageSize).map { number in
+            var alert = Alert(
+              run: run.registration.run,
+              producer: registration.producer.id,
+              rule: RuleID("rule_\(number)"),
+              severity: .warning,
+              scope: .run,
+              summary: "",
+              cause: "",
+              confidence: 1,
+              evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0),
+              remedies: [],
+              firstStep: 0,
+              startedAt: WallTime(clamping: 1)
+            )
+            alert.state = .firing
+            return AlertTransition(alert: alert, from: nil, step: 0, at: alert.startedAt)
+          }
+        )
+      ])
+      try await withCollector(store: store) { harness in
+        _ = try await harness.ingest.report([run.report(2, loss: .nan)], for: run)
+        let found = try await harness.query.listAlerts(
+          .with { ($0.rules, $0.pageSize) = (["non_finite_loss"], 1000) }
+        )
+        #expect(found.alerts.map(\.alertID) == raised.value)
+      }
+    }
+  }
+
   @Test("still knows that an alert was acknowledged")
   func acknowledgement() async throws {
     let run = try RunBuilder(run: "r")

@@ -26,6 +26,8 @@ package actor LiveProducers {
   private var silent: [Key: WallTime] = [:]
   /// For each run with ranks in memory, what holds them against each other.
   private var ranks: [RunID: RankWatch] = [:]
+  /// How many producers of a run are being loaded: its watch is theirs already.
+  private var loading: [RunID: Int] = [:]
   /// Counts how often rules were set: a producer that is loaded meanwhile may have read the old ones.
   private var rulesChanges: UInt64 = 0
   /// Runs that are being deleted, for which nobody may speak.
@@ -70,6 +72,11 @@ package actor LiveProducers {
     // queued.
     if producers[key] != nil { await committer.flush() }
     let changes = rulesChanges
+    loading[run, default: 0] += 1
+    defer {
+      loading[run, default: 1] -= 1
+      if loading[run] == 0 { loading[run] = nil }
+    }
     let watch = try await rankWatch(for: key)
     let loaded = try await blocking.run { [self] in try load(key, watch) }
     guard self.deletions == deletions else { return try await producer(id, of: run) }
@@ -102,11 +109,21 @@ package actor LiveProducers {
   }
 
   private nonisolated func storedRankAlerts(of run: RunID) throws -> [Alert] {
-    let open = Set(AlertState.allCases.filter(\.isOpen))
-    return try store.alerts(
-      AlertFilter(run: run, states: open),
-      page: PageRequest(size: CollectorOptions.maximumPageSize)
-    ).items.filter { $0.rule == RankComparison.rule }
+    try openAlerts(AlertFilter(run: run, rules: [RankComparison.rule]))
+  }
+
+  /// All alerts that are open, however many: one that a detector is not told of it would raise again.
+  private nonisolated func openAlerts(_ filter: AlertFilter) throws -> [Alert] {
+    var filter = filter
+    filter.states = Set(AlertState.allCases.filter(\.isOpen))
+    var page = PageRequest(size: CollectorOptions.maximumPageSize)
+    var alerts: [Alert] = []
+    while true {
+      let found = try store.alerts(filter, page: page)
+      alerts += found.items
+      guard let next = found.next else { return alerts }
+      page.after = next
+    }
   }
 
   /// Has the producers in memory take rules that were set.
@@ -174,7 +191,7 @@ package actor LiveProducers {
       if producer.isFinished || isSilent(key, since: since, at: time) { producers[key] = nil }
     }
     silent = silent.filter { producers[$0.key] != nil }
-    let runs = Set(producers.keys.map(\.run))
+    let runs = Set(producers.keys.map(\.run)).union(loading.keys)
     ranks = ranks.filter { runs.contains($0.key) }
   }
 
@@ -313,15 +330,12 @@ package actor LiveProducers {
     logger.error("a detector goes on without", metadata: ["error": "\(damage)"])
   }
 
-  /// The producer's newest alerts, at most a page: what is open, and what could come back.
+  /// The producer's alerts: what is open, and the newest page of what could come back.
   private nonisolated func storedAlerts(of key: Key) throws -> [Alert] {
-    var alerts: [Alert] = []
-    for states in [Set(AlertState.allCases.filter(\.isOpen)), [.resolved]] {
-      alerts += try store.alerts(
-        AlertFilter(run: key.run, states: states),
-        page: PageRequest(size: CollectorOptions.maximumPageSize)
-      ).items.filter { $0.producer == key.producer }
-    }
-    return alerts
+    var filter = AlertFilter(run: key.run, producer: key.producer)
+    let open = try openAlerts(filter)
+    filter.states = [.resolved]
+    return open
+      + (try store.alerts(filter, page: PageRequest(size: CollectorOptions.maximumPageSize)).items)
   }
 }

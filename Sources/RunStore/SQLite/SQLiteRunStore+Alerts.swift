@@ -14,6 +14,9 @@ extension SQLiteRunStore {
         guard let key = try db.runKey(of: run) else { throw RunStoreError.unknownRun(run) }
         listing.require("run = ?", .integer(key))
       }
+      if let producer = filter.producer {
+        listing.require("producer = ?", .text(producer.rawValue))
+      }
       if let project = filter.project { listing.require("project = ?", .text(project)) }
       if let severity = filter.minimumSeverity {
         listing.require("severity >= ?", .integer(Int64(severity.rawValue)))
