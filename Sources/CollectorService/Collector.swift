@@ -17,6 +17,7 @@ public final class Collector: Service {
   let store: any RunStore
   let options: CollectorOptions
   let now: @Sendable () -> WallTime
+  let uptime: @Sendable () -> Duration
   package let feed: AlertFeed
   let committer: Committer
   package let producers: LiveProducers
@@ -24,6 +25,7 @@ public final class Collector: Service {
   let ruleTests = WorkSlots(overflow: Failure.tooManyTests)
   /// Comparisons of runs under way.
   let comparisons = WorkSlots(overflow: Failure.tooManyComparisons)
+  /// For what clients ask.
   let blocking: BlockingExecutor
   let health = HealthState()
   /// What it does and has done, for an operator.
@@ -33,6 +35,8 @@ public final class Collector: Service {
 
   /// There is something to seal, or to delete.
   private let tidier = Signal()
+  /// For sealing and deleting, which must get on however many ask: the log grows meanwhile.
+  private let tidying = BlockingExecutor(label: "gradwatch.tidying", width: 1)
   private let logger: Logger
 
   /// Makes a collector over a store.
@@ -42,17 +46,20 @@ public final class Collector: Service {
   ///   - options: What the operator set.
   ///   - logger: Where it says what an operator must know.
   ///   - now: The clock; wall time, which may jump.
+  ///   - uptime: A clock that does not: the time since the collector was started.
   /// - Throws: ``RunStore/RunStoreError`` if the store can't be read.
   public init(
     store: any RunStore,
     options: CollectorOptions,
     logger: Logger,
-    now: @escaping @Sendable () -> WallTime
+    now: @escaping @Sendable () -> WallTime,
+    uptime: @escaping @Sendable () -> Duration
   ) throws {
     self.store = store
     self.options = options
     self.logger = logger
     self.now = now
+    self.uptime = uptime
     blocking = BlockingExecutor(label: "gradwatch.store", width: 4)
     silences = try SilenceBook(store: store)
     feed = AlertFeed(after: try store.lastCursor(), capacity: options.alertFeedCapacity)
@@ -75,7 +82,8 @@ public final class Collector: Service {
       producers: producers,
       feed: feed,
       blocking: blocking,
-      now: now
+      now: now,
+      uptime: uptime
     ) { [tidier] in tidier.raise() }
   }
 
@@ -109,14 +117,29 @@ public final class Collector: Service {
   }
 
   /// Transitions after a cursor, oldest first, from memory or, if they are older, from the store.
-  func transitions(after cursor: AlertCursor) async throws -> [StoredTransition] {
-    switch feed.read(after: cursor, limit: Self.transitionsPerRead) {
-    case .transitions(let transitions): transitions
-    case .behind:
-      try await blocking.run { [store] in
-        try store.transitions(after: cursor, limit: Self.transitionsPerRead)
+  ///
+  /// - Returns: Some of them, and where to go on; if there are none, that is behind all that were published before the call: what
+  ///   lies between was of runs that are deleted.
+  func transitions(
+    after cursor: AlertCursor
+  ) async throws -> (found: [StoredTransition], next: AlertCursor) {
+    // Before the reading, or one that is published meanwhile would be passed over.
+    let newest = feed.last
+    let found =
+      switch feed.read(after: cursor, limit: Self.transitionsPerRead) {
+      case .transitions(let transitions): transitions
+      case .behind:
+        try await blocking.run { [store] in
+          try store.transitions(after: cursor, limit: Self.transitionsPerRead)
+        }
       }
-    }
+    return (found, found.last?.cursor ?? Swift.max(cursor, newest))
+  }
+
+  /// The cursor that a subscriber brings; the newest, if it is of a database of which an earlier copy was put back.
+  func resumable(_ cursor: AlertCursor) async throws -> AlertCursor {
+    guard cursor > feed.last else { return cursor }
+    return Swift.min(cursor, try await blocking.run { [store] in try store.lastCursor() })
   }
 
   /// How many transitions are read at once; one takes some kilobytes.
@@ -166,7 +189,7 @@ public final class Collector: Service {
     _ work: @escaping @Sendable (any RunStore) throws -> Bool
   ) async -> Bool {
     do {
-      return try await blocking.run { [store] in try work(store) }
+      return try await tidying.run { [store] in try work(store) }
     } catch {
       logger.error("cannot \(what)", metadata: ["error": "\(error)"])
       return false

@@ -94,9 +94,14 @@ struct ServeCommand: AsyncParsableCommand {
   private func openCollector(_ settings: Settings, _ logger: Logger) throws -> Collector {
     do {
       let store = try SQLiteRunStore(path: settings.database)
-      return try Collector(store: store, options: settings.options, logger: logger) {
-        WallTime(clamping: Date().timeIntervalSince1970)
-      }
+      let start = ContinuousClock.now
+      return try Collector(
+        store: store,
+        options: settings.options,
+        logger: logger,
+        now: { WallTime(clamping: Date().timeIntervalSince1970) },
+        uptime: { ContinuousClock.now - start }
+      )
     } catch {
       throw StartupError(description: "\(error)")
     }

@@ -162,6 +162,31 @@ struct AdminTests {
     }
   }
 
+  @Test("a clock that is set wrong deletes nothing, nor within the hour after it is set right")
+  func jumpingClock() async throws {
+    try await withCollectorOnDisk { harness in
+      let day = 86_400.0
+      let removal = harness.collector.removal
+      _ = try await removal.tick()
+      try await Self.fill(harness, "a", ["a1", "a2"])
+      _ = try await harness.admin.setRetention(
+        .with { $0.retention.maximumAgeSeconds = 30 * day }
+      )
+      for jump in [400 * day, -400 * day, -30 * day, 30 * day] {
+        harness.clock.advance(seconds: 3700)
+        harness.clock.jump(seconds: jump)
+        #expect(try await removal.tick() == [])
+        harness.clock.advance(seconds: 3000)
+        #expect(try await removal.tick() == [])
+      }
+      #expect(try await Self.runs(harness) == ["a1", "a2"])
+      harness.clock.advance(seconds: 30 * day)
+      // The collector's own tick may have been quicker.
+      _ = try await removal.tick()
+      while try await Self.runs(harness) != [] { await Task.yield() }
+    }
+  }
+
   @Test(
     "limits that make no sense are refused, naming the field",
     arguments: [-1, .nan, .infinity]

@@ -1,5 +1,6 @@
 import CollectorService
 import CollectorTesting
+import Dispatch
 import GRPCCore
 import GRPCInProcessTransport
 import RunStore
@@ -11,6 +12,36 @@ import Testing
 
 @Suite("Runs read back from a collector", .timeLimit(.minutes(1)))
 struct QueryFlowTests {
+  @Test("reports are sealed however many queries wait for the disk")
+  func sealingBesideQueries() async throws {
+    let run = try RunBuilder(run: "r")
+    try await withTemporaryFolder { folder in
+      let store = FaultyRunStore(try SQLiteRunStore(path: "\(folder)/db"))
+      try await withCollector(store: store) { harness in
+        _ = try await harness.ingest.register(run)
+        _ = try await harness.ingest.report((1...255).map { run.report($0) }, for: run)
+        let isSealing = Signal()
+        let mayGoOn = DispatchSemaphore(value: 0)
+        store.onCall = { call in
+          switch call {
+          case .runs: mayGoOn.wait()
+          case .sealNext: isSealing.raise()
+          case .snapshot: break
+          }
+        }
+        let queries = 16
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for _ in 0..<queries { group.addTask { _ = try await harness.query.listRuns(.init()) } }
+          // The 256th report carries the snapshot that lets the store seal.
+          _ = try await harness.ingest.report([run.report(256)], for: run)
+          await isSealing.wait()
+          for _ in 0..<queries { mayGoOn.signal() }
+          try await group.waitForAll()
+        }
+      }
+    }
+  }
+
   private typealias Harness = CollectorHarness<InProcessTransport.Client>
 
   @Test("a timeline is what was sent, bit for bit, in the log and in chunks alike")

@@ -153,6 +153,48 @@ struct SubscriptionTests {
     }
   }
 
+  @Test("a subscriber that resumes where runs were deleted since goes on behind them")
+  func resumeBehindDeletedRuns() async throws {
+    var options = CollectorOptions()
+    options.alertFeedCapacity = 2
+    let runs = try ["kept", "gone", "gone too", "gone as well"].map { try RunBuilder(run: $0) }
+    try await withCollectorOnDisk(options: options) { harness in
+      for run in runs {
+        _ = try await harness.ingest.register(run)
+        _ = try await harness.ingest.report([run.report(1, loss: .nan)], for: run)
+      }
+      for run in runs.dropFirst() {
+        _ = try await harness.admin.deleteRun(
+          .with { ($0.runID, $0.force) = (run.registration.run.rawValue, true) }
+        )
+      }
+      try await harness.alerts.subscribeAlerts(.with { $0.cursor = 1 }) { response in
+        var messages = response.messages.makeAsyncIterator()
+        #expect(try await messages.next()?.caughtUp.cursor == 4)
+        let late = try RunBuilder(run: "late")
+        _ = try await harness.ingest.register(late)
+        _ = try await harness.ingest.report([late.report(1, loss: .nan)], for: late)
+        let live = try await messages.next()?.transition
+        #expect(live?.alert.runID == "late")
+        #expect(live?.cursor == 5)
+      }
+    }
+  }
+
+  @Test("a cursor of a database that was put back to an earlier state goes on with what is new")
+  func resumeAfterRestoring() async throws {
+    let run = try RunBuilder(run: "r")
+    try await withCollectorOnDisk { harness in
+      _ = try await harness.ingest.register(run)
+      try await harness.alerts.subscribeAlerts(.with { $0.cursor = 99 }) { response in
+        var messages = response.messages.makeAsyncIterator()
+        #expect(try await messages.next()?.caughtUp.cursor == 0)
+        _ = try await harness.ingest.report([run.report(1, loss: .nan)], for: run)
+        #expect(try await messages.next()?.transition.cursor == 1)
+      }
+    }
+  }
+
   @Test("a collector that shuts down ends subscriptions with a status that says so")
   func shutdown() async throws {
     try await withCollectorOnDisk { harness in

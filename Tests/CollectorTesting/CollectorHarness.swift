@@ -86,7 +86,13 @@ private func makeCollector(
 ) throws -> Collector {
   var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
   logger.logLevel = .critical
-  return try Collector(store: store, options: options, logger: logger) { clock.now }
+  return try Collector(
+    store: store,
+    options: options,
+    logger: logger,
+    now: { clock.now },
+    uptime: { clock.uptime }
+  )
 }
 
 private func serve<Server: ServerTransport, Client: ClientTransport>(

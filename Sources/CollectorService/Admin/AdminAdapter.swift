@@ -94,7 +94,7 @@ struct AdminAdapter: Gradwatch_V1_AdminService.SimpleServiceProtocol {
       return .with {
         $0.startedAt = .init(collector.startedAt)
         // A clock may be set back.
-        $0.uptimeSeconds = max(0, collector.now().seconds(since: collector.startedAt))
+        $0.uptimeSeconds = collector.uptime() / .seconds(1)
         if let bytes = ResidentMemory.bytes { $0.residentBytes = bytes }
         $0.size = .init(store)
         $0.runs = store.runs

@@ -9,18 +9,23 @@ package actor RunRemoval {
   private let feed: AlertFeed
   private let blocking: BlockingExecutor
   private let now: @Sendable () -> WallTime
+  private let uptime: @Sendable () -> Duration
   private let onDeletion: @Sendable () -> Void
-  /// When what is beyond the limits was last deleted; `nil`: not yet.
-  private var lastPruned: WallTime?
-  private let startedAt: WallTime
+  /// Since when nothing is deleted for a while, by ``uptime``: the last time, or a jump of the clock; `nil`: nothing was yet.
+  private var pausedSince: Duration?
+  /// What both clocks showed when they were last looked at.
+  private var lastTick: (time: WallTime, uptime: Duration)?
   /// When runs were registered, since the start and within the time of silence.
   private var registered: [RunID: WallTime] = [:]
 
-  /// The seconds between two times of pruning.
-  static let interval = 3600.0
+  /// The time between two times of pruning.
+  static let interval = Duration.seconds(3600)
 
-  /// The seconds after the start before a run counts as silent: while no collector was there, nothing could be heard.
-  static let hearing = 86_400.0
+  /// The seconds between two looks at them by which the wall clock may differ from the other; more, and it was set.
+  static let drift = 60.0
+
+  /// The time after the start before a run counts as silent: while no collector was there, nothing could be heard.
+  static let hearing = Duration.seconds(86_400)
 
   /// Makes a remover; `onDeletion` is called after a run was deleted: there is space to give back.
   init(
@@ -29,6 +34,7 @@ package actor RunRemoval {
     feed: AlertFeed,
     blocking: BlockingExecutor,
     now: @escaping @Sendable () -> WallTime,
+    uptime: @escaping @Sendable () -> Duration,
     onDeletion: @escaping @Sendable () -> Void
   ) {
     self.store = store
@@ -36,8 +42,8 @@ package actor RunRemoval {
     self.feed = feed
     self.blocking = blocking
     self.now = now
+    self.uptime = uptime
     self.onDeletion = onDeletion
-    startedAt = now()
   }
 
   /// Keeps a run that was registered, maybe again after a long time, from counting as silent: its first report may take a while.
@@ -101,18 +107,24 @@ package actor RunRemoval {
   private func withWhatWasHeard(_ footprint: RunFootprint) -> RunFootprint {
     var footprint = footprint
     let time = now()
-    let isHearing = time.seconds(since: startedAt) >= Self.hearing
+    let isHearing = uptime() >= Self.hearing
     let times = [footprint.lastHeardAt, registered[footprint.run], isHearing ? nil : time]
     footprint.lastHeardAt = times.compactMap(\.self).max() ?? footprint.lastHeardAt
     return footprint
   }
 
   /// Deletes what is beyond the limits that were set, if that was not done within the hour.
+  ///
+  /// Nor within an hour of a jump of the wall clock: by the wrong time everything would be too old, and what is deleted is lost.
   package func tick() async throws -> [Retention.Excess] {
-    let time = now()
-    // A clock may be set back.
-    if let lastPruned, abs(time.seconds(since: lastPruned)) < Self.interval { return [] }
-    lastPruned = time
+    let (time, uptime) = (now(), uptime())
+    if let lastTick {
+      let passed = (uptime - lastTick.uptime) / .seconds(1)
+      if abs(time.seconds(since: lastTick.time) - passed) > Self.drift { pausedSince = uptime }
+    }
+    lastTick = (time, uptime)
+    if let pausedSince, uptime - pausedSince < Self.interval { return [] }
+    pausedSince = uptime
     return try await prune(project: nil, retention: nil, dryRun: false)
   }
 

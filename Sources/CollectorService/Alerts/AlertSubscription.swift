@@ -69,12 +69,12 @@ final class AlertSubscription: Sendable {
       try await writeOpenAlerts(to: writer)
       return cursor
     }
-    var cursor = AlertCursor(request.cursor)
+    var cursor = try await collector.resumable(AlertCursor(request.cursor))
     while true {
-      let page = try await collector.transitions(after: cursor)
-      guard let last = page.last else { return cursor }
+      let (page, next) = try await collector.transitions(after: cursor)
+      guard !page.isEmpty else { return next }
       try await write(page, to: writer)
-      cursor = last.cursor
+      cursor = next
     }
   }
 

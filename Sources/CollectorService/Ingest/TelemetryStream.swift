@@ -82,11 +82,20 @@ final class TelemetryStream: Sendable {
     _ open: Gradwatch_V1_StreamOpen,
     _ producer: LiveProducer
   ) async throws {
-    // What an older stream had accepted is settled first, so that the client resumes at one number.
-    await collector.committer.flush()
+    // What an older stream had accepted is settled first, so that the client resumes at one number; a unary call may go on
+    // meanwhile, and what it has accepted since is not durable yet.
+    var last = producer.last
+    while true {
+      await collector.committer.flush()
+      let since = producer.last
+      if since.sequence == last.sequence { break }
+      last = since
+    }
     guard !producer.isBroken else { throw Failure.shuttingDown.status }
-    let last = producer.last
     let cursor = collector.feed.last
+    let after =
+      open.hasAlertCursor
+      ? try await collector.resumable(AlertCursor(open.alertCursor)) : cursor
     let credits = collector.options.streamCredits
     state.withLock { state in
       state.outbox = StreamOutbox(durable: last.sequence, credits: credits)
@@ -96,10 +105,7 @@ final class TelemetryStream: Sendable {
         $0.credits = UInt32(credits)
         $0.alertCursor = cursor.rawValue
       }
-      if open.wantAlerts {
-        let after = open.hasAlertCursor ? AlertCursor(open.alertCursor) : cursor
-        state.alerts = (producer.run, after)
-      }
+      if open.wantAlerts { state.alerts = (producer.run, after) }
     }
     outgoing.raise()
   }
@@ -197,14 +203,14 @@ final class TelemetryStream: Sendable {
     guard let (run, start) = state.withLock({ $0.alerts }) else { return }
     var cursor = start
     while true {
-      let page = try await collector.transitions(after: cursor)
+      let (page, next) = try await collector.transitions(after: cursor)
       for stored in page where stored.transition.alert.run == run {
         try await writer.write(
           .with { $0.alert = .init(stored.transition, cursor: stored.cursor.rawValue) }
         )
       }
-      guard let last = page.last else { break }
-      cursor = last.cursor
+      cursor = next
+      if page.isEmpty { break }
     }
     state.withLock { $0.alerts?.after = cursor }
   }
