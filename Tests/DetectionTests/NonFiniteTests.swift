@@ -86,6 +86,18 @@ struct NonFiniteTests {
     #expect(watch.life(Self.gradient).suffix(2) == ["firing info @100", "firing warning @102"])
   }
 
+  @Test("the search of a scaler that starts far too high is not counted against it")
+  func highStart() throws {
+    let net = try Net(depth: 3)
+    var watch = try Watch(net.model)
+    for step in 0..<60 {
+      // It halves from 2^28 down to 2^17, and probes once too high in between.
+      let isSkip = step < 11 || step == 12
+      watch.feed(report(net, UInt64(step), positive: isSkip ? [2] : [], skipped: isSkip))
+    }
+    #expect(watch.life(Self.gradient) == ["firing info @0"])
+  }
+
   @Test("skipping more than 5 % of 200 steps warns")
   func manySkips() throws {
     let net = try Net(depth: 3)

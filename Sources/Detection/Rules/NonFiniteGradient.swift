@@ -5,7 +5,8 @@ import Telemetry
 /// Gradients flow from the loss down, so the layer nearest the loss that is not finite, with a
 /// clean one above it, is where the value arose (radixark/miles#2198 found the layer of a 744B run
 /// so). A step that the optimizer skipped is a loss scaler at work: info, and a warning if it skips
-/// three in a row after it had once found its scale, or more than 5 % of the last 200.
+/// three in a row after it had once found its scale, or more than 5 % of the last 200. The skips
+/// before its first step that counted are its search for that scale, however high it starts.
 struct NonFiniteGradient: Rule {
   static let id = RuleID("non_finite_gradient")
   static let summary = "A gradient has NaN or infinite elements"
@@ -26,7 +27,7 @@ struct NonFiniteGradient: Rule {
   private static let skipsInWindow = 10
 
   private let tuning: Tuning
-  /// Skipped steps, the last 200 as four windows.
+  /// Skipped steps since the first that counted, the last 200 as four windows.
   private var skips = [HitWindow(), HitWindow(), HitWindow(), HitWindow()]
   private var skipsNow: UInt64 = 0
   private var wasEverTaken = false
@@ -49,7 +50,7 @@ struct NonFiniteGradient: Rule {
   }
 
   private mutating func recordSkip(_ isSkip: Bool) {
-    var carry = isSkip
+    var carry = isSkip && wasEverTaken
     for index in skips.indices {
       let leaving = skips[index].count(inLast: 50) > skips[index].count(inLast: 49)
       skips[index].record(carry)
