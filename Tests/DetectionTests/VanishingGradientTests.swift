@@ -94,6 +94,24 @@ struct VanishingGradientTests {
     #expect(!watch.log.contains { $0.alert.state == .firing && $0.alert.severity > .info })
   }
 
+  @Test("last layers whose gradient grows a million times leave the first ones what they had")
+  func growingHead() throws {
+    let net = try Net(depth: 12)
+    for isGrowing in [true, false] {
+      var watch = try Watch(net.model)
+      for step in 0..<60 {
+        let factor = power(1.4, max(0, min(40, step - 15)))
+        watch.feed(
+          net.report(UInt64(step)) {
+            ($0 >= 9) == isGrowing ? isGrowing ? 0.1 * factor : 0.1 / factor : 0.1
+          }
+        )
+      }
+      let isWarned = watch.alerts(Self.rule).contains { $0.severity > .info }
+      #expect(isWarned == !isGrowing)
+    }
+  }
+
   @Test(
     "traps stay silent",
     arguments: [

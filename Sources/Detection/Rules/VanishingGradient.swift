@@ -4,13 +4,15 @@ import Telemetry
 ///
 /// Within a block (a transformer's, a residual one) signals differ by decades, and all is well as
 /// long as one of its layers gets the gradient: queries and keys have a hundredth of it by design.
-/// So a block counts as its strongest layer; a plain layer is a block of its own. Compared are the layers' signals (``StepContext/layerLogs``) in decades: the median of the last
-/// quarter of the layers less that of the first one (the *drop*), and the regression's slope. 40
-/// healthy runs keep their drop below 0.8, but for a linear net that leaves a start near 0 (1.5)
-/// and the steps after a loss spike (1.7); a 4-layer sigmoid net that starts slowly has 0.6 to 1.6,
-/// a 50-layer ReLU net with Xavier's weights 2.7, a collapsed transformer 6 to 15, a 20-layer
-/// sigmoid net 10. Layers whose gradient is exactly 0 (frozen, unused, an expert without tokens)
-/// don't count, for underflow on the way down leaves layers that are tiny but not 0.
+/// So a block counts as its strongest layer; a plain layer is a block of its own. Compared are the
+/// layers' signals (``StepContext/layerLogs``) in decades: the median of the last quarter of the
+/// layers less that of the first one (the *drop*), and the regression's slope. 40 healthy runs keep
+/// their drop below 0.8, but for a linear net that leaves a start near 0 (1.5) and the steps after a
+/// loss spike (1.7); a 4-layer sigmoid net that starts slowly has 0.6 to 1.6, a 50-layer ReLU net
+/// with Xavier's weights 2.7, a collapsed transformer 6 to 15, a 20-layer sigmoid net 10. A drop
+/// that is there because the last layers' signal has risen is no fault of the first ones: what
+/// reaches them is about what it was. Layers whose gradient is exactly 0 (frozen, unused, an expert
+/// without tokens) don't count, for underflow on the way down leaves layers that are tiny but not 0.
 struct VanishingGradient: Rule {
   static let id = RuleID("vanishing_gradient")
   static let summary = "Gradients shrink by two decades and more from the last layers to the first"
@@ -56,6 +58,10 @@ struct VanishingGradient: Rule {
   /// Decades by which the drop must have shrunk lately to count as recovering: zero-initialized
   /// branches, LoRA and slow starts do so by themselves.
   private static let recovery = 0.2
+  /// The share of the drop from which on it is the last layers' rise, and not what the first ones lost.
+  private static let mostRisen: Float = 0.5
+  /// Evaluations that ``firstTop`` is the mean of.
+  private static let firstEvaluations: UInt64 = 10
 
   private let tuning: Tuning
   /// Averages of drop and slope over about 5 evaluations, and of the drop over about 16.
@@ -64,6 +70,10 @@ struct VanishingGradient: Rule {
   /// As ``fastDrop``, of drops up to twice the mildest bound: so that it forgets a cliff at once.
   private var mildDrop = 0.0
   private var slowDrop = 0.0
+  /// The mean signal of the last layers over the first evaluations, in decades.
+  private var firstTop = 0.0
+  /// The last layers' signal less ``firstTop``; 0 if it fell.
+  private var rise: Float = 0
   private var evaluations: UInt64 = 0
   private var drop: Float = 0
   /// The drop, unless it is the first layer's alone.
@@ -135,6 +145,11 @@ struct VanishingGradient: Rule {
     slope = squares > 0 ? products / squares : 0
     evaluations &+= 1
     let isFirst = evaluations == 1
+    if isFirst { firstTop = 0 }
+    if evaluations <= Self.firstEvaluations {
+      firstTop += (Double(last) - firstTop) / Double(evaluations)
+    }
+    rise = max(0, last - Float(firstTop))
     fastDrop += (isFirst ? 1 : 0.2) * (Double(drop) - fastDrop)
     mildDrop += (isFirst ? 1 : 0.2) * (Double(min(drop, 2 * bound(Self.infoDrop))) - mildDrop)
     fastSlope += (isFirst ? 1 : 0.2) * (Double(slope) - fastSlope)
@@ -158,6 +173,7 @@ struct VanishingGradient: Rule {
     // Two nets in a game are no chain: the gradient of one is not what is left of the other's. And
     // weights that an explosion left behind pass nothing on; the explosion is the fault.
     if fastDrop < slowDrop - Self.recovery || step.hasSeveralLosses
+      || rise >= Self.mostRisen * spreadDrop
       || step.symptoms.containsAny(of: [ExplodingGradient.id])
     {
       return .info
@@ -264,6 +280,7 @@ struct VanishingGradient: Rule {
     try coder.code(&fastSlope)
     try coder.code(&mildDrop)
     try coder.code(&slowDrop)
+    try coder.code(&firstTop)
     try coder.code(&evaluations)
     try recent.code(&coder)
   }
