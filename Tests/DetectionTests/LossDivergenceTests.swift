@@ -31,6 +31,19 @@ struct LossDivergenceTests {
     )
   }
 
+  @Test("a loss that is on its way back, as after a layer was drawn anew, is not told of")
+  func comesBack() throws {
+    // Nine times the best, and then 6 % less with each report, which halves it in eleven.
+    let watch = try Watch(steps: 220) { $0 < 100 ? 1 : 1 + 8 * Double(power(0.94, $0 - 100)) }
+    #expect(watch.life(Self.rule) == ["pending warning @112", "resolved warning @140"])
+  }
+
+  @Test("one that comes back only to four times its best is told of once it stays there")
+  func staysHalfWay() throws {
+    let watch = try Watch(steps: 220) { $0 < 100 ? 1 : 4 + 16 * Double(power(0.9, $0 - 100)) }
+    #expect(watch.life(Self.rule) == ["pending warning @111", "firing warning @151"])
+  }
+
   @Test("two tenfold jumps in a row are critical at the second, and a thousandfold first one alone")
   func jumps() throws {
     #expect(try Watch(steps: 3) { [1, 20, 400][$0] }.life(Self.rule) == ["firing critical @2"])

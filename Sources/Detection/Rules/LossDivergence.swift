@@ -3,7 +3,8 @@ import Telemetry
 /// The loss rises away from its best and stays away: L3.
 ///
 /// Three times the best for 20 reports is no noisy batch; the smoothed loss takes each batch for at
-/// most ten times the average. The rise must be a visible share of where the loss began, for a net
+/// most ten times the average. A loss that would halve within as many reports is on its way back: that was
+/// a spike, however high (a bad batch, a layer drawn anew). The rise must be a visible share of where the loss began, for a net
 /// that has converged to 1e-6 may stand at 1e-5 for a while. With several losses or negative ones
 /// (two nets in a game, a policy's return) the first loss is no measure of success.
 struct LossDivergence: Rule {
@@ -37,6 +38,10 @@ struct LossDivergence: Rule {
   )
   static let thresholds = [warning, critical, visible, jump]
   private static let slack = 0.6
+  /// Reports whose newer half is held against the older one.
+  private static let trendReports = 20
+  /// The newer half's median loss / the older one's at which a loss halves within ``trendReports``.
+  private static let halving = 0.5.squareRoot()
 
   private let tuning: Tuning
   /// The average over about 50 reports, by which a rise is told from a fall.
@@ -63,7 +68,7 @@ struct LossDivergence: Rule {
     guard let rise = history.loss.rise, let progress = history.loss.progress else { return [] }
     let isVisible = progress >= tuning[Self.visible]
     let isUp = isVisible && history.loss.fast >= slow
-    if rise >= tuning[Self.warning], isUp {
+    if rise >= tuning[Self.warning], isUp, !isHalving(history.recentLosses.points) {
       let severity: Severity = rise >= tuning[Self.critical] ? .critical : .warning
       return [Finding(scope: .run, met: step.isWarmup ? .info : severity, held: severity)]
     }
@@ -85,6 +90,18 @@ struct LossDivergence: Rule {
     // One giant step after the start is a spike until it repeats.
     if isGiant, samples > 20, jumps == 2 { jumps = 1 }
     highest = max(highest, loss)
+  }
+
+  /// Whether the last losses fall by a half within ``trendReports``; not if there are fewer.
+  ///
+  /// Medians, for one wild batch among the older ones is no fall.
+  private func isHalving(_ points: [Evidence.Point]) -> Bool {
+    guard points.count >= Self.trendReports else { return false }
+    let half = Self.trendReports / 2
+    let values = points.suffix(Self.trendReports).map(\.value)
+    let older = values.prefix(half).sorted()[half / 2]
+    let newer = values.suffix(half).sorted()[half / 2]
+    return newer < Self.halving * older
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
