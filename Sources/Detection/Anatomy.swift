@@ -88,11 +88,27 @@ struct Anatomy: Sendable {
 
   /// The number of inputs of one unit: as registered, else by the shape in PyTorch's order.
   ///
-  /// Where others are registered with it, a layer without one multiplies nothing (centres of bumps, a codebook): `nil`.
+  /// `nil` for what does not multiply its layer's inputs. Where others are registered with it, a layer
+  /// without one multiplies nothing (centres of bumps, a codebook). Beside a kernel, a tensor along one axis
+  /// is its gain. Of several matrices in a layer that nobody described (means and spreads of random
+  /// weights) it is not known which one multiplies.
   func fanIn(ofTensor index: Int) -> Double? {
     let tensor = model.tensors[index]
-    if let fanIn = model.layers[Int(tensor.layer)].fanIn, fanIn > 0 { return Double(fanIn) }
-    guard !hasFanIns, tensor.shape.count >= 2, tensor.shape[0] > 0 else { return nil }
+    let others = weights.filter { other in
+      other != index && model.tensors[other].layer == tensor.layer
+        && model.tensors[other].role != .recurrent
+    }
+    if let fanIn = model.layers[Int(tensor.layer)].fanIn, fanIn > 0 {
+      return others.isEmpty || Self.isMatrix(tensor) ? Double(fanIn) : nil
+    }
+    guard !hasFanIns, tensor.shape.count >= 2, tensor.shape[0] > 0,
+      !others.contains(where: { Self.isMatrix(model.tensors[$0]) })
+    else { return nil }
     return Double(tensor.elementCount / tensor.shape[0])
+  }
+
+  /// Whether the tensor extends along two axes at least, or its shape is unknown.
+  private static func isMatrix(_ tensor: Tensor) -> Bool {
+    tensor.shape.isEmpty || tensor.shape.count { $0 > 1 } >= 2
   }
 }

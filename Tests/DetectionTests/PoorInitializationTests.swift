@@ -68,6 +68,37 @@ struct PoorInitializationTests {
     }
   }
 
+  @Test(
+    "what stands beside a kernel has no recommended size",
+    arguments: ["gains", "spreads", "kernel"]
+  )
+  func besideKernels(_ kind: String) throws {
+    let isKernel = kind == "kernel"
+    let layers = (0..<4).map {
+      // Nobody says how many inputs a layer of random weights has.
+      Layer(name: "conv_\($0)", activation: "relu", fanIn: kind == "spreads" ? nil : 108)
+    }
+    let tensors = (0..<8).map { index in
+      let shape: [UInt64] = kind == "gains" && index % 2 == 1 ? [12, 1, 1, 1] : [12, 12, 3, 3]
+      return Tensor(
+        name: "tensor_\(index)",
+        layer: UInt32(index / 2),
+        role: .weight,
+        shape: shape,
+        elementCount: shape.reduce(1, *)
+      )
+    }
+    var watch = try Watch(try Model(layers: layers, tensors: tensors))
+    var report = StepReport(step: 0)
+    report.gradients.norm = [Float](repeating: 0.1, count: 8)
+    // Kernels of He's size beside gains of 1, or beside logarithms of spreads of -4.
+    let kernel = Float(24).squareRoot()
+    let other = Float(kind == "gains" ? 12 : 16 * 1296).squareRoot()
+    report.parameters.norm = (0..<8).map { $0 % 2 == 1 ? other : kernel }
+    watch.feed(report)
+    #expect(watch.life(Self.rule).isEmpty == !isKernel)
+  }
+
   @Test("the same in three hidden layers compounds to more than six decades, and is critical")
   func compounded() throws {
     let net = try Net(depth: 4)
