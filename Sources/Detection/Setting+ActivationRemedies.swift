@@ -59,6 +59,23 @@ extension Setting {
     ]
   }
 
+  /// Inputs are a thousand times too large.
+  static let unscaledRemedies = [
+    Remedy(
+      action: "scale inputs to mean 0 and variance 1, column by column",
+      reason: "recommended weights assume it, and a column of 1e5 outweighs all others"
+    ),
+    Remedy(
+      action:
+        "take times as differences, counts as logarithms, and identifiers through an embedding",
+      reason: "their raw size says nothing, and one variance does not fit their range"
+    ),
+    Remedy(
+      action: "normalize before the first layer",
+      reason: "it does the same with the data's own statistics, batch by batch"
+    ),
+  ]
+
   /// A recurrent gradient is lost on its way back.
   static let timeVanishingRemedies = [
     Remedy(

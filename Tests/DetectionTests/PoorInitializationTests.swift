@@ -99,6 +99,39 @@ struct PoorInitializationTests {
     #expect(watch.life(Self.rule).isEmpty == !isKernel)
   }
 
+  @Test(
+    "inputs that make all first outputs a thousand warn; one layer, or normalization, do not",
+    arguments: ["all", "bytes", "one layer", "normalization", "no activations"]
+  )
+  func unscaledInputs(_ kind: String) throws {
+    let net = try Net(depth: 4)
+    var layers = net.model.layers
+    if kind == "normalization" { layers[0].normalization = "batch_norm" }
+    var watch = try Watch(try Model(layers: layers, tensors: net.model.tensors))
+    for step in 0..<3 {
+      var report = net.report(UInt64(step))
+      // The head's outputs are a matter of the loss.
+      report.activations.mean = [3000, 800, 900, 1]
+      report.activations.std = [4000, 1200, 1500, 1]
+      switch kind {
+      case "bytes": report.activations.std = [250, 250, 250, 1]
+      case "one layer": report.activations.std[1] = 1
+      case "no activations": report.activations = ActivationColumns()
+      default: break
+      }
+      if kind == "bytes" { report.activations.mean = [100, 100, 100, 1] }
+      if kind == "one layer" { report.activations.mean[1] = 1 }
+      watch.feed(report)
+    }
+    #expect(watch.life(Self.rule) == (kind == "all" ? ["firing warning @0"] : []))
+    guard kind == "all" else { return }
+    let alert = try #require(watch.open(Self.rule))
+    #expect(alert.cause.hasPrefix("inputs are not scaled"))
+    #expect(alert.evidence.observed > 6)
+    #expect(alert.evidence.threshold == 6)
+    #expect(alert.remedies.first?.action.hasPrefix("scale inputs") == true)
+  }
+
   @Test("the same in three hidden layers compounds to more than six decades, and is critical")
   func compounded() throws {
     let net = try Net(depth: 4)

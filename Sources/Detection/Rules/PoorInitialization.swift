@@ -10,6 +10,10 @@ import Telemetry
 /// nets: 1/6 each); the gradients of the first report must show it: they vanish with depth, or the
 /// head's weights get next to nothing beside its bias, because its inputs hardly depend on the data.
 /// Units that all get the same gradient are copies of each other, and stay so.
+/// Sound weights keep the mean square of inputs whose own is 1, and if no hidden layer's first outputs have
+/// less than a million, the inputs are at fault: raw bytes have at most 255 squared, and times the largest
+/// factor that is let pass that is a million. From there on one column (a raw time, an identifier) outweighs
+/// all others.
 struct PoorInitialization: Rule {
   static let id = RuleID("poor_initialization")
   static let summary = "The first weights make the signal grow or shrink by orders of magnitude"
@@ -64,6 +68,7 @@ struct PoorInitialization: Rule {
     case small = 2
     case dead = 3
     case equal = 4
+    case inputs = 5
   }
 
   init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
@@ -86,12 +91,17 @@ struct PoorInitialization: Rule {
     guard hidden(step).contains(where: { !step.parameterNorms[$0].isNaN }) else { return }
     isJudged = true
     let factors = self.factors(step)
-    guard !factors.isEmpty || hasZeroWeight(step) else { return }
+    let signal = leastSignal(step)
+    let isFlooded = signal >= tuning[Self.critical]
+    guard !factors.isEmpty || hasZeroWeight(step) || isFlooded else { return }
     judgedStep = step.number
     decades = factors.reduce(0, +)
     middle = factors.isEmpty ? 0 : power(10, factors.sorted()[factors.count / 2])
     if decades >= tuning[Self.warning] || middle >= tuning[Self.layer] {
       fault = .large
+    } else if isFlooded {
+      fault = .inputs
+      decades = signal
     } else if hasZeroWeight(step), isHiddenSilent(step) {
       fault = .dead
     } else if areUnitsEqual(step) {
@@ -108,7 +118,9 @@ struct PoorInitialization: Rule {
 
   /// Whether training can't work, rather than begin badly.
   private var isCertain: Bool {
-    abs(decades) >= tuning[Self.critical] || fault == .dead
+    // An optimizer that divides by the gradient's size may still learn something from the other columns.
+    guard fault != .inputs else { return false }
+    return abs(decades) >= tuning[Self.critical] || fault == .dead
       || fault == .large && middle >= tuning[Self.criticalLayer]
   }
 
@@ -183,6 +195,25 @@ struct PoorInitialization: Rule {
     }
   }
 
+  /// log10 of the smallest mean square of a hidden layer's outputs; minus infinity if none was measured, or
+  /// normalization undoes it.
+  private func leastSignal(_ step: StepContext) -> Double {
+    let columns = step.report.activations
+    guard Setting(step).isNormalized != true, let last = step.anatomy.weightLayers.last,
+      columns.mean.count == columns.std.count,
+      columns.layerIDs.isEmpty || columns.layerIDs.count == columns.mean.count
+    else { return -.infinity }
+    var least = Double.infinity
+    for position in columns.mean.indices {
+      let layer = columns.layerIDs.isEmpty ? UInt32(position) : columns.layerIDs[position]
+      let (mean, deviation) = (Double(columns.mean[position]), Double(columns.std[position]))
+      guard layer < last, tuning.watches(layer: layer), mean.isFinite, deviation.isFinite
+      else { continue }
+      least = min(least, mean * mean + deviation * deviation)
+    }
+    return least > 0 && least < .infinity ? decimalLog(least) : -.infinity
+  }
+
   /// Decades between the median signals of the last and the first quarter of the layers.
   private func drop(_ step: StepContext) -> Float {
     let known = step.layerLogs.filter(\.isFinite)
@@ -218,22 +249,39 @@ struct PoorInitialization: Rule {
           "all units of a layer get the same gradient: they are copies of each other",
           "weights were initialized to one constant, so that units can never differ"
         )
+      case .inputs:
+        (
+          "the first outputs of each hidden layer have a mean square of 10^\(text(decades)) and more",
+          "inputs are not scaled: a raw time, an identifier or a count is among them"
+        )
       }
     return Diagnosis(
       summary: summary,
       cause: cause,
       confidence: isCertain ? 0.95 : 0.8,
       evidence: Evidence(
-        quantity: "log10 of the product over layers of mean square / recommended mean square",
+        quantity: fault == .inputs
+          ? "log10 of the smallest mean square of a hidden layer's outputs"
+          : "log10 of the product over layers of mean square / recommended mean square",
         observed: decades,
         baseline: 0,
-        threshold: fault == .large ? tuning[Self.warning] : -tuning[Self.warning],
+        threshold: threshold,
         firstStep: step.number,
         lastStep: step.number,
         layers: step.anatomy.names(ofLayers: step.anatomy.weightLayers.dropLast())
       ),
-      remedies: Setting(step).initializationRemedies
+      remedies: fault == .inputs
+        ? Setting.unscaledRemedies : Setting(step).initializationRemedies
     )
+  }
+
+  /// The bound that the fault has passed.
+  private var threshold: Double {
+    switch fault {
+    case .inputs: tuning[Self.critical]
+    case .large: tuning[Self.warning]
+    case .small, .dead, .equal: -tuning[Self.warning]
+    }
   }
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
