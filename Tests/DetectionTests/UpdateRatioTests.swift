@@ -120,6 +120,22 @@ struct UpdateRatioTests {
     #expect(alert.remedies.first?.action.hasPrefix("raise the learning rate until") == true)
   }
 
+  @Test("a gate that began at 0 and hardly moves does not speak for the others")
+  func lowBesideGate() throws {
+    for update: Float in [1e-9, 1e-4] {
+      let watch = try watch(
+        steps: 60,
+        change: { step, report in
+          report.parameters.norm[6] = update * Float(step)
+          report.parameters.updateNorm[6] = update
+        },
+        ratio: { _ in 1e-5 }
+      )
+      // At the second size it goes from 0 to what a layer needs within the run.
+      #expect((watch.open(Self.low) != nil) == (update < 1e-5))
+    }
+  }
+
   @Test("if clipping takes the gradient away, the clipper comes first")
   func lowByClipping() throws {
     let watch = try watch(steps: 25, change: { $1.clip(at: 1e-4, norm: 1) }) { _ in 1e-5 }

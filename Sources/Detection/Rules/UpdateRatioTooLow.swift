@@ -4,8 +4,9 @@ import Telemetry
 ///
 /// At 2e-5 a weight needs 50,000 steps to change by its own size. That is fine for what has
 /// converged, at the end of a schedule or during warm-up, so the loss must still be where it began,
-/// and no layer may move well: a head alone learns something. TheDeepChecker's 1e-4 for any layer
-/// alarms on a healthy 50-layer He net (medians from 5e-5).
+/// and no layer may move well: a head alone learns something. A weight near 0 moves well by whatever it
+/// moves, so it counts as a thousandth of what it will have to be (a gate of a residual branch that starts
+/// at 0). TheDeepChecker's 1e-4 for any layer alarms on a healthy 50-layer He net (medians from 5e-5).
 struct UpdateRatioTooLow: Rule {
   static let id = RuleID("update_ratio_too_low")
   static let summary = "Updates are below 2e-5 of the weights while nothing was learned"
@@ -31,6 +32,8 @@ struct UpdateRatioTooLow: Rule {
   )
   static let thresholds = [warning, fastest, learned]
   private static let clearFactor = 3.0
+  /// The smallest gain (``Anatomy/gains``) that a layer is taken to have; sound ones have about 1.
+  private static let leastGain: Float = 0.001
 
   private let tuning: Tuning
   private var ratios: [Double] = []
@@ -42,12 +45,14 @@ struct UpdateRatioTooLow: Rule {
       step.nonFiniteTensors.isEmpty, step.history.learningRate != 0
     else { return nil }
     ratios.removeAll(keepingCapacity: true)
-    for tensor in step.anatomy.weights where tuning.watches(tensor: tensor) {
+    for (position, tensor) in step.anatomy.weights.enumerated() where tuning.watches(tensor: tensor)
+    {
       let update = step.updateNorms[tensor]
       let norm = step.parameterNorms[tensor]
       // Without a gradient there is nothing to move by.
       guard update.isFinite, norm > 0, norm.isFinite, step.norms[tensor] > 0 else { continue }
-      ratios.append(Double(update) / Double(norm))
+      let least = Self.leastGain / step.anatomy.gains[position]
+      ratios.append(Double(update) / Double(max(norm, least)))
     }
     guard !ratios.isEmpty, let progress = step.history.loss.progress else { return nil }
     ratios.sort()
