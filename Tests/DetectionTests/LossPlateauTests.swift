@@ -42,14 +42,35 @@ struct LossPlateauTests {
   }
 
   @Test(
+    "where every second step is reported, 96 quiet reports are enough, and noisy ones are not",
+    arguments: [0, 0.02, 0.5]
+  )
+  func quiet(_ noise: Double) throws {
+    let net = try Net(depth: 2)
+    var watch = try Watch(net.model)
+    var random = Noise(seed: 7)
+    for report in 0..<200 {
+      let loss = 1 + noise * (random.fraction() - 0.5)
+      watch.feed(net.report(UInt64(2 * report), loss: loss))
+    }
+    let few = try #require(Detector.standard(Self.rule, "quiet_reports"))
+    let many = try #require(Detector.standard(Self.rule, "warning_reports"))
+    let reports = Int(noise < 0.1 ? few : many)
+    #expect(watch.life(Self.rule).first?.hasPrefix("firing warning @") == true)
+    let step = try #require(watch.open(Self.rule)?.firedStep)
+    #expect(noise < 0.1 ? step == UInt64(2 * (reports - 1)) : step >= UInt64(2 * (reports - 1)))
+  }
+
+  @Test(
     "traps stay silent",
     arguments: [
       "slow start", "slow fall", "warm-up", "rate 0", "negative", "two losses", "rises",
-      "three quarters", "NaN", "new batch size", "new rate",
+      "three quarters", "NaN", "new batch size", "new rate", "outliers",
     ]
   )
   func traps(_ trap: String) throws {
     let patience = try #require(Detector.standard(Self.rule, "warning_reports"))
+    var noise = Noise(seed: 3)
     let watch = try Watch(
       try Net(depth: 2),
       steps: 400,
@@ -73,6 +94,7 @@ struct LossPlateauTests {
         case "rises": return 1 + 0.003 * time
         case "three quarters": return step < 20 ? 1 - 0.0125 * time : 0.75
         case "NaN": return .nan
+        case "outliers": return noise.fraction() < 0.1 ? 10 : 1
         default: return 1
         }
       }

@@ -3,9 +3,12 @@ import Telemetry
 /// The loss stays where it began: L4.
 ///
 /// The loss alone does not tell a plateau from a slow start (seed article 002), so if nothing else
-/// is wrong the rule waits for 160 reports without a hundredth of progress; where another rule has
-/// found why nothing is learned, 48 are enough. A loss that has fallen to four fifths has learned
-/// something; where it stands then is the data's business.
+/// is wrong the rule waits for 160 reports without a hundredth of progress. Losses that vary so much that
+/// they could hide a fall by a fifth say nothing (outliers, one sample a batch). Learning takes steps, and
+/// reports are only needed against the noise: where few steps are reported, and the losses are so quiet
+/// that they can't hide a fall, 160 steps seen in 96 reports are enough. Where another rule has found why
+/// nothing is learned, 48 are. A loss that has fallen to four fifths has learned something; where it
+/// stands then is the data's business.
 struct LossPlateau: Rule {
   static let id = RuleID("loss_plateau")
   static let summary = "The loss does not fall, and is close to where it began"
@@ -29,13 +32,25 @@ struct LossPlateau: Rule {
     in: 16...256,
     "reports to look at if nothing else is wrong; slow starters begin within 120"
   )
+  private static let quietReports = Threshold(
+    "quiet_reports",
+    96,
+    in: 32...256,
+    "reports to look at if their noise can't hide a fall and they span quiet_steps"
+  )
+  private static let quietSteps = Threshold(
+    "quiet_steps",
+    160,
+    in: 0...1e9,
+    "steps that so few reports must span"
+  )
   private static let explained = Threshold(
     "explained_reports",
     48,
     in: 16...256,
     "reports to look at if another rule says why nothing is learned"
   )
-  static let thresholds = [level, improvement, patience, explained]
+  static let thresholds = [level, improvement, patience, quietReports, quietSteps, explained]
 
   /// What keeps a net from learning, as other rules name it.
   private static let causes = [
@@ -44,6 +59,13 @@ struct LossPlateau: Rule {
   ]
   /// A rise of the mean, / first losses, from which on the loss does not stay but rises.
   private static let mostRise = 0.1
+  /// A fall from one half of the window to the other, / first losses, that noise must not hide if reports
+  /// are few: at that pace it takes 800 steps and more to fall by a fifth.
+  private static let leastFall = 0.02
+  /// The same if they are many: it has learned something.
+  private static let learnedFall = 0.2
+  /// Standard errors by which the true fall may be larger than the one seen.
+  private static let errors = 2.0
   /// Reports that make one mean, and means that are kept.
   private static let blockLength: UInt64 = 8
   private static let blockCount = 32
@@ -77,8 +99,10 @@ struct LossPlateau: Rule {
     guard let progress = history.loss.progress else { return nil }
     guard progress >= tuning[Self.level] else { return [] }
     let isExplained = step.symptoms.containsAny(of: Self.causes)
-    if isFlat(over: tuning[Self.patience], history.loss.initial)
-      || isExplained && isFlat(over: tuning[Self.explained], history.loss.initial)
+    let initial = history.loss.initial
+    if isFlat(over: tuning[Self.patience], initial, hiding: Self.learnedFall)
+      || isQuietlyFlat(history)
+      || isExplained && isFlat(over: tuning[Self.explained], initial)
     {
       return [Finding(scope: .run, met: .warning, held: .warning)]
     }
@@ -92,6 +116,39 @@ struct LossPlateau: Rule {
     fall = (mean(from: half, count: half) - mean(from: 0, count: half)) / max(initial, 1e-300)
     // A loss that rises is another matter.
     return fall < tuning[Self.improvement] && fall > -Self.mostRise
+  }
+
+  /// Whether the last `reports` are flat, and their noise can't hide a fall of `most` or more.
+  private mutating func isFlat(over reports: Double, _ initial: Double, hiding most: Double) -> Bool
+  {
+    guard isFlat(over: reports, initial) else { return false }
+    let half = Int(reports) / Int(2 * Self.blockLength)
+    // One block in each half tells nothing of its error.
+    guard half >= 2 else { return true }
+    // The error of a difference of two means, from how the blocks of either half vary.
+    let variance = variance(from: half, count: half) + variance(from: 0, count: half)
+    let error = (variance / Double(half)).squareRoot() / max(initial, 1e-300)
+    return max(0, fall) + Self.errors * error < most
+  }
+
+  /// Whether few reports of many steps leave no room for a fall.
+  ///
+  /// Reports are as far apart as the nearest two of the last 20, so that a gap counts for one.
+  private mutating func isQuietlyFlat(_ history: History) -> Bool {
+    let reports = tuning[Self.quietReports]
+    guard isFlat(over: reports, history.loss.initial, hiding: Self.leastFall) else { return false }
+    let steps = history.recentLosses.points.map(\.step)
+    let interval = zip(steps.dropFirst(), steps).map { $0 &- $1 }.min() ?? 0
+    return Double(interval) * reports >= tuning[Self.quietSteps]
+  }
+
+  /// The sample variance of `count` blocks, at least 2, `back` blocks before the newest.
+  private func variance(from back: Int, count: Int) -> Double {
+    let middle = mean(from: back, count: count)
+    return (back..<back + count).reduce(0) { sum, offset in
+      let distance = mean(from: offset, count: 1) - middle
+      return sum + distance * distance
+    } / Double(count - 1)
   }
 
   /// The mean of `count` blocks, `back` blocks before the newest.
