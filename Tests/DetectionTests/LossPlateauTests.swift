@@ -61,6 +61,36 @@ struct LossPlateauTests {
     #expect(noise < 0.1 ? step == UInt64(2 * (reports - 1)) : step >= UInt64(2 * (reports - 1)))
   }
 
+  @Test("a loss at six tenths is a plateau where gradients vanish, and the data's business else")
+  func higherFloor() throws {
+    for isVanishing in [true, false] {
+      let net = try Net(depth: 12, activation: "sigmoid")
+      var watch = try Watch(net.model)
+      for step in 0..<220 {
+        let loss = step < 5 ? 1 : 0.6
+        watch.feed(
+          net.report(UInt64(step), loss: loss) { isVanishing ? power(0.24, 11 - $0) : 0.1 }
+        )
+      }
+      #expect(watch.life(Self.rule).isEmpty == !isVanishing)
+      #expect(
+        watch.open(Self.rule)?.summary.contains("and began at 1") == (isVanishing ? true : nil)
+      )
+    }
+  }
+
+  @Test(
+    "clipping that leaves a thousandth of each gradient says why, and one that leaves a tenth does not",
+    arguments: [1000, 10]
+  )
+  func clippedAway(_ norm: Double) throws {
+    let watch = try Watch(steps: 100, change: { $1.clip(at: 1, norm: norm) }) { _ in 1 }
+    let explained = try #require(Detector.standard(Self.rule, "explained_reports"))
+    #expect(
+      watch.life(Self.rule) == (norm > 100 ? ["firing warning @\(Int(explained) - 1)"] : [])
+    )
+  }
+
   @Test(
     "traps stay silent",
     arguments: [

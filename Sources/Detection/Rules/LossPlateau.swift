@@ -8,7 +8,7 @@ import Telemetry
 /// reports are only needed against the noise: where few steps are reported, and the losses are so quiet
 /// that they can't hide a fall, 160 steps seen in 96 reports are enough. Where another rule has found why
 /// nothing is learned, 48 are. A loss that has fallen to four fifths has learned something; where it
-/// stands then is the data's business.
+/// stands then is the data's business, unless it stands above half of its start and another rule says why.
 struct LossPlateau: Rule {
   static let id = RuleID("loss_plateau")
   static let summary = "The loss does not fall, and is close to where it began"
@@ -50,13 +50,23 @@ struct LossPlateau: Rule {
     in: 16...256,
     "reports to look at if another rule says why nothing is learned"
   )
-  static let thresholds = [level, improvement, patience, quietReports, quietSteps, explained]
+  private static let explainedLevel = Threshold(
+    "explained_level",
+    0.5,
+    in: 0...1e6,
+    "least_level if another rule says why nothing is learned"
+  )
+  static let thresholds = [
+    level, improvement, patience, quietReports, quietSteps, explained, explainedLevel,
+  ]
 
   /// What keeps a net from learning, as other rules name it.
   private static let causes = [
     VanishingGradient.id, UniformlySmallGradient.id, DeadReLU.id, SaturatedActivation.id,
     RNNVanishingThroughTime.id, UpdateRatioTooLow.id,
   ]
+  /// The share of a gradient that clipping leaves at which next to nothing arrives: two decades are gone.
+  private static let leastLeft = 0.01
   /// A rise of the mean, / first losses, from which on the loss does not stay but rises.
   private static let mostRise = 0.1
   /// A fall from one half of the window to the other, / first losses, that noise must not hide if reports
@@ -97,16 +107,27 @@ struct LossPlateau: Rule {
       sum = 0
     }
     guard let progress = history.loss.progress else { return nil }
-    guard progress >= tuning[Self.level] else { return [] }
     let isExplained = step.symptoms.containsAny(of: Self.causes)
+    let isHigh = progress >= tuning[Self.level]
+    guard isHigh || isExplained && progress >= tuning[Self.explainedLevel] else { return [] }
     let initial = history.loss.initial
-    if isFlat(over: tuning[Self.patience], initial, hiding: Self.learnedFall)
-      || isQuietlyFlat(history)
-      || isExplained && isFlat(over: tuning[Self.explained], initial)
+    if (isExplained || isClippedAway(step)) && isFlat(over: tuning[Self.explained], initial)
+      || isHigh && isFlat(over: tuning[Self.patience], initial, hiding: Self.learnedFall)
+      || isHigh && isQuietlyFlat(history)
     {
       return [Finding(scope: .run, met: .warning, held: .warning)]
     }
     return [Finding(scope: .run, met: nil, held: .warning)]
+  }
+
+  /// Whether each step is clipped, and next to nothing is left of this one's gradient.
+  ///
+  /// A threshold that is far too low shows in a loss that is flat but high (seed article 000).
+  private func isClippedAway(_ step: StepContext) -> Bool {
+    guard step.symptoms.containsAny(of: [ClippingEveryStep.id]),
+      let clipping = step.report.scalars.clipping, let norm = step.globalNorm
+    else { return false }
+    return clipping.kind == .globalNorm && clipping.threshold < Self.leastLeft * norm
   }
 
   /// Whether the newer half of the last `reports` has no lower mean than the older one.
@@ -167,9 +188,11 @@ struct LossPlateau: Rule {
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let loss = step.history.loss
-    let isExplained = step.symptoms.containsAny(of: Self.causes)
+    let isExplained = step.symptoms.containsAny(of: Self.causes) || isClippedAway(step)
     return Diagnosis(
-      summary: "the loss stays at \(text(loss.fast)), where it began at \(text(loss.initial))",
+      summary: "the loss stays at \(text(loss.fast)), "
+        + ((loss.progress ?? 1) < tuning[Self.level] ? "and began" : "where it began")
+        + " at \(text(loss.initial))",
       cause: isExplained
         ? "another alert says why: the layers do not receive a useful gradient, or do not move"
         : "gradients look healthy: look at the labels, the loss function and the data's order first",
