@@ -61,6 +61,33 @@ struct UnchangedWeightsTests {
     )
   }
 
+  @Test(
+    "a gradient of exactly 0 is a warning where the loss does not fall and nothing else says why",
+    arguments: ["weight", "bias", "falling loss", "dead units"]
+  )
+  func blamed(_ kind: String) throws {
+    let net = try Net(depth: 6)
+    let silent = kind == "bias" ? 5 : 4
+    let watch = try Watch(
+      net,
+      steps: 200,
+      change: { step, report in
+        report.gradients.norm[silent] = 0
+        report.parameters.updateNorm[silent] = 0
+        if kind == "dead units" {
+          report.activations.deadUnitFraction = [Float](repeating: 0.99, count: 6)
+          report.activations.mean = report.activations.deadUnitFraction
+        }
+      },
+      loss: { kind == "falling loss" ? 1 / (1 + 0.01 * Double($0)) : 1 }
+    )
+    let severities = watch.alerts(Self.rule).map(\.severity)
+    #expect(severities == (kind == "weight" ? [.info, .warning] : [.info]))
+    guard kind == "weight" else { return }
+    #expect(watch.open(Self.rule)?.cause.hasPrefix("the parameters are not used") == true)
+    #expect(watch.open(Self.rule)?.evidence.tensors == ["dense_2.weight"])
+  }
+
   @Test("a learning rate of 0 is named as the cause")
   func rateZero() throws {
     let net = try Net(depth: 2)

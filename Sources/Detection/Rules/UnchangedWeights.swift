@@ -4,7 +4,9 @@ import Telemetry
 ///
 /// The layer is missing from the optimizer, its update is lost, or the schedule ended too soon.
 /// Frozen and unused parameters have no gradient, and a gradient far below all others gives an
-/// update that float32 rounds away: these are no fault of the optimizer's.
+/// update that float32 rounds away: these are no fault of the optimizer's. A gradient of exactly 0 is
+/// told of as an info, for it may be meant so; where the loss does not fall either, a weight that nothing
+/// reaches while others get a gradient is a likely cause, and worth a warning.
 /// SageMaker Debugger's bound of three steps alarms at the start of every warm-up.
 struct UnchangedWeights: Rule {
   static let id = RuleID("unchanged_weights")
@@ -29,12 +31,16 @@ struct UnchangedWeights: Rule {
   /// norm of update / norm of weight in the layer that moves most, below which rounding takes the
   /// rest: ten times float32's precision.
   private static let roundedRatio: Float = 1e-6
+  /// The rules that say why a gradient is 0.
+  private static let reasons = [DeadReLU.id, UniformlySmallGradient.id]
 
   private let tuning: Tuning
   /// For each tensor, reports in a row in which it had a gradient and stayed.
   private var still: [Float]
   /// For each tensor, reports in a row in which its gradient was exactly 0.
   private var silent: [Float]
+  /// Whether the last findings are of ``silent``; not stored.
+  private var isUnused = false
 
   init(_ anatomy: Anatomy, _ tuning: Tuning) {
     self.tuning = tuning
@@ -65,11 +71,25 @@ struct UnchangedWeights: Rule {
     if moved > 0, mostMoved < Self.roundedRatio { return [] }
     let (patience, quiet) = (Float(tuning[Self.reports]), Float(tuning[Self.unused]))
     let stuck = still.indices.filter { still[$0] >= patience && isJudged($0, model) }
+    isUnused = stuck.isEmpty
     if !stuck.isEmpty, moved == 0 { return [Finding(scope: .run, met: .warning, held: .warning)] }
-    let found = scopes(of: stuck, step).map { Finding(scope: $0, met: .warning, held: .warning) }
-    guard found.isEmpty else { return found }
+    guard isUnused else {
+      return scopes(of: stuck, step).map { Finding(scope: $0, met: .warning, held: .warning) }
+    }
     let unused = silent.indices.filter { silent[$0] >= quiet && isJudged($0, model) }
-    return scopes(of: unused, step).map { Finding(scope: $0, met: .info, held: .info) }
+    let isBlamed =
+      largest > 0 && step.symptoms.containsAny(of: [LossPlateau.id])
+      && !step.symptoms.containsAny(of: Self.reasons)
+    let blamed = isBlamed ? unused.filter(step.anatomy.weights.contains) : []
+    return scopes(of: unused, step).map { scope in
+      let severity: Severity =
+        blamed.contains { isInside($0, scope, model) } ? .warning : .info
+      return Finding(scope: scope, met: severity, held: severity)
+    }
+  }
+
+  private func isInside(_ tensor: Int, _ scope: AlertScope, _ model: Model) -> Bool {
+    scope == .tensor(UInt32(tensor)) || scope.contains(layer: model.tensors[tensor].layer)
   }
 
   private func isJudged(_ tensor: Int, _ model: Model) -> Bool {
@@ -89,13 +109,11 @@ struct UnchangedWeights: Rule {
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let model = step.anatomy.model
-    let isUnused = finding.met == .info
     let counts = isUnused ? silent : still
     let bound = tuning[isUnused ? Self.unused : Self.reports]
     let tensors = counts.indices.filter { tensor in
       Double(counts[tensor]) >= bound && isJudged(tensor, model)
-        && (finding.scope == .tensor(UInt32(tensor))
-          || finding.scope.contains(layer: model.tensors[tensor].layer))
+        && isInside(tensor, finding.scope, model)
     }
     let names = tensors.prefix(Evidence.maximumNames).map { model.tensors[$0].name }
     let longest = Double(tensors.map { counts[$0] }.max() ?? 0)
