@@ -13,6 +13,9 @@ from . import (  # noqa: F401
     cases_faults_sizes,
     cases_faults_values,
     cases_faults_wiring,
+    cases_fourth_inputs,
+    cases_fourth_networks,
+    cases_fourth_schedules,
     cases_healthy_networks,
     cases_healthy_objectives,
     cases_healthy_optimizers,
@@ -21,6 +24,11 @@ from . import (  # noqa: F401
     cases_healthy_slow,
     cases_healthy_vision,
     cases_sequence,
+    cases_third_control,
+    cases_third_densities,
+    cases_third_images,
+    cases_third_practice,
+    cases_third_sequence,
 )
 from .registry import CASES
 
