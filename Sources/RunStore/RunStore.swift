@@ -59,7 +59,7 @@ public protocol RunStore: Sendable {
   /// - Throws: ``RunStoreError/unknownRun(_:)``, and the errors of ``RunStoreError`` for the database.
   func deleteRun(_ run: RunID, evenIfRunning: Bool) throws(RunStoreError) -> Bool
 
-  /// Frees a part of what deleted runs took, in one transaction that is short whatever their size.
+  /// Frees a part of what deleted runs took, and what rewinds dropped, in one transaction that is short whatever their size.
   ///
   /// - Returns: Whether there was something to do; call again until there is not.
   func reclaimNext() throws(RunStoreError) -> Bool

@@ -26,7 +26,8 @@ extension CommitGroup {
       .integer(state.key),
       .number(step)
     )
-    var whole: [Int64] = []
+    try discard(from: step, of: state.key)
+    // One at most is left that reaches the step: it began before.
     var cut: (segment: Int64, axis: SegmentCodec.Axis)?
     try db.rows(
       """
@@ -36,10 +37,6 @@ extension CommitGroup {
       .integer(state.key),
       .number(step)
     ) { row in
-      guard row.number(1) < step else {
-        whole.append(row.integer(0))
-        return true
-      }
       let place = Place(
         run: name.run,
         producer: name.producer,
@@ -52,28 +49,45 @@ extension CommitGroup {
       return true
     }
     if let cut { try truncate(cut.segment, cut.axis, before: step) }
-    for segment in whole { try remove(segment) }
-    try dropRollups(from: step, of: state.key)
   }
 
-  /// Drops every rollup that sums up a step that is dropped; what is left is rolled up again with what follows.
-  private func dropRollups(from step: UInt64, of producer: Int64) throws {
-    var rollups: [Int64] = []
-    for level in 1...RollupPlan.maximumLevel {
-      try db.rows(
-        "SELECT id FROM rollups WHERE producer = ? AND level = ? AND last_step >= ?",
+  /// Takes the segments that begin at `step` or above from a producer, and every rollup that sums up such a step; what is left is
+  /// rolled up again with what follows.
+  ///
+  /// A gigabyte may hang on them, and all commits wait for this one: they go to a producer that no reader finds, whose run is to be
+  /// deleted (``DeletionSlice/dropped``). Until they are, their numbers are taken, and with them the keys of their chunks.
+  private func discard(from step: UInt64, of producer: Int64) throws {
+    let levels = (1...RollupPlan.maximumLevel).map { "\($0)" }.joined(separator: ", ")
+    for (table, condition) in [
+      ("segments", "producer = ?1 AND last_step >= ?2 AND first_step >= ?2"),
+      ("rollups", "producer = ?1 AND level IN (\(levels)) AND last_step >= ?2"),
+    ] {
+      let isAny: Void? = try db.firstRow(
+        "SELECT 1 FROM \(table) WHERE \(condition) LIMIT 1",
         .integer(producer),
-        .integer(Int64(level)),
         .number(step)
-      ) { row in
-        rollups.append(row.integer(0))
-        return true
-      }
+      ) { _ in }
+      guard isAny != nil else { continue }
+      try db.run(
+        "UPDATE \(table) SET producer = ?3 WHERE \(condition)",
+        .integer(producer),
+        .number(step),
+        .integer(try producerOfDropped())
+      )
     }
-    for rollup in rollups {
-      try db.removeRollupChunks(of: rollup)
-      try db.run("DELETE FROM rollups WHERE id = ?", .integer(rollup))
-    }
+  }
+
+  /// The key of the producer to which dropped segments and rollups go; it is made if there is none.
+  private func producerOfDropped() throws -> Int64 {
+    let run = SQLValue.integer(DeletionSlice.dropped)
+    try db.run(
+      "INSERT INTO deletions(run, id) VALUES (?, '') ON CONFLICT(run) DO UPDATE SET is_empty = 0",
+      run
+    )
+    let known = try db.firstRow("SELECT key FROM producers WHERE run = ?", run) { $0.integer(0) }
+    if let known { return known }
+    try db.run("INSERT INTO producers(run, id) VALUES (?, '')", run)
+    return db.lastInsertedRowID
   }
 
   private func truncate(_ segment: Int64, _ axis: SegmentCodec.Axis, before step: UInt64) throws {
@@ -87,18 +101,5 @@ extension CommitGroup {
       .number(axis.sequences[last]),
       .integer(segment)
     )
-  }
-
-  private func remove(_ segment: Int64) throws {
-    let first = ChunkKey.first(of: segment)
-    for table in ["chunks", "histograms"] {
-      try db.run(
-        "DELETE FROM \(table) WHERE key >= ? AND key < ?",
-        .integer(first),
-        .integer(first + ChunkKey.span)
-      )
-    }
-    try db.run("DELETE FROM segment_scalars WHERE segment = ?", .integer(segment))
-    try db.run("DELETE FROM segments WHERE id = ?", .integer(segment))
   }
 }

@@ -1,10 +1,13 @@
 import GRDB
 
-/// One transaction's part of the deletion of a run.
+/// One transaction's part of the deletion of a run, or of what producers that went back have dropped.
 ///
 /// Rows go in an order in which what is left can still be found: what hangs on a segment before the
 /// segment, what hangs on a producer before the producer. A key is free only when nothing hangs on it.
 struct DeletionSlice: ~Copyable {
+  /// What stands in place of a run's key for what producers dropped: no run has it, nor had.
+  static let dropped: Int64 = -1
+
   private let db: Database
   /// The bytes that may still be removed.
   private var bytes: Int64

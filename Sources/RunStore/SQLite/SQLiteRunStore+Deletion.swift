@@ -30,8 +30,8 @@ extension SQLiteRunStore {
     }
   }
 
-  /// Removes a slice of what deleted runs left; when nothing is left of any, gives pages back to the file
-  /// system, and then forgets the deletions.
+  /// Removes a slice of what deleted runs left, and producers that went back; when nothing is left of any, gives pages back to the
+  /// file system, and then forgets the deletions.
   ///
   /// Pages are given back last, because that moves pages from the file's end to free places: those of a
   /// run that is to go too need no move. A file that was made before there were deletions can't give pages

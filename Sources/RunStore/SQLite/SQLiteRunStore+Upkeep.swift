@@ -14,7 +14,9 @@ extension SQLiteRunStore {
         unsealedReports: try count(
           "SELECT coalesce(sum(p.log_rows), 0) FROM producers p JOIN runs r ON r.key = p.run"
         ),
-        deletionsInProgress: try count("SELECT count(*) FROM deletions")
+        deletionsInProgress: try count(
+          "SELECT count(*) FROM deletions WHERE run <> \(DeletionSlice.dropped)"
+        )
       )
     }
     let attributes = try? FileManager.default.attributesOfItem(atPath: path + "-wal")
