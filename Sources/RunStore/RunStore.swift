@@ -40,9 +40,10 @@ public protocol RunStore: Sendable {
   /// Seals the oldest reports of one producer that a snapshot covers into one segment, in one
   /// transaction, and removes them from the log.
   ///
-  /// Seals when 256 such reports wait, or any at all if the run is not running any more.
+  /// Seals when 256 such reports wait, or any at all if the run is not running any more. With none of
+  /// them, it makes a summary of many steps, for readers, that could not be made earlier.
   ///
-  /// - Returns: Whether there was something to seal; call again until there is not.
+  /// - Returns: Whether there was something to do; call again until there is not.
   func sealNext() throws(RunStoreError) -> Bool
 
   // MARK: Deleting

@@ -37,6 +37,18 @@ struct RollupPlan {
   /// The number of points.
   var pointCount: Int { (rowCount + RollupAccumulator.factor - 1) / RollupAccumulator.factor }
 
+  /// The next rollup of the lowest level that has one to make; `nil` if none has.
+  static func next(
+    _ producer: Int64,
+    of place: Place,
+    in db: Database
+  ) throws -> RollupPlan? {
+    for level in 1...maximumLevel {
+      if let plan = try RollupPlan(producer, of: place, level: level, in: db) { return plan }
+    }
+    return nil
+  }
+
   /// The next rollup of a level, if the level below has enough rows for one.
   ///
   /// - Throws: ``RunStoreError/damaged(place:detail:)`` if an axis can't be read, and the errors of the database.
@@ -94,6 +106,36 @@ struct RollupPlan {
       ) { [(.tensor, Int(clamping: $0.integer(0))), (.layer, Int(clamping: $0.integer(1)))] } ?? []
   }
 
+  /// The keys of the producers that may have something to roll up.
+  ///
+  /// Those with enough segments, or rollups of a level, behind what was rolled up. Only indexes are read, and no more of them than
+  /// it takes.
+  static func producersToSearch(in db: Database) throws -> Set<Int64> {
+    // As none has more rows than a rollup has points.
+    let others = RollupAccumulator.factor - 1
+    let levels = (1...maximumLevel).map { level in
+      let sources =
+        level == 1 ? "segments WHERE" : "rollups WHERE level = \(level - 1) AND"
+      return """
+        EXISTS (
+          SELECT 1 FROM \(sources) producer = p.key AND last_step > coalesce(
+            (SELECT max(last_step) FROM rollups WHERE producer = p.key AND level = \(level)), -1)
+          LIMIT 1 OFFSET \(others)
+        )
+        """
+    }
+    let sql = """
+      SELECT p.key FROM producers p JOIN runs r ON r.key = p.run
+      WHERE \(levels.joined(separator: " OR "))
+      """
+    var found: Set<Int64> = []
+    try db.rows(sql) { row in
+      found.insert(row.integer(0))
+      return true
+    }
+    return found
+  }
+
   /// Whether the sources are what they were when this was planned: no rewind came in between.
   func isCurrent(in db: Database) throws -> Bool {
     guard let first = sources.first, let last = sources.last else { return false }
@@ -113,6 +155,18 @@ struct RollupPlan {
       .integer(Int64(level - 1))
     ) { Int($0.real(0)) }
     return rows == rowCount
+  }
+
+  /// The error of a chunk of a source that can't be read; `nil` if it is empty because of one below, which was told then.
+  func damage(
+    _ chunk: UnsafeRawBufferPointer,
+    of source: Source,
+    _ place: Place,
+    _ error: CodecError
+  ) -> RunStoreError? {
+    guard level == 1 || !chunk.isEmpty else { return nil }
+    let steps = "steps \(source.firstStep)...\(source.lastStep)"
+    return .damaged(place: "\(place.adding(steps))", detail: error.detail)
   }
 
   /// The first and, as sequence numbers, the last step of every point.

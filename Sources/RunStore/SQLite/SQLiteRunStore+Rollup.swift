@@ -5,49 +5,105 @@ extension SQLiteRunStore {
   /// The tensors or layers that are rolled up at a time; 64 of 64 buckets take some 15 MB.
   private static let window = 64
 
-  /// Rolls up what a producer's last segment completed, level by level.
+  /// Makes one rollup of a producer for which something is due; returns whether there was one to make.
   ///
-  /// A rollup is written some tensors at a time, so that no commit waits long, and becomes visible with the last transaction, if
-  /// no rewind has changed what it was made of. What a crash leaves of one is removed when the next one is begun.
+  /// A crash or a full disk between a segment and its rollup leaves it missing, and a file of before there were rollups has none: no
+  /// segment need ever follow that would lead to it. So the file is searched once, and after that memory knows.
+  func rollUpDue(_ state: inout SealingState) throws(RunStoreError) -> Bool {
+    if state.rollupsDue == nil {
+      state.rollupsDue = try read("look for missing rollups") { db in
+        try RollupPlan.producersToSearch(in: db)
+      }
+    }
+    while let producer = state.rollupsDue?.first {
+      let place = try read("look for a producer") { db in
+        try db.firstRow(
+          "SELECT r.id, p.id FROM producers p JOIN runs r ON r.key = p.run WHERE p.key = ?",
+          .integer(producer)
+        ) { Place(run: RunID(stored: $0.text(0)), producer: ProducerID(stored: $0.text(1))) }
+      }
+      // Its run may have been deleted.
+      guard let place else {
+        state.rollupsDue?.remove(producer)
+        continue
+      }
+      if try rollUp(producer, of: place, &state) { return true }
+      state.rollupsDue?.remove(producer)
+    }
+    return false
+  }
+
+  /// Makes the next rollup of a producer, of the lowest level that has one to make; returns whether there was one.
+  ///
+  /// - Throws: ``RunStoreError/damaged(place:detail:)`` if a chunk is damaged, after the rollup was made all the same: readers find
+  ///   the damage at the level below. If it can't be made, it throws that once, and leaves the producer alone until the file is
+  ///   opened again.
   func rollUp(
     _ producer: Int64,
     of place: Place,
-    _ inflater: Inflater,
-    _ deflater: Deflater
-  ) throws(RunStoreError) {
-    for level in 1...RollupPlan.maximumLevel {
+    _ state: inout SealingState
+  ) throws(RunStoreError) -> Bool {
+    guard !state.withoutRollups.contains(producer) else { return false }
+    let (isMade, damage): (Bool, RunStoreError?)
+    do throws(RunStoreError) {
       let plan = try read("look for what to roll up") { db in
-        try RollupPlan(producer, of: place, level: level, in: db)
+        try RollupPlan.next(producer, of: place, in: db)
       }
-      guard let plan else { return }
-      try writeUnsynced("begin a rollup of \(place)") { db in try db.removeRollupChunks(of: plan.id)
-      }
-      for (subject, count) in plan.subjects {
-        let first = ChunkKey.offset(subject, 0)
-        for start in stride(from: first, to: first + Int64(count), by: Self.window) {
-          let window = start..<Swift.min(start + Int64(Self.window), first + Int64(count))
-          try rollUp(plan, window, place, inflater, deflater)
-        }
-      }
-      try finish(plan, place)
+      guard let plan else { return false }
+      (isMade, damage) = try make(plan, place, state.inflater, state.deflater)
+    } catch {
+      // What is damaged can't be summed up, but what follows can be sealed.
+      if case .damaged = error { state.withoutRollups.insert(producer) }
+      throw error
     }
+    if let damage { throw damage }
+    return isMade
   }
 
-  /// Sums up some tensors or layers.
+  /// Makes a rollup; returns whether it is there, and what is wrong with a chunk that is damaged, if one is.
+  ///
+  /// It is written some tensors at a time, so that no commit waits long, and becomes visible with the last transaction, if no
+  /// rewind has changed what it was made of. What a crash leaves of one is removed when the next one is begun.
+  private func make(
+    _ plan: RollupPlan,
+    _ place: Place,
+    _ inflater: Inflater,
+    _ deflater: Deflater
+  ) throws(RunStoreError) -> (isMade: Bool, damage: RunStoreError?) {
+    try writeUnsynced("begin a rollup of \(place)") { db in try db.removeRollupChunks(of: plan.id) }
+    var damage: RunStoreError?
+    for (subject, count) in plan.subjects {
+      let first = ChunkKey.offset(subject, 0)
+      for start in stride(from: first, to: first + Int64(count), by: Self.window) {
+        let window = start..<Swift.min(start + Int64(Self.window), first + Int64(count))
+        let found = try rollUp(plan, window, place, inflater, deflater)
+        damage = damage ?? found
+      }
+    }
+    return (try finish(plan, place), damage)
+  }
+
+  /// Sums up some tensors or layers; returns what is wrong with a chunk that is damaged.
+  ///
+  /// What such a chunk is part of gets an empty one, which no reader can read, and so reads the level below.
   private func rollUp(
     _ plan: RollupPlan,
     _ window: Range<Int64>,
     _ place: Place,
     _ inflater: Inflater,
     _ deflater: Deflater
-  ) throws(RunStoreError) {
+  ) throws(RunStoreError) -> RunStoreError? {
+    var damages: [(table: String, offset: Int64, error: RunStoreError?)] = []
     let (points, histograms) = try read("read what to roll up of \(place)") { db in
       (
-        try Self.points(of: plan, window, place, inflater, in: db),
-        try Self.histograms(of: plan, window, place, inflater, in: db)
+        try Self.points(of: plan, window, place, inflater, in: db) {
+          damages.append(("rollup_chunks", $0, $1))
+        },
+        try Self.histograms(of: plan, window, place, inflater, in: db) {
+          damages.append(("rollup_histograms", $0, $1))
+        }
       )
     }
-    guard !points.isEmpty || !histograms.isEmpty else { return }
     let first = ChunkKey.first(of: plan.id)
     var writer = ByteWriter()
     var blobs: [(table: String, key: Int64, range: Range<Int>)] = []
@@ -61,6 +117,8 @@ extension SQLiteRunStore {
       RollupHistogramCodec.write(entries, to: &writer, deflater)
       blobs.append(("rollup_histograms", first + offset, start..<writer.count))
     }
+    blobs += damages.map { ($0.table, first + $0.offset, 0..<0) }
+    guard !blobs.isEmpty else { return nil }
     let bytes = writer.bytes
     try writeUnsynced("roll up \(place)") { db in
       for blob in blobs {
@@ -71,16 +129,21 @@ extension SQLiteRunStore {
         )
       }
     }
+    return damages.lazy.compactMap(\.error).first
   }
 
-  private func finish(_ plan: RollupPlan, _ place: Place) throws(RunStoreError) {
+  /// Makes a rollup visible whose chunks are written; returns false if a rewind has changed what it was made of.
+  private func finish(_ plan: RollupPlan, _ place: Place) throws(RunStoreError) -> Bool {
     let axis = plan.axis
-    guard let first = axis.steps.first, let last = axis.sequences.last else { return }
+    guard let first = axis.steps.first, let last = axis.sequences.last else { return false }
     var writer = ByteWriter()
     SegmentCodec.write(axis, to: &writer)
     let bytes = writer.bytes
-    try write("finish a rollup of \(place)") { db in
-      guard try plan.isCurrent(in: db) else { return try db.removeRollupChunks(of: plan.id) }
+    return try write("finish a rollup of \(place)") { db in
+      guard try plan.isCurrent(in: db) else {
+        try db.removeRollupChunks(of: plan.id)
+        return false
+      }
       try db.run(
         """
         INSERT INTO rollups(id, producer, level, first_step, last_step, rows, axis)
@@ -94,6 +157,7 @@ extension SQLiteRunStore {
         .integer(Int64(plan.pointCount)),
         .blob(bytes)
       )
+      return true
     }
   }
 
@@ -102,17 +166,19 @@ extension SQLiteRunStore {
     _ window: Range<Int64>,
     _ place: Place,
     _ inflater: Inflater,
-    in db: Database
+    in db: Database,
+    _ damaged: (_ offset: Int64, RunStoreError?) -> Void
   ) throws -> [(Int64, [RollupChunkCodec.Series])] {
     var sums: [Int64: RollupAccumulator] = [:]
+    var unreadable: Set<Int64> = []
     var rowsBefore = 0
     for source in plan.sources {
       try db.chunks(plan.tables.chunks, of: source.id, window) { offset, bytes in
+        guard !unreadable.contains(offset) else { return }
         var sum = sums[offset] ?? RollupAccumulator(pointCount: plan.pointCount)
         // Not two of them while one is changed.
         sums[offset] = nil
-        try place.adding("steps \(source.firstStep)...\(source.lastStep)").decode {
-          () throws(CodecError) in
+        do throws(CodecError) {
           if plan.level == 1 {
             for column in try ChunkCodec.readAll(rows: source.rows, from: bytes, inflater) {
               sum.add(column, first: source.count, after: rowsBefore)
@@ -122,8 +188,11 @@ extension SQLiteRunStore {
               sum.add(series, rows: source.rows, after: rowsBefore)
             }
           }
+          sums[offset] = sum
+        } catch {
+          unreadable.insert(offset)
+          damaged(offset, plan.damage(bytes, of: source, place, error))
         }
-        sums[offset] = sum
       }
       rowsBefore += source.count
     }
@@ -138,17 +207,19 @@ extension SQLiteRunStore {
     _ window: Range<Int64>,
     _ place: Place,
     _ inflater: Inflater,
-    in db: Database
+    in db: Database,
+    _ damaged: (_ offset: Int64, RunStoreError?) -> Void
   ) throws -> [(Int64, [RollupHistogramCodec.Entry])] {
     var merged: [Int64: [RollupHistogramCodec.Entry]] = [:]
+    var unreadable: Set<Int64> = []
     var rowsBefore = 0
     for source in plan.sources {
       try db.chunks(plan.tables.histograms, of: source.id, window) { offset, bytes in
+        guard !unreadable.contains(offset) else { return }
         var entries = merged[offset] ?? []
         // Not two of them while one is changed.
         merged[offset] = nil
-        try place.adding("steps \(source.firstStep)...\(source.lastStep)").decode {
-          () throws(CodecError) in
+        do throws(CodecError) {
           if plan.level == 1 {
             try entries.addMeasurements(in: bytes, of: source, after: rowsBefore, inflater)
           } else {
@@ -157,8 +228,11 @@ extension SQLiteRunStore {
               entries.add(entry.point, row: (rowsBefore + entry.row) / RollupAccumulator.factor)
             }
           }
+          merged[offset] = entries
+        } catch {
+          unreadable.insert(offset)
+          damaged(offset, plan.damage(bytes, of: source, place, error))
         }
-        merged[offset] = entries
       }
       rowsBefore += source.count
     }

@@ -9,6 +9,7 @@ extension SQLiteRunStore {
   /// segment is written inside one, some chunks at a time, so that commits wait neither for a
   /// transposition nor for the disk to take all of it. The transactions that make it visible, some rows
   /// at a time, come last. A rewind that came in between voids the rows that are not visible yet; the next call starts over.
+  /// With nothing to seal it makes a rollup that is due.
   ///
   /// A producer whose log is damaged throws ``RunStoreError/damaged(place:detail:)`` once, and is
   /// then left alone until the file is opened again: the others must go on. Where the disk refuses what the write-ahead log has for
@@ -21,7 +22,9 @@ extension SQLiteRunStore {
     // One at a time: two would seal the same reports.
     return try sealing.withLock {
       (state: inout sending SealingState) throws(RunStoreError) -> Bool in
-      guard let batch = try nextBatch(except: state.paused, to: &state.log) else { return false }
+      guard let batch = try nextBatch(except: state.paused, to: &state.log) else {
+        return try rollUpDue(&state)
+      }
       do throws(RunStoreError) {
         state.segment.removeAll()
         let segment = try Transposition(
@@ -37,13 +40,10 @@ extension SQLiteRunStore {
         if case .damaged = error { state.paused.insert(batch.producer) }
         throw error
       }
-      guard !state.withoutRollups.contains(batch.producer) else { return true }
-      do throws(RunStoreError) {
-        try rollUp(batch.producer, of: batch.place, state.inflater, state.deflater)
-      } catch {
-        // What is damaged can't be summed up, but what follows can be sealed.
-        if case .damaged = error { state.withoutRollups.insert(batch.producer) }
-        throw error
+      // Should it fail: the segment is there, and this is all that would lead to its rollup.
+      state.rollupsDue?.insert(batch.producer)
+      if try !rollUp(batch.producer, of: batch.place, &state) {
+        state.rollupsDue?.remove(batch.producer)
       }
       return true
     }

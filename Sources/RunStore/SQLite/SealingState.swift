@@ -2,8 +2,10 @@
 struct SealingState: ~Copyable {
   /// Producers whose oldest reports can't be sealed, because they are damaged.
   var paused: Set<Int64> = []
-  /// Producers that are not rolled up any more, because a segment of theirs is damaged.
+  /// Producers that are not rolled up any more, because what they would be made of is damaged.
   var withoutRollups: Set<Int64> = []
+  /// Producers of which something may have to be rolled up; `nil`: the file was not searched for them yet.
+  var rollupsDue: Set<Int64>?
   /// The free pages that are still to be given back after a deletion; `nil`: not counted yet.
   var pagesToGiveBack: Int64?
   /// The log's blobs of the segment, and its own.
