@@ -8,30 +8,19 @@ import Synchronization
 /// SQLite's own way is that the commit that makes the log long enough moves all of it, and has the disk take it, while the others
 /// wait. Here a second connection moves it a part at a time. Only between two commits can nothing be left to move, so that the log
 /// can begin anew: once it is long, a commit moves the last small part; or all of it, should the disk be so slow that the log is 8
-/// times as long.
+/// times as long. What a long reader keeps in the log, which may be gigabytes, is moved beside the commits when it has ended.
 final class Checkpointer: Sendable {
   private struct State {
-    /// Whether a part is moved right now.
-    var isMoving = false
+    var plan: CheckpointPlan
     var isClosed = false
-    /// The pages of the log that are in the file, as far as is known.
-    var movedPages: Int32 = 0
-    /// The pages that the log had when a part was moved last; a reader may have kept some from being moved.
-    var triedPages: Int32 = 0
-    /// The pages of the log at the last commit.
-    var pages: Int32 = 0
     /// Why the last part could not be moved; `nil` if it was, or the disk is full, which those who write hear of.
     var failure: DatabaseError?
   }
 
-  private enum Step { case none, movePart, moveRest }
-
   private let queue: DatabaseQueue
   /// Where the second connection is used, and closed.
   private let thread = DispatchQueue(label: "gradwatch.checkpointer")
-  private let state = Mutex(State())
-  private let longLog: Int32
-  private let part: Int32
+  private let state: Mutex<State>
 
   /// Opens the second connection.
   ///
@@ -43,8 +32,7 @@ final class Checkpointer: Sendable {
     var configuration = Configuration()
     configuration.label = "Checkpointer"
     queue = try DatabaseQueue(path: path, configuration: configuration)
-    longLog = Int32(clamping: pages)
-    part = Int32(clamping: Swift.max(pages / 8, 1))
+    state = Mutex(State(plan: CheckpointPlan(longLog: pages)))
     // Opens the log.
     try queue.read { db in _ = try db.number("PRAGMA schema_version") }
   }
@@ -95,25 +83,17 @@ final class Checkpointer: Sendable {
     of connection: OpaquePointer?,
     _ name: UnsafePointer<CChar>?
   ) {
-    let step = state.withLock { state -> Step in
-      // The log began anew.
-      if pages < state.pages { (state.movedPages, state.triedPages) = (0, 0) }
-      state.pages = pages
-      if pages >= 8 * longLog { return .moveRest }
-      guard !state.isMoving else { return .none }
-      if pages >= longLog, pages - state.movedPages < part { return .moveRest }
-      guard pages - state.triedPages >= part else { return .none }
-      state.triedPages = pages
-      state.isMoving = true
-      return .movePart
-    }
+    let step = state.withLock { $0.plan.committed(pages) }
     switch step {
     case .none: break
     case .movePart: thread.async { self.movePart() }
     case .moveRest:
       // Two can't move at once.
       thread.sync {}
-      let code = sqlite3_wal_checkpoint_v2(connection, name, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+      var moved: Int32 = 0
+      let mode = SQLITE_CHECKPOINT_PASSIVE
+      let code = sqlite3_wal_checkpoint_v2(connection, name, mode, nil, &moved)
+      if code == SQLITE_OK { state.withLock { $0.plan.movedRest(Int(moved)) } }
       note(code == SQLITE_OK ? nil : DatabaseError(resultCode: ResultCode(rawValue: code)))
     }
   }
@@ -136,10 +116,7 @@ final class Checkpointer: Sendable {
         note(error as? DatabaseError)
       }
     }
-    state.withLock { state in
-      state.isMoving = false
-      if let moved, moved <= state.pages { state.movedPages = Int32(clamping: moved) }
-    }
+    state.withLock { $0.plan.ended(moved: moved) }
   }
 
   private func note(_ failure: DatabaseError?) {

@@ -63,6 +63,11 @@ extension SQLiteRunStore {
       try pool.writeWithoutTransaction { db in
         // GRDB chooses NORMAL, with which a commit may be lost with the power.
         try db.execute(sql: "PRAGMA synchronous = FULL")
+        // So that space comes back after a long reader: 8 times what is long is what a slow disk makes of it.
+        let pageBytes = try db.number("PRAGMA page_size")
+        try db.execute(
+          sql: "PRAGMA journal_size_limit = \(8 * Int64(options.checkpointPages) * pageBytes)"
+        )
         // Debian's SQLite overwrites what is deleted with zeros, and writes those pages twice.
         try db.execute(sql: "PRAGMA secure_delete = OFF")
         // Before the first table, so that a file whose making was cut off is known as ours.

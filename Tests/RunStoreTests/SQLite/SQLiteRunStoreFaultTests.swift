@@ -312,4 +312,44 @@ struct SQLiteRunStoreFaultTests: Sendable {
     #expect(longest <= (8 * 16 + 12) * (16_384 + 24) + 32)
     try small.close()
   }
+
+  @Test("the write-ahead log's file is short again after a long reader")
+  func longReader() throws {
+    var options = SQLiteRunStore.Options()
+    options.checkpointPages = 16
+    let small = try SQLiteRunStore(path: folder.file("small.sqlite"), options: options)
+    _ = try small.register(Samples.registration(), at: Samples.time(1))
+    _ = try small.commit(large(1...1))
+    let began = DispatchSemaphore(value: 0)
+    let ended = DispatchSemaphore(value: 0)
+    let failures = Mutex<[String]>([])
+    DispatchQueue.concurrentPerform(iterations: 2) { role in
+      do {
+        if role == 0 {
+          try small.readScalars(of: run, producer: compat.producer, steps: 0...Step.maximum) { _ in
+            began.signal()
+            ended.wait()
+            return false
+          }
+        } else {
+          began.wait()
+          defer { ended.signal() }
+          for sequence in 2...100 as ClosedRange<UInt64> {
+            _ = try small.commit(large(sequence...sequence))
+          }
+        }
+      } catch {
+        failures.withLock { $0.append("\(error)") }
+      }
+    }
+    #expect(failures.withLock { $0 } == [])
+    let long = try small.statistics().writeAheadLogBytes
+    #expect(long > 9 * 16 * (16_384 + 24))
+    for sequence in 101...300 as ClosedRange<UInt64> {
+      _ = try small.commit(large(sequence...sequence))
+    }
+    #expect(try small.statistics().writeAheadLogBytes <= (9 * 16 + 12) * (16_384 + 24) + 32)
+    #expect(try RunStoreCompat { small }.steps(small) == Array(1...300))
+    try small.close()
+  }
 }
