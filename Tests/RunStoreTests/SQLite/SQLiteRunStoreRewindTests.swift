@@ -62,7 +62,14 @@ struct SQLiteRunStoreRewindTests {
       changes.append(compat.report(next, rewinds: rewinds && isFirst))
       reference.accept(next, receivedAt: Samples.time(0), rewinds: rewinds && isFirst)
     }
-    changes.append(.snapshot(run: compat.run, producer: compat.producer, state: [1]))
+    changes.append(
+      .snapshot(
+        run: compat.run,
+        producer: compat.producer,
+        sequence: sequences.upperBound,
+        state: [1]
+      )
+    )
     _ = try store.commit(changes)
   }
 
