@@ -100,14 +100,16 @@ struct PoorInitializationTests {
   }
 
   @Test(
-    "inputs that make all first outputs a thousand warn; one layer, or normalization, do not",
-    arguments: ["all", "bytes", "one layer", "normalization", "no activations"]
+    "inputs that make all first outputs a thousand warn; one layer, normalization or a recurrence do not",
+    arguments: ["all", "bytes", "one layer", "normalization", "no activations", "recurrence"]
   )
   func unscaledInputs(_ kind: String) throws {
     let net = try Net(depth: 4)
     var layers = net.model.layers
     if kind == "normalization" { layers[0].normalization = "batch_norm" }
-    var watch = try Watch(try Model(layers: layers, tensors: net.model.tensors))
+    var tensors = net.model.tensors
+    if kind == "recurrence" { tensors[0].role = .recurrent }
+    var watch = try Watch(try Model(layers: layers, tensors: tensors))
     for step in 0..<3 {
       var report = net.report(UInt64(step))
       // The head's outputs are a matter of the loss.

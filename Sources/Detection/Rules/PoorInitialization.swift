@@ -196,10 +196,11 @@ struct PoorInitialization: Rule {
   }
 
   /// log10 of the smallest mean square of a hidden layer's outputs; minus infinity if none was measured, or
-  /// normalization undoes it.
+  /// normalization undoes it, or a recurrence, which multiplies its own outputs, may have made it.
   private func leastSignal(_ step: StepContext) -> Double {
     let columns = step.report.activations
     guard Setting(step).isNormalized != true, let last = step.anatomy.weightLayers.last,
+      !step.anatomy.model.tensors.contains(where: { $0.role == .recurrent }),
       columns.mean.count == columns.std.count,
       columns.layerIDs.isEmpty || columns.layerIDs.count == columns.mean.count
     else { return -.infinity }
