@@ -128,7 +128,9 @@ final class TelemetryStream: Sendable {
     await collector.committer.reserve(arriving.bytes)
     let sequence = arriving.sequence
     // The lock is held over acceptance, so that a completion can't overtake it.
-    try state.withLock { state in
+    let isTaken = try state.withLock { state in
+      // The stream may have been ended while room was waited for: the last ack may be on its way.
+      guard state.outbox?.isEnding != true else { return false }
       let decision = try producer.receive(arriving, at: collector.now(), claim: claim) {
         [weak self] result in self?.completed(sequence, result)
       }
@@ -139,6 +141,11 @@ final class TelemetryStream: Sendable {
       case .duplicate: state.outbox?.duplicate()
       case .gap(let expected): state.outbox?.gapFound(expected: expected, found: sequence)
       }
+      return true
+    }
+    guard isTaken else {
+      collector.committer.release(arriving.bytes)
+      return false
     }
     outgoing.raise()
     return true
