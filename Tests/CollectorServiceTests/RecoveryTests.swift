@@ -136,19 +136,10 @@ struct RecoveryTests {
       _ = try store.commit([
         .transitions(
           (0..<CollectorOptions.maximumPageSize).map { number in
-            var alert = Alert(
+            var alert = Alert.plain(
               run: run.registration.run,
               producer: registration.producer.id,
-              rule: RuleID("rule_\(number)"),
-              severity: .warning,
-              scope: .run,
-              summary: "",
-              cause: "",
-              confidence: 1,
-              evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0),
-              remedies: [],
-              firstStep: 0,
-              startedAt: WallTime(clamping: 1)
+              rule: "rule_\(number)"
             )
             alert.state = .firing
             return AlertTransition(alert: alert, from: nil, step: 0, at: alert.startedAt)

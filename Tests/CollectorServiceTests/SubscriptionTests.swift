@@ -114,20 +114,7 @@ struct SubscriptionTests {
   func slowSubscriber() async throws {
     var options = CollectorOptions()
     options.alertFeedCapacity = 2
-    let alert = Alert(
-      run: RunID(stored: "r"),
-      producer: ProducerID(stored: "p0"),
-      rule: RuleID("a"),
-      severity: .info,
-      scope: .run,
-      summary: "",
-      cause: "",
-      confidence: 1,
-      evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0),
-      remedies: [],
-      firstStep: 0,
-      startedAt: WallTime(clamping: 0)
-    )
+    let alert = Alert.plain(run: RunID(stored: "r"), producer: ProducerID(stored: "p0"), rule: "a")
     try await withCollectorOnDisk(options: options) { harness in
       let error = await #expect(throws: RPCError.self) {
         try await harness.alerts.subscribeAlerts(.init()) { response in

@@ -2,6 +2,7 @@ import Query
 import RunStore
 import Synchronization
 import Telemetry
+import TelemetryTesting
 import Testing
 
 /// A transition that only its cursor tells from others.
@@ -9,19 +10,10 @@ func transition(_ cursor: Int64) -> StoredTransition { transition(cursor, of: "r
 
 /// A transition that only its cursor and its run tell from others.
 func transition(_ cursor: Int64, of run: String) -> StoredTransition {
-  let alert = Alert(
+  let alert = Alert.plain(
     run: RunID(stored: run),
     producer: ProducerID(stored: "p0"),
-    rule: RuleID("dead_layer"),
-    severity: .warning,
-    scope: .run,
-    summary: "",
-    cause: "",
-    confidence: 1,
-    evidence: Evidence(quantity: "", observed: 0, firstStep: 0, lastStep: 0),
-    remedies: [],
-    firstStep: 0,
-    startedAt: WallTime(clamping: 1)
+    rule: "dead_layer"
   )
   return StoredTransition(
     cursor: AlertCursor(cursor),

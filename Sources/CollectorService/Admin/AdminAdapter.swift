@@ -93,7 +93,6 @@ struct AdminAdapter: Gradwatch_V1_AdminService.SimpleServiceProtocol {
       let liveProducers = await collector.producers.count
       return .with {
         $0.startedAt = .init(collector.startedAt)
-        // A clock may be set back.
         $0.uptimeSeconds = collector.uptime() / .seconds(1)
         if let bytes = ResidentMemory.bytes { $0.residentBytes = bytes }
         $0.size = .init(store)

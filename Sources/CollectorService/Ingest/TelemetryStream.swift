@@ -85,12 +85,10 @@ final class TelemetryStream: Sendable {
     // What an older stream had accepted is settled first, so that the client resumes at one number; a unary call may go on
     // meanwhile, and what it has accepted since is not durable yet.
     var last = producer.last
-    while true {
+    repeat {
+      last = producer.last
       await collector.committer.flush()
-      let since = producer.last
-      if since.sequence == last.sequence { break }
-      last = since
-    }
+    } while producer.last.sequence != last.sequence
     guard !producer.isBroken else { throw Failure.shuttingDown.status }
     let cursor = collector.feed.last
     let after =

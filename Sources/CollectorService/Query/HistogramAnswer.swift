@@ -35,19 +35,15 @@ struct HistogramAnswer {
     let chosen = selector.tensors(in: reader.model)
     guard !chosen.isEmpty else { throw Failure.nothingMatches(request.run).status }
     guard let steps = reader.steps(within: request.steps) else { return }
-    let all = steps.upperBound - steps.lowerBound + 1
-    let most = Swift.min(request.maximumPoints.map(UInt64.init) ?? .max, all)
     // With a bound on the points the whole range is one page: parts must not be cut at its edges.
-    guard request.maximumPoints != nil || most <= Self.pointsPerMessage else {
+    guard
+      request.maximumPoints != nil || steps.upperBound - steps.lowerBound < Self.pointsPerMessage
+    else {
       for tensor in chosen { try await writePages(of: tensor, steps, reader, writer) }
       return
     }
-    let count = Swift.max(Self.pointsPerReading / Int(most), 1)
-    var rest = chosen[...]
-    while !rest.isEmpty {
+    for tensors in request.readings(of: chosen, over: steps, points: Self.pointsPerReading) {
       try Task.checkCancellation()
-      let tensors = Array(rest.prefix(count))
-      rest = rest.dropFirst(count)
       let found = try await collector.blocking.run { [request] in
         var found: [UInt32: [HistogramPoint]] = [:]
         try reader.histograms(of: tensors, steps: steps, maximumPoints: request.maximumPoints) {

@@ -94,6 +94,20 @@ struct SeriesRequest: Sendable {
     }
     self.maximumPoints = maximumPoints == 0 ? nil : Int(maximumPoints)
   }
+
+  /// The tensors or layers, as many together as have up to `points` points over some steps, one at least.
+  func readings(
+    of chosen: [UInt32],
+    over steps: ClosedRange<UInt64>,
+    points: Int
+  ) -> [[UInt32]] {
+    let all = steps.upperBound - steps.lowerBound + 1
+    let most = Int(clamping: Swift.min(maximumPoints.map(UInt64.init) ?? .max, all))
+    let count = Swift.max(points / most, 1)
+    return stride(from: 0, to: chosen.count, by: count).map { start in
+      Array(chosen[start..<Swift.min(start + count, chosen.count)])
+    }
+  }
 }
 
 extension Gradwatch_V1_AnnotationEntry {

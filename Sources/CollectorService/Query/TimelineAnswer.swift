@@ -39,13 +39,8 @@ struct TimelineAnswer {
       }
       return
     }
-    let most = Swift.min(UInt64(maximumPoints), steps.upperBound - steps.lowerBound + 1)
-    let count = Swift.max(Self.pointsPerReading / Int(most), 1)
-    var rest = chosen[...]
-    while !rest.isEmpty {
+    for indices in request.readings(of: chosen, over: steps, points: Self.pointsPerReading) {
       try Task.checkCancellation()
-      let indices = Array(rest.prefix(count))
-      rest = rest.dropFirst(count)
       let series = try await collector.blocking.run { [metric = selection.metric] in
         try reader.series(metric, of: indices, steps: steps, maximumPoints: maximumPoints)
       }

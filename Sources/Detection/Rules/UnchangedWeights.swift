@@ -39,8 +39,6 @@ struct UnchangedWeights: Rule {
   private var still: [Float]
   /// For each tensor, reports in a row in which its gradient was exactly 0.
   private var silent: [Float]
-  /// Whether the last findings are of ``silent``; not stored.
-  private var isUnused = false
 
   init(_ anatomy: Anatomy, _ tuning: Tuning) {
     self.tuning = tuning
@@ -69,11 +67,10 @@ struct UnchangedWeights: Rule {
     }
     // A net that has converged moves by less than float32 can hold.
     if moved > 0, mostMoved < Self.roundedRatio { return [] }
-    let (patience, quiet) = (Float(tuning[Self.reports]), Float(tuning[Self.unused]))
-    let stuck = still.indices.filter { still[$0] >= patience && isJudged($0, model) }
-    isUnused = stuck.isEmpty
+    let quiet = Float(tuning[Self.unused])
+    let stuck = stuck(model)
     if !stuck.isEmpty, moved == 0 { return [Finding(scope: .run, met: .warning, held: .warning)] }
-    guard isUnused else {
+    guard stuck.isEmpty else {
       return scopes(of: stuck, step).map { Finding(scope: $0, met: .warning, held: .warning) }
     }
     let unused = silent.indices.filter { silent[$0] >= quiet && isJudged($0, model) }
@@ -86,6 +83,12 @@ struct UnchangedWeights: Rule {
         blamed.contains { isInside($0, scope, model) } ? .warning : .info
       return Finding(scope: scope, met: severity, held: severity)
     }
+  }
+
+  /// The tensors that had a gradient and stayed; while there are any, ``silent`` ones are not told of.
+  private func stuck(_ model: Model) -> [Int] {
+    let patience = Float(tuning[Self.reports])
+    return still.indices.filter { still[$0] >= patience && isJudged($0, model) }
   }
 
   private func isInside(_ tensor: Int, _ scope: AlertScope, _ model: Model) -> Bool {
@@ -109,6 +112,7 @@ struct UnchangedWeights: Rule {
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let model = step.anatomy.model
+    let isUnused = stuck(model).isEmpty
     let counts = isUnused ? silent : still
     let bound = tuning[isUnused ? Self.unused : Self.reports]
     let tensors = counts.indices.filter { tensor in
