@@ -168,46 +168,67 @@ public struct RunReader: Sendable {
     return page
   }
 
-  /// Values of the step as a whole, by name.
+  /// One metric of the step as a whole, at most `maximumPoints` points a series.
   ///
   /// - Parameters:
+  ///   - metric: The metric.
   ///   - steps: The steps.
-  ///   - maximumPoints: The most points a series; `nil`: every measurement, a page at a time.
-  ///   - pageSize: The most steps of a page, if every measurement is wanted.
-  ///   - values: The named values of a step, none if it was not measured.
-  /// - Returns: The series by name, in the order in which they first appear, and the step at which the
-  ///   next page begins; `nil` if there is no more.
+  ///   - maximumPoints: The most points of each.
+  ///   - isWanted: Whether to read the series of a name; memory follows their number.
+  /// - Returns: The series that have a value, in the order in which they first have one.
   /// - Throws: ``QueryError/store(_:)`` if the store can't read.
-  public func scalars(
+  public func stepSeries(
+    _ metric: StepMetric,
     steps: ClosedRange<UInt64>,
-    maximumPoints: Int?,
-    pageSize: Int,
-    values: (StepScalars) -> [(name: String, value: Double)]
-  ) throws(QueryError) -> (series: [(name: String, points: SeriesPoints)], next: UInt64?) {
-    var order: [String] = []
-    var series: [String: Downsampler] = [:]
-    var read = 0
-    var next: UInt64?
-    do throws(RunStoreError) {
-      try store.readScalars(of: run.run, producer: producer, steps: steps) { scalars in
-        if maximumPoints == nil, read == pageSize {
-          next = scalars.step
-          return false
+    maximumPoints: Int,
+    where isWanted: (String) -> Bool
+  ) throws(QueryError) -> [(name: String, points: SeriesPoints)] {
+    var series = NamedSeries<Downsampler>()
+    let span = Downsampler.maximumSpan(steps: steps, maximumPoints: maximumPoints)
+    try read(metric, steps: steps, maximumSpan: span) { piece in
+      for one in piece.series where isWanted(one.name) {
+        series.change(one.name, from: Downsampler(steps: steps, maximumPoints: maximumPoints)) {
+          $0.add(one.part)
         }
-        read += 1
-        for (name, value) in values(scalars) {
-          if series[name] == nil {
-            order.append(name)
-            series[name] = Downsampler(steps: steps, maximumPoints: maximumPoints)
-          }
-          series[name]?.add(step: scalars.step, value: value)
-        }
-        return true
       }
-    } catch {
-      throw .store(error)
+      return true
     }
-    return (order.compactMap { name in series[name].map { (name, $0.finish()) } }, next)
+    return series.all.map { ($0.name, $0.value.finish()) }
+  }
+
+  /// One metric of the step as a whole, every measurement from the range's start up to about `size` steps.
+  ///
+  /// - Parameters:
+  ///   - metric: The metric.
+  ///   - steps: The steps.
+  ///   - size: The number of steps that end the page, also if they have no value.
+  ///   - isWanted: Whether to read the series of a name.
+  /// - Returns: The series, in the order in which they first have a value here, and the step at which the next page begins; `nil`
+  ///   if there is no more.
+  /// - Throws: ``QueryError/store(_:)`` if the store can't read.
+  public func stepPage(
+    _ metric: StepMetric,
+    steps: ClosedRange<UInt64>,
+    size: Int,
+    where isWanted: (String) -> Bool
+  ) throws(QueryError) -> (series: [(name: String, slice: SeriesSlice)], next: UInt64?) {
+    var series = NamedSeries<SeriesSlice>()
+    var count = 0
+    var next: UInt64?
+    try read(metric, steps: steps, maximumSpan: 1) { piece in
+      for one in piece.series where isWanted(one.name) {
+        guard case .measurements(let slice) = one.part else { continue }
+        series.change(one.name, from: SeriesSlice()) {
+          $0.steps += slice.steps
+          $0.values += slice.values
+        }
+      }
+      count += piece.rowCount
+      guard count >= size else { return true }
+      if piece.lastStep < steps.upperBound { next = piece.lastStep + 1 }
+      return false
+    }
+    return (series.all.map { ($0.name, $0.value) }, next)
   }
 
   /// The histograms of some tensors, each one's merged into at most `maximumPoints` ranges; `nil`: every one.
@@ -256,6 +277,28 @@ public struct RunReader: Sendable {
     for tensor in tensors {
       guard goesOn else { return }
       if let point = open[tensor] { goesOn = body(tensor, point) }
+    }
+  }
+
+  private func read(
+    _ metric: StepMetric,
+    steps: ClosedRange<UInt64>,
+    maximumSpan: UInt64,
+    _ body: (StepSeriesPiece) -> Bool
+  ) throws(QueryError) {
+    do throws(RunStoreError) {
+      try store.readStepSeries(
+        StepSeriesSelection(
+          run: run.run,
+          producer: producer,
+          metric: metric,
+          steps: steps,
+          maximumSpan: maximumSpan
+        ),
+        body
+      )
+    } catch {
+      throw .store(error)
     }
   }
 

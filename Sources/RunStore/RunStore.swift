@@ -189,6 +189,18 @@ public protocol RunStore: Sendable {
     _ body: (StepScalars) -> Bool
   ) throws(RunStoreError)
 
+  /// Reads one metric of the step as a whole in step order, all of its series together, segments and log as one, summed up where
+  /// it was rolled up.
+  ///
+  /// - Parameters:
+  ///   - selection: What to read.
+  ///   - body: Called once for some consecutive reports, in step order; returns whether to go on.
+  /// - Throws: As ``readSeries(_:_:)``.
+  func readStepSeries(
+    _ selection: StepSeriesSelection,
+    _ body: (StepSeriesPiece) -> Bool
+  ) throws(RunStoreError)
+
   /// Reads whole reports in step order, segments and log as one, for a replay.
   ///
   /// The columns of a report come back value for value, with tensors and layers in the order of their

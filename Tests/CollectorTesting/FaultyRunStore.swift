@@ -125,6 +125,14 @@ public final class FaultyRunStore: RunStore {
   }
 
   /// Passes on.
+  public func readStepSeries(
+    _ selection: StepSeriesSelection,
+    _ body: (StepSeriesPiece) -> Bool
+  ) throws(RunStoreError) {
+    try store.readStepSeries(selection, body)
+  }
+
+  /// Passes on.
   public func alerts(
     _ filter: AlertFilter,
     page: PageRequest

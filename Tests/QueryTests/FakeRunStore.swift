@@ -133,6 +133,27 @@ struct FakeRunStore: RunStore {
     }
   }
 
+  /// Gives two steps a piece.
+  func readStepSeries(
+    _ selection: StepSeriesSelection,
+    _ body: (StepSeriesPiece) -> Bool
+  ) throws(RunStoreError) {
+    if let failure { throw failure }
+    let wanted = scalars.filter { selection.steps.contains($0.step) }
+    for start in stride(from: 0, to: wanted.count, by: 2) {
+      let steps = wanted[start..<min(start + 2, wanted.count)]
+      var piece = StepSeriesPiece(lastStep: 0, rowCount: steps.count, series: [])
+      for scalars in steps {
+        piece.lastStep = scalars.step
+        selection.metric.forEachValue(of: scalars) { name, value in
+          let slice = SeriesSlice(steps: [scalars.step], values: [value])
+          piece.series.append(.init(name: name, part: .measurements(slice)))
+        }
+      }
+      guard body(piece) else { return }
+    }
+  }
+
   func alerts(_ filter: AlertFilter, page: PageRequest) throws(RunStoreError) -> Page<Alert> {
     if let failure { throw failure }
     let first = Int(page.after ?? 0)

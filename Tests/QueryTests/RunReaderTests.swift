@@ -148,7 +148,10 @@ struct RunReaderTests {
       try reader.page(.gradientNorm, of: 0, steps: 0...9, size: 2)
     }
     #expect(throws: QueryError.store(damaged)) {
-      try reader.scalars(steps: 0...9, maximumPoints: 2, pageSize: 2) { _ in [] }
+      try reader.stepSeries(.loss, steps: 0...9, maximumPoints: 2) { _ in true }
+    }
+    #expect(throws: QueryError.store(damaged)) {
+      try reader.stepPage(.loss, steps: 0...9, size: 2) { _ in true }
     }
     #expect(throws: QueryError.store(damaged)) {
       try reader.histograms(of: [0], steps: 0...9, maximumPoints: 2) { _, _ in true }

@@ -57,8 +57,8 @@ extension Gradwatch_V1_LayerComparison {
     self.init()
     (layerIDA, layerIDB, layerName) = (layer.a, layer.b, layer.name)
     if let parting = layer.parting { self.parting = .init(parting) }
-    a = .init(layer.pointsA, isFullResolution: false)
-    b = .init(layer.pointsB, isFullResolution: false)
+    a = .init(layer.pointsA)
+    b = .init(layer.pointsB)
   }
 }
 

@@ -5,11 +5,13 @@ import SwiftProtobuf
 import Telemetry
 import TelemetryWire
 
-/// The answer to GetLossTimeline: all series together, a page in memory at a time.
+/// The answer to GetLossTimeline: all series together, a page in memory at a time, or a short answer as a whole.
 struct LossAnswer {
   private let collector: Collector
   private let request: SeriesRequest
-  private let values: @Sendable (StepScalars) -> [(name: String, value: Double)]
+  private let metric: StepMetric
+  /// Which losses are wanted.
+  private let names: Glob
 
   init(collector: Collector, request: Gradwatch_V1_GetLossTimelineRequest) throws(TelemetryError) {
     self.collector = collector
@@ -20,48 +22,70 @@ struct LossAnswer {
       maximumPoints: request.maxPoints
     )
     if !request.name.isEmpty { try Name.check(request.name, field: "name") }
-    switch request.metric {
-    case .unspecified, .loss:
-      let glob = Glob(request.name)
-      values = { scalars in
-        scalars.losses.filter { glob.matches($0.name) }.map { ($0.name, $0.value) }
-      }
-    case .learningRate: values = { Self.named("learning_rate", $0.learningRate) }
-    case .globalNorm: values = { Self.named("global_norm", $0.globalNorm) }
-    case .lossScale: values = { Self.named("loss_scale", $0.lossScale) }
-    case .UNRECOGNIZED(let number):
-      throw .outOfRange(field: "metric", expected: "a known metric", found: "\(number)")
-    }
+    metric = try StepMetric(wire: request.metric)
+    names = Glob(metric == .loss ? request.name : "")
   }
 
   func write(to writer: RPCWriter<Gradwatch_V1_GetLossTimelineResponse>) async throws {
     let reader = try await collector.reader(of: request)
     guard let steps = reader.steps(within: request.steps) else { return }
+    if let maximumPoints = request.maximumPoints {
+      let series = try await collector.blocking.run { [metric, names] in
+        try reader.stepSeries(
+          metric,
+          steps: steps,
+          maximumPoints: maximumPoints,
+          where: names.matches
+        )
+      }
+      for (name, points) in series {
+        try await writer.write(message(reader, name, .init(points)))
+      }
+      return
+    }
     var first: UInt64? = steps.lowerBound
     while let start = first {
       try Task.checkCancellation()
-      let page = try await collector.blocking.run { [request, values] in
-        try reader.scalars(
+      let page = try await collector.blocking.run { [metric, names] in
+        try reader.stepPage(
+          metric,
           steps: start...steps.upperBound,
-          maximumPoints: request.maximumPoints,
-          pageSize: CollectorOptions.pointsPerMessage,
-          values: values
+          size: CollectorOptions.pointsPerMessage,
+          where: names.matches
         )
       }
-      for (name, points) in page.series {
-        try await writer.write(
-          .with {
-            $0.name = name
-            $0.producerID = reader.producer.rawValue
-            $0.points = .init(points, isFullResolution: request.maximumPoints == nil)
-          }
-        )
+      for (name, slice) in page.series {
+        try await writer.write(message(reader, name, .init(slice)))
       }
       first = page.next
     }
   }
 
-  private static func named(_ name: String, _ value: Double?) -> [(name: String, value: Double)] {
-    value.map { [(name, $0)] } ?? []
+  private func message(
+    _ reader: RunReader,
+    _ name: String,
+    _ points: Gradwatch_V1_SeriesColumns
+  ) -> Gradwatch_V1_GetLossTimelineResponse {
+    .with {
+      $0.name = name
+      $0.producerID = reader.producer.rawValue
+      $0.points = points
+    }
+  }
+}
+
+extension StepMetric {
+  /// Takes a metric from the wire; unspecified: the losses.
+  ///
+  /// - Throws: ``Telemetry/TelemetryError`` for an unknown one.
+  fileprivate init(wire: Gradwatch_V1_StepMetric) throws(TelemetryError) {
+    switch wire {
+    case .unspecified, .loss: self = .loss
+    case .learningRate: self = .learningRate
+    case .globalNorm: self = .globalNorm
+    case .lossScale: self = .lossScale
+    case .UNRECOGNIZED(let number):
+      throw .outOfRange(field: "metric", expected: "a known metric", found: "\(number)")
+    }
   }
 }

@@ -122,12 +122,11 @@ extension Gradwatch_V1_AnnotationEntry {
 }
 
 extension Gradwatch_V1_SeriesColumns {
-  /// Makes the wire form of downsampled points, or, at full resolution, of plain measurements.
-  init(_ points: SeriesPoints, isFullResolution: Bool) {
+  /// Makes the wire form of downsampled points.
+  init(_ points: SeriesPoints) {
     self.init()
     steps = points.steps
     last = points.last
-    guard !isFullResolution else { return }
     lastSteps = points.lastSteps
     min = points.min
     max = points.max

@@ -45,7 +45,7 @@ struct TimelineAnswer {
         try reader.series(metric, of: indices, steps: steps, maximumPoints: maximumPoints)
       }
       for (index, points) in series {
-        try await writer.write(message(reader, index, .init(points, isFullResolution: false)))
+        try await writer.write(message(reader, index, .init(points)))
       }
     }
   }

@@ -5,17 +5,8 @@ package struct RollupAccumulator {
   /// How many rows of the level below make a point.
   package static let factor = 16
 
-  private struct Point {
-    var count: UInt64 = 0
-    var nonFiniteCount: UInt64 = 0
-    var min = Double.infinity
-    var max = -Double.infinity
-    var sum = 0.0
-    var last: UInt64 = 0
-  }
-
   private let pointCount: Int
-  private var series: [Metric: [Point]] = [:]
+  private var series: [Metric: [RollupPoint]] = [:]
 
   /// Makes an accumulator of some points.
   package init(pointCount: Int) { self.pointCount = pointCount }
@@ -28,23 +19,13 @@ package struct RollupAccumulator {
   ///   - first: The number of rows before it.
   package mutating func add(_ column: ChunkCodec.Column, first count: Int, after first: Int) {
     let metric = column.metric
-    series[metric, default: Array(repeating: Point(), count: pointCount)]
+    series[metric, default: Array(repeating: RollupPoint(), count: pointCount)]
       .withUnsafeMutableBufferPointer { points in
         var position = 0
         for row in 0..<count where column.rows.contains(row) {
           let bits = column.bits[position]
           position += 1
-          let value = metric.number(bits)
-          let index = (first + row) / Self.factor
-          points[index].count += 1
-          points[index].last = bits
-          if value.isFinite {
-            points[index].min = Swift.min(points[index].min, value)
-            points[index].max = Swift.max(points[index].max, value)
-            points[index].sum += value
-          } else {
-            points[index].nonFiniteCount += 1
-          }
+          points[(first + row) / Self.factor].add(metric.number(bits), bits: bits)
         }
       }
   }
@@ -57,20 +38,18 @@ package struct RollupAccumulator {
   ///   - first: The number of rows before it.
   package mutating func add(_ finer: RollupChunkCodec.Series, rows: Int, after first: Int) {
     let metric = finer.metric
-    series[metric, default: Array(repeating: Point(), count: pointCount)]
+    series[metric, default: Array(repeating: RollupPoint(), count: pointCount)]
       .withUnsafeMutableBufferPointer { points in
         var position = 0
         for row in 0..<rows where finer.rows.contains(row) {
-          let index = (first + row) / Self.factor
-          points[index].count += finer.count[position]
-          points[index].nonFiniteCount += finer.nonFiniteCount[position]
-          points[index].last = finer.last[position]
-          if finer.count[position] > finer.nonFiniteCount[position] {
-            points[index].min = Swift.min(points[index].min, metric.number(finer.min[position]))
-            points[index].max = Swift.max(points[index].max, metric.number(finer.max[position]))
-            let finite = Double(finer.count[position] - finer.nonFiniteCount[position])
-            points[index].sum += finer.mean(at: position) * finite
-          }
+          points[(first + row) / Self.factor].add(
+            count: finer.count[position],
+            nonFiniteCount: finer.nonFiniteCount[position],
+            min: metric.number(finer.min[position]),
+            max: metric.number(finer.max[position]),
+            mean: finer.mean(at: position),
+            last: finer.last[position]
+          )
           position += 1
         }
       }
@@ -82,14 +61,10 @@ package struct RollupAccumulator {
       var result = RollupChunkCodec.Series(metric: metric)
       for (index, point) in points.enumerated() where point.count > 0 {
         result.rows.insert(index)
-        let isFinite = point.count > point.nonFiniteCount
-        // A sum of finite values may overflow; the mean of what lies between two bounds lies there too.
-        let mean = point.sum / Double(point.count - point.nonFiniteCount)
-        let bounded = isFinite ? Swift.min(Swift.max(mean, point.min), point.max) : .nan
-        result.min.append(metric.bits(isFinite ? point.min : .nan))
-        result.max.append(metric.bits(isFinite ? point.max : .nan))
+        result.min.append(metric.bits(point.min))
+        result.max.append(metric.bits(point.max))
         result.mean.append(
-          metric.isCount ? bounded.bitPattern : UInt64(Float(bounded).bitPattern)
+          metric.isCount ? point.mean.bitPattern : UInt64(Float(point.mean).bitPattern)
         )
         result.last.append(point.last)
         result.count.append(point.count)

@@ -121,7 +121,7 @@ package enum RollupChunkCodec {
       }
     }
     try reader.finish()
-    try check(points.values.count, points.values.nonFiniteCount, of: metric)
+    try RollupPoint.check(points.values.count, points.values.nonFiniteCount, of: "\(metric)")
     return points
   }
 
@@ -144,38 +144,14 @@ package enum RollupChunkCodec {
       for (index, column) in columns.enumerated() { try all[index].set(column, part) }
     }
     try reader.finish()
-    for series in all { try check(series.count, series.nonFiniteCount, of: series.metric) }
+    for series in all {
+      try RollupPoint.check(series.count, series.nonFiniteCount, of: "\(series.metric)")
+    }
     return all
   }
 
   private static func bits(of column: StoredColumn, _ inflater: Inflater) -> [UInt64] {
     column.constant.map { inflater.repeating($0, count: column.count) } ?? column.bits
-  }
-
-  /// More than there are reports in a run, and far below where sums overflow.
-  private static let maximumCount: UInt64 = 1 << 48
-
-  /// Checks that every point sums up something, and no more than can be added to others.
-  private static func check(
-    _ counts: [UInt64],
-    _ nonFiniteCounts: [UInt64],
-    of metric: Metric
-  ) throws(CodecError) {
-    // All of them before any is named: a loop without a way out is compiled to vector instructions.
-    var isSound = true
-    for index in counts.indices {
-      let isCounted = counts[index] &- 1 < maximumCount && nonFiniteCounts[index] <= counts[index]
-      isSound = isSound && isCounted
-    }
-    guard !isSound else { return }
-    for (count, nonFinite) in zip(counts, nonFiniteCounts)
-    where count &- 1 >= maximumCount || nonFinite > count {
-      throw .unexpected(
-        "measurements of \(metric)",
-        expected: "1 to \(maximumCount), as many of them not finite at most",
-        found: "\(count) and \(nonFinite)"
-      )
-    }
   }
 
   fileprivate static func otherPoints(_ metric: Metric) -> CodecError {

@@ -113,6 +113,21 @@ package enum SegmentCodec {
     return rows
   }
 
+  /// Reads the scalars of as many rows as the segment has.
+  ///
+  /// - Throws: As ``readRows(_:_:)``.
+  static func readRows(
+    _ bytes: UnsafeRawBufferPointer,
+    count: Int,
+    _ inflater: Inflater
+  ) throws(CodecError) -> [Row] {
+    let rows = try readRows(bytes, inflater)
+    guard rows.count == count else {
+      throw .unexpected("rows", expected: "\(count)", found: "\(rows.count)")
+    }
+    return rows
+  }
+
   /// Appends the rows' norms through time, compressed if there is a deflater.
   package static func write(
     _ profiles: [[TimeStepNorms]],

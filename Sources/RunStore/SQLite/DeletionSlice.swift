@@ -46,6 +46,7 @@ struct DeletionSlice: ~Copyable {
       guard try removeChunks(of: rollup, from: ["rollup_chunks", "rollup_histograms"]) else {
         return false
       }
+      try db.run("DELETE FROM rollup_scalars WHERE rollup = ?", .integer(rollup))
       try db.run("DELETE FROM rollups WHERE id = ?", .integer(rollup))
       bytes -= Self.leastBytes
     }

@@ -32,6 +32,12 @@ struct RollupPlan {
   var tables: (chunks: String, histograms: String) {
     level == 1 ? ("chunks", "histograms") : ("rollup_chunks", "rollup_histograms")
   }
+  /// The query for a source's scalars by its number.
+  var scalars: String {
+    level == 1
+      ? "SELECT body FROM segment_scalars WHERE segment = ?"
+      : "SELECT body FROM rollup_scalars WHERE rollup = ?"
+  }
   /// The number of rows that are summed up.
   var rowCount: Int { sources.reduce(0) { $0 + $1.count } }
   /// The number of points.

@@ -80,6 +80,8 @@ extension SQLiteRunStore {
         damage = damage ?? found
       }
     }
+    let found = try rollUpScalars(plan, place, inflater, deflater)
+    damage = damage ?? found
     return (try finish(plan, place), damage)
   }
 
@@ -130,6 +132,45 @@ extension SQLiteRunStore {
       }
     }
     return damages.lazy.compactMap(\.error).first
+  }
+
+  /// Sums up what the steps have as a whole; returns what is wrong with it if some of it is damaged, and what is written is empty.
+  private func rollUpScalars(
+    _ plan: RollupPlan,
+    _ place: Place,
+    _ inflater: Inflater,
+    _ deflater: Deflater
+  ) throws(RunStoreError) -> RunStoreError? {
+    var damage: RunStoreError?
+    var writer = ByteWriter()
+    try read("read scalars to roll up of \(place)") { db in
+      var sum = RollupScalarsAccumulator()
+      var rowsBefore = 0
+      for source in plan.sources {
+        let isWhole = try db.firstRow(plan.scalars, .integer(source.id)) { row in
+          do throws(CodecError) {
+            try sum.add(row.blob(0), of: source, level: plan.level, after: rowsBefore, inflater)
+            return true
+          } catch {
+            damage = plan.damage(row.blob(0), of: source, place.adding("scalars"), error)
+            return false
+          }
+        }
+        // Of what a rollup of an earlier version lacks, too, readers take the level below.
+        guard isWhole ?? false else { return }
+        rowsBefore += source.count
+      }
+      RollupScalarsCodec.write(sum.finish(), rows: plan.pointCount, to: &writer, deflater)
+    }
+    let bytes = writer.bytes
+    try writeUnsynced("roll up scalars of \(place)") { db in
+      try db.run(
+        "INSERT INTO rollup_scalars(rollup, body) VALUES (?, ?)",
+        .integer(plan.id),
+        .blob(bytes)
+      )
+    }
+    return damage
   }
 
   /// Makes a rollup visible whose chunks are written; returns false if a rewind has changed what it was made of.
@@ -240,6 +281,28 @@ extension SQLiteRunStore {
   }
 }
 
+extension RollupScalarsAccumulator {
+  /// Adds what a segment, or a rollup of the level below, has.
+  fileprivate mutating func add(
+    _ bytes: UnsafeRawBufferPointer,
+    of source: RollupPlan.Source,
+    level: Int,
+    after rowsBefore: Int,
+    _ inflater: Inflater
+  ) throws(CodecError) {
+    if level == 1 {
+      let rows = try SegmentCodec.readRows(bytes, count: source.rows, inflater)
+      for (row, found) in rows.prefix(source.count).enumerated() {
+        add(found.scalars, row: rowsBefore + row)
+      }
+    } else {
+      for series in try RollupScalarsCodec.read(bytes, rows: source.rows, inflater) {
+        add(series, rows: source.rows, after: rowsBefore)
+      }
+    }
+  }
+}
+
 extension [RollupHistogramCodec.Entry] {
   /// Adds the histograms of a segment's chunk.
   fileprivate mutating func addMeasurements(
@@ -300,9 +363,10 @@ extension Database {
     }
   }
 
-  /// Removes the chunks of a rollup.
+  /// Removes the chunks and scalars of a rollup.
   func removeRollupChunks(of rollup: Int64) throws {
     try removeChunks(of: rollup, from: ["rollup_chunks", "rollup_histograms"])
+    try run("DELETE FROM rollup_scalars WHERE rollup = ?", .integer(rollup))
   }
 
   /// Calls `body` with the chunks of a segment or rollup at some offsets, in order.

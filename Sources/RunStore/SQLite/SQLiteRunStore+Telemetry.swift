@@ -91,30 +91,23 @@ extension SQLiteRunStore {
   ) throws(RunStoreError) {
     try read("read scalars of run \(run)") { db in
       let reader = try TelemetryReader(db, run: run, producer: producer, steps: steps)
-      let goesOn = try reader.segments(
-        with: "segment_scalars",
-        key: "c.segment = s.id + ?"
-      ) { segment in
-        let rows = try reader.decode("scalars of \(reader.text(segment.range))") {
-          () throws(CodecError) in
-          let rows = try SegmentCodec.readRows(segment.body, reader.inflater)
-          guard rows.count == segment.rows else {
-            throw .unexpected("rows", expected: "\(segment.rows)", found: "\(rows.count)")
-          }
-          return rows
-        }
-        for row in rows.prefix(segment.count) where steps.contains(row.scalars.step) {
-          guard body(row.scalars) else { return false }
-        }
-        return true
-      }
-      guard goesOn else { return }
-      try reader.log("body") { step, bytes in
-        let scalars = try reader.decode("report of step \(step)") { () throws(CodecError) in
-          try LogRow(bytes).scalars()
-        }
-        return body(scalars)
-      }
+      _ = try reader.scalars { $0.allSatisfy(body) }
+    }
+  }
+
+  /// Reads one metric of the step as a whole in step order, where there are rollups from them.
+  public func readStepSeries(
+    _ selection: StepSeriesSelection,
+    _ body: (StepSeriesPiece) -> Bool
+  ) throws(RunStoreError) {
+    try read("read \(selection.metric) of run \(selection.run)") { db in
+      let reader = try TelemetryReader(
+        db,
+        run: selection.run,
+        producer: selection.producer,
+        steps: selection.steps
+      )
+      _ = try StepSeriesReader(reader, selection).read(body)
     }
   }
 }

@@ -21,6 +21,9 @@ enum Schema {
     migrator.registerMigration("5: rollups") { db in try db.execute(sql: rollups) }
     // Also so that an earlier program does not find blobs that it would call damaged.
     migrator.registerMigration("6: counts in columns") { db in try db.execute(sql: textKeys) }
+    migrator.registerMigration("7: rollups of scalars") { db in
+      try db.execute(sql: rollupScalars)
+    }
     return migrator
   }
 
@@ -206,6 +209,13 @@ enum Schema {
 
     CREATE TABLE rollup_histograms (
       key INTEGER PRIMARY KEY,
+      body BLOB NOT NULL
+    ) STRICT;
+    """
+
+  private static let rollupScalars = """
+    CREATE TABLE rollup_scalars (
+      rollup INTEGER PRIMARY KEY,
       body BLOB NOT NULL
     ) STRICT;
     """

@@ -108,6 +108,46 @@ struct TelemetryReader {
     }
   }
 
+  /// Calls `body` with what some steps have as a whole, up to 256 at a time, in order, until it returns false.
+  ///
+  /// - Parameters:
+  ///   - steps: Which of the reader's steps; `nil`: all.
+  ///   - body: Called with one step at least; those of a segment come together.
+  /// - Returns: Whether `body` never returned false.
+  /// - Throws: ``RunStoreError/damaged(place:detail:)``, and the errors of the database.
+  func scalars(
+    _ steps: ClosedRange<UInt64>? = nil,
+    _ body: ([StepScalars]) throws -> Bool
+  ) throws -> Bool {
+    let steps = steps ?? self.steps
+    let goesOn = try segments(
+      with: "segment_scalars",
+      key: "c.segment = s.id + ?",
+      steps
+    ) { segment in
+      let rows = try decode("scalars of \(text(segment.range))") { () throws(CodecError) in
+        try SegmentCodec.readRows(segment.body, count: segment.rows, inflater)
+      }
+      let found = rows.prefix(segment.count).lazy.map(\.scalars).filter { steps.contains($0.step) }
+      return try found.isEmpty || body(Array(found))
+    }
+    guard goesOn else { return false }
+    var found: [StepScalars] = []
+    var wanted = true
+    try log("body", steps) { step, bytes in
+      found.append(
+        try decode("report of step \(step)") { () throws(CodecError) in
+          try LogRow(bytes).scalars()
+        }
+      )
+      guard found.count == RowSet.maximumRows else { return true }
+      wanted = try body(found)
+      found.removeAll(keepingCapacity: true)
+      return wanted
+    }
+    return try wanted && (found.isEmpty || body(found))
+  }
+
   /// The steps of a segment's rows.
   func axis(of segment: Segment) throws(RunStoreError) -> [UInt64] {
     try decode("axis of \(text(segment.range))") { () throws(CodecError) in

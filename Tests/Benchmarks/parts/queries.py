@@ -79,9 +79,11 @@ def queries(collector: Measured, run: str) -> dict[str, Callable]:
     whole = v1.GetLayerTimelineRequest(run_id=run, selector=one)
     histograms = v1.GetHistogramsRequest(run_id=run, selector=one, max_points=100)
     heatmap = v1.GetHeatmapRequest(run_id=run, max_columns=300)
+    losses = v1.GetLossTimelineRequest(run_id=run, max_points=1000)
     return {
         "timeline of a tensor, 1,000 points": lambda: list(query.GetLayerTimeline(points)),
         "timeline of a tensor, all points": lambda: list(query.GetLayerTimeline(whole)),
+        "losses, 1,000 points": lambda: list(query.GetLossTimeline(losses)),
         "100 histograms of a tensor": lambda: list(query.GetHistograms(histograms)),
         f"heatmap of {TENSORS} tensors x 300 columns": lambda: list(query.GetHeatmap(heatmap)),
     }

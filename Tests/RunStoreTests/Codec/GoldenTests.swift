@@ -126,6 +126,30 @@ struct GoldenTests {
     }
   }
 
+  @Test("scalars of a rollup have the bytes that they always had")
+  func rollupScalars() throws {
+    var sum = RollupScalarsAccumulator()
+    for (row, loss) in [(0, 1), (1, 2), (32, Double.infinity)] {
+      sum.add(Samples.plain(1, step: 0, loss: loss).scalars, row: row)
+    }
+    var writer = ByteWriter()
+    RollupScalarsCodec.write(sum.finish(), rows: 3, to: &writer, nil)
+    // A series, "loss" of points 0 and 2, and its six columns; a checksum behind them.
+    let golden = """
+      010001000000 00 040000006C6F7373 05
+      000000000000F03F 000000000000F87F 0000000000000040 000000000000F87F
+      000000000000F83F 000000000000F87F 0000000000000040 000000000000F07F
+      010201 010001
+      """
+    #expect(writer.array.dropLast(4) == Blob.bytes(golden.filter(\.isHexDigit))[...])
+    let read = try RollupScalarsCodec.read(writer.bytes, rows: 3, Inflater())
+    #expect(read == sum.finish())
+    for length in 0..<writer.count {
+      let cut = UnsafeRawBufferPointer(rebasing: writer.bytes[..<length])
+      #expect(throws: CodecError.self) { try RollupScalarsCodec.read(cut, rows: 3, Inflater()) }
+    }
+  }
+
   /// All blobs of a run of three reports, before and after sealing, by table and column.
   static func blobs(of store: SQLiteRunStore) throws -> [String: [String]] {
     let registration = try Samples.registration(model: Self.model())

@@ -64,8 +64,8 @@ struct Reference {
   }
 
   /// The scalars.
-  func scalars(_ steps: ClosedRange<UInt64>) -> [ScalarBits] {
-    selected(steps).map { ScalarBits($0.scalars) }
+  func scalars(_ steps: ClosedRange<UInt64>) -> [StepScalars] {
+    selected(steps).map(\.scalars)
   }
 
   private func selected(_ steps: ClosedRange<UInt64>) -> [StepReport] {

@@ -41,6 +41,7 @@ extension RunStoreCompat {
         )
         let steps = min(ends[0], ends[1])...max(ends[0], ends[1])
         try expectPoints(store, reference, steps, span, "seed \(seed)")
+        try expectStepSeries(store, reference, steps, span, "seed \(seed)")
       }
       let isRolledUp = try points(store, .gradientNorm, [0, 4], 0...last, span).contains {
         if case .points = $1 { true } else { false }
@@ -129,18 +130,9 @@ extension RunStoreCompat {
       for index in indices {
         let all = reference.series(metric, index, steps)
         let expected = zip(all.map { $0[0] }, all.map { Double(bitPattern: $0[1]) })
-        var rest = Array(expected)[...]
-        var wrong: [Summary] = []
-        for point in parts.filter({ $0.0 == index }).flatMap({ summaries(of: $0.1) }) {
-          let covered = rest.prefix { $0.0 <= point.last }
-          rest = rest.dropFirst(covered.count)
-          let isInside = covered.first.map { $0.0 >= point.first } ?? false
-          if !isInside || point.last - point.first >= span || !point.sumsUp(covered.map(\.1)) {
-            wrong.append(point)
-          }
-        }
-        #expect(wrong.isEmpty, "\(metric) \(index) in \(steps), span \(span), \(comment)")
-        #expect(rest.isEmpty, "\(metric) \(index) in \(steps), span \(span), \(comment)")
+        let found = parts.filter { $0.0 == index }.map(\.1)
+        let isSame = sumUp(found, Array(expected), span)
+        #expect(isSame, "\(metric) \(index) in \(steps), span \(span), \(comment)")
       }
     }
     for tensor: UInt32 in [0, 3] {
@@ -160,6 +152,59 @@ extension RunStoreCompat {
       #expect(found.allSatisfy { $0.lastStep - $0.firstStep < span })
       #expect(merged(found) == merged(expected), "histograms of \(tensor) in \(steps) \(comment)")
     }
+  }
+
+  /// Holds what the steps have as a whole against what it should sum up.
+  private func expectStepSeries(
+    _ store: any RunStore,
+    _ reference: Reference,
+    _ steps: ClosedRange<UInt64>,
+    _ span: UInt64,
+    _ comment: Comment
+  ) throws {
+    for metric in StepMetric.allCases {
+      var expected: [String: [(UInt64, Double)]] = [:]
+      for scalars in reference.scalars(steps) {
+        metric.forEachValue(of: scalars) { expected[$0, default: []].append((scalars.step, $1)) }
+      }
+      var found: [String: [SeriesPart]] = [:]
+      var lastSteps: [UInt64] = []
+      let selection = StepSeriesSelection(
+        run: run,
+        producer: producer,
+        metric: metric,
+        steps: steps,
+        maximumSpan: span
+      )
+      try store.readStepSeries(selection) { piece in
+        lastSteps.append(piece.lastStep)
+        for one in piece.series { found[one.name, default: []].append(one.part) }
+        return true
+      }
+      #expect(zip(lastSteps, lastSteps.dropFirst()).allSatisfy(<), comment)
+      #expect(lastSteps.last == reference.scalars(steps).last?.step, comment)
+      #expect(Set(found.keys) == Set(expected.keys), "\(metric), \(comment)")
+      for (name, parts) in found {
+        let isSame = sumUp(parts, expected[name] ?? [], span)
+        #expect(isSame, "\(name) in \(steps), span \(span), \(comment)")
+      }
+    }
+  }
+
+  /// Whether parts sum up some measurements, none twice and none left out, and no point spans too many steps.
+  private func sumUp(
+    _ parts: [SeriesPart],
+    _ measurements: [(step: UInt64, value: Double)],
+    _ span: UInt64
+  ) -> Bool {
+    var rest = measurements[...]
+    let isSame = parts.flatMap(summaries).allSatisfy { point in
+      let covered = rest.prefix { $0.step <= point.last }
+      rest = rest.dropFirst(covered.count)
+      let isInside = covered.first.map { $0.step >= point.first } ?? false
+      return isInside && point.last - point.first < span && point.sumsUp(covered.map(\.value))
+    }
+    return isSame && rest.isEmpty
   }
 
   private func merged(_ points: [HistogramPoint]) -> ExponentialHistogram {

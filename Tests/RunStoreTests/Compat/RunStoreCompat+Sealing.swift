@@ -119,7 +119,7 @@ extension RunStoreCompat {
           scalars.append(ScalarBits($0))
           return true
         }
-        #expect(scalars == reference.scalars(0...Step.maximum), comment)
+        #expect(scalars == reference.scalars(0...Step.maximum).map(ScalarBits.init), comment)
       }
       try commit(
         (1...600).map { Samples.plain($0, step: ($0 - 1) * 2) },

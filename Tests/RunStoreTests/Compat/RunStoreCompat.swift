@@ -166,7 +166,7 @@ struct RunStoreCompat: Sendable {
       found.append(ScalarBits($0))
       return true
     }
-    #expect(found == reference.scalars(steps), "scalars \(comment)")
+    #expect(found == reference.scalars(steps).map(ScalarBits.init), "scalars \(comment)")
     #expect(
       try annotations(store, producer: producer, in: steps) == reference.annotations(steps),
       "annotations \(comment)"

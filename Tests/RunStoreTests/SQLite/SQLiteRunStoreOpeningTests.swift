@@ -29,14 +29,14 @@ struct SQLiteRunStoreOpeningTests {
   func newerVersion() throws {
     let path = folder.file()
     let store = try SQLiteRunStore(path: path)
-    try store.executeOnWriter("INSERT INTO grdb_migrations VALUES ('7: later')")
+    try store.executeOnWriter("INSERT INTO grdb_migrations VALUES ('8: later')")
     try store.close()
     let before = contents(path)
     #expect(
       throws: RunStoreError.newerVersion(
         path: path,
-        found: "7: later",
-        supported: "6: counts in columns"
+        found: "8: later",
+        supported: "7: rollups of scalars"
       )
     ) { try SQLiteRunStore(path: path) }
     #expect(contents(path) == before)

@@ -97,6 +97,8 @@ struct SQLiteRunStoreRewindTests {
         "SELECT count(*) FROM \(table) WHERE key / 262144 NOT IN (SELECT id FROM \(owners))"
       #expect(try number(store, orphans) == 0, "\(table)")
     }
+    let scalars = "SELECT count(*) FROM rollup_scalars WHERE rollup NOT IN (SELECT id FROM rollups)"
+    #expect(try number(store, scalars) == 0)
     let lost = "SELECT count(*) FROM producers WHERE run NOT IN (SELECT key FROM runs)"
     #expect(try number(store, lost) == 0)
     #expect(try number(store, "SELECT count(*) FROM deletions") == 0)
@@ -206,7 +208,9 @@ struct SQLiteRunStoreRewindTests {
     while try store.reclaimNext() {}
     try expectNothingLeft(store, segments: 0, rollups: 0)
     #expect(try number(store, "SELECT count(*) FROM producers") == 1)
-    for table in ["log", "snapshots", "chunks", "histograms", "rollup_chunks"] {
+    for table in [
+      "log", "snapshots", "chunks", "histograms", "rollup_chunks", "rollup_scalars",
+    ] {
       #expect(try number(store, "SELECT count(*) FROM \(table)") == 0, "\(table)")
     }
     try store.close()

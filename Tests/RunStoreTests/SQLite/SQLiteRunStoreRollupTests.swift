@@ -43,6 +43,23 @@ struct SQLiteRunStoreRollupTests {
     return parts
   }
 
+  /// What is read of the losses with points of up to 256 steps.
+  private func losses(_ store: SQLiteRunStore) throws -> [StepSeriesPiece] {
+    var pieces: [StepSeriesPiece] = []
+    let selection = StepSeriesSelection(
+      run: RunID(stored: "r1"),
+      producer: ProducerID(stored: "p0"),
+      metric: .loss,
+      steps: 0...Step.maximum,
+      maximumSpan: 256
+    )
+    try store.readStepSeries(selection) { piece in
+      pieces.append(piece)
+      return true
+    }
+    return pieces
+  }
+
   @Test("rollups that a run of the past lacks are made when its file is opened")
   func missing() throws {
     var store = try open()
@@ -51,7 +68,7 @@ struct SQLiteRunStoreRollupTests {
       .finish(run: RunID("r1"), status: .finished, reason: "", at: Samples.time(5))
     ])
     while try store.sealNext() {}
-    let (made, read) = (try levels(store), try points(store))
+    let (made, read, losses) = (try levels(store), try points(store), try losses(store))
     #expect(made == ["1|17", "2|1"])
     // All of them, as of a file of before there were any; some; and one level, as a crash leaves it.
     for condition in [
@@ -62,6 +79,9 @@ struct SQLiteRunStoreRollupTests {
           "DELETE FROM \(table) WHERE key / 262144 IN (SELECT id FROM rollups WHERE \(condition))"
         )
       }
+      try store.executeOnWriter(
+        "DELETE FROM rollup_scalars WHERE rollup IN (SELECT id FROM rollups WHERE \(condition))"
+      )
       try store.executeOnWriter("DELETE FROM rollups WHERE \(condition)")
       #expect(try levels(store) != made)
       try store.close()
@@ -71,6 +91,7 @@ struct SQLiteRunStoreRollupTests {
       #expect(calls <= 18, "one a call")
       #expect(try levels(store) == made, "\(condition)")
       #expect(try points(store) == read, "\(condition)")
+      #expect(try self.losses(store) == losses, "\(condition)")
       #expect(try store.sealNext() == false)
     }
     try store.close()
@@ -116,5 +137,71 @@ struct SQLiteRunStoreRollupTests {
     var damages: [String] = []
     _ = try SQLiteRunStore.verify(path: folder.file()) { damages.append($0.place) }
     #expect(damages == ["run r1, producer p0, tensor layer0.tensor0, steps 513...768"])
+  }
+
+  @Test(
+    "losses of a long run are read from rollups, and from the level below where those lack them",
+    arguments: [
+      (rollups: "whole", pieces: 0...20),
+      // As an earlier version wrote them.
+      (rollups: "DELETE FROM rollup_scalars", pieces: 274...290),
+      (
+        rollups:
+          "UPDATE rollup_scalars SET body = x'00' WHERE rollup IN (SELECT id FROM rollups WHERE level = 2)",
+        pieces: 18...24
+      ),
+    ]
+  )
+  func losses(rollups: String, pieces: ClosedRange<Int>) throws {
+    let store = try open()
+    try fill(store, 70_000)
+    if rollups != "whole" { try store.executeOnWriter(rollups) }
+    let read = try losses(store)
+    #expect(pieces.contains(read.count), "\(read.count)")
+    let counts = read.flatMap(\.series).map { one in
+      switch one.part {
+      case .measurements(let slice): UInt64(slice.steps.count)
+      case .points(let points): points.count.reduce(0, +)
+      }
+    }
+    #expect(counts.reduce(0, +) == 70_000)
+    try store.close()
+  }
+
+  @Test("a rollup over those of an earlier version is made without losses, and they are read below")
+  func olderBelow() throws {
+    let store = try open()
+    try fill(store, 60_000)
+    try store.executeOnWriter("DELETE FROM rollup_scalars")
+    try RunStoreCompat { store }.commitPlain(60_001...70_000, step: 60_001, to: store)
+    while try store.sealNext() {}
+    #expect(try levels(store) == ["1|17", "2|1"])
+    let sizes = "SELECT level, count(*) FROM rollups JOIN rollup_scalars ON rollup = id WHERE"
+    #expect(try store.queryOnWriter("\(sizes) length(body) > 0 GROUP BY level") == ["1|3"])
+    #expect(try store.queryOnWriter("\(sizes) length(body) = 0 GROUP BY level") == ["2|1"])
+    #expect(try losses(store).reduce(0) { $0 + $1.rowCount } > 50_000)
+    try store.close()
+    #expect(try SQLiteRunStore.verify(path: folder.file()) { _ in }.isSound)
+  }
+
+  @Test("damaged scalars are told once, left out of the rollup, and what follows is rolled up")
+  func damagedScalars() throws {
+    let store = try open()
+    try fill(store, 4_000)
+    try store.executeOnWriter("UPDATE segment_scalars SET body = x'00' WHERE segment = 3")
+    try RunStoreCompat { store }.commitPlain(4_001...12_000, step: 4_001, to: store)
+    var damages: [RunStoreError] = []
+    for _ in 0..<60 {
+      do throws(RunStoreError) { _ = try store.sealNext() } catch { damages.append(error) }
+    }
+    guard case .damaged(let place, _)? = damages.first, damages.count == 1 else {
+      Issue.record("expected one damage, found \(damages)")
+      return
+    }
+    #expect(place == "run r1, producer p0, scalars, steps 513...768")
+    #expect(try levels(store) == ["1|2"])
+    #expect(throws: RunStoreError.self) { try losses(store) }
+    #expect(try points(store).contains { $0.contains("points") })
+    try store.close()
   }
 }

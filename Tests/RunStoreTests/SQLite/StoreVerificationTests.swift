@@ -165,6 +165,7 @@ struct StoreVerificationTests {
       """
     )
     try store.executeOnWriter("INSERT INTO rollup_chunks(key, body) VALUES (8 * 262144, x'')")
+    try store.executeOnWriter("INSERT INTO rollup_scalars(rollup, body) VALUES (8, x'')")
     try store.executeOnWriter(
       """
       INSERT INTO segments(id, producer, first_step, last_step, first_sequence, last_sequence, count, rows, axis)
@@ -180,7 +181,7 @@ struct StoreVerificationTests {
         + [
           ("models", 1), ("alerts", 1), ("alert_transitions", 1), ("snapshots", 1),
           ("segments", 1), ("segment_scalars", 1), ("chunks", 5), ("histograms", 2),
-          ("rollups", 1), ("rollup_chunks", 1),
+          ("rollups", 1), ("rollup_chunks", 1), ("rollup_scalars", 1),
         ].map { table, rows in
           "table \(table): damaged: \(rows) rows: expected what they belong to, found nothing"
         }

@@ -143,6 +143,7 @@ struct RunVerifier {
     let exists: Void? = try db.firstRow("SELECT 1 FROM sqlite_master WHERE name = 'rollups'") { _ in
     }
     guard exists != nil else { return }
+    let hasScalars = try db.tableExists("rollup_scalars")
     let inflater = Inflater()
     var rollups: [(id: Int64, rows: Int, place: Place)] = []
     try db.rows(
@@ -176,6 +177,16 @@ struct RunVerifier {
         guard !bytes.isEmpty else { return }
         decode(rollup.place.adding("histograms")) { () throws(CodecError) in
           _ = try RollupHistogramCodec.read(bytes, inflater)
+        }
+      }
+      guard hasScalars else { continue }
+      try db.firstRow(
+        "SELECT body FROM rollup_scalars WHERE rollup = ?",
+        .integer(rollup.id)
+      ) { row in
+        guard !row.blob(0).isEmpty else { return }
+        decode(rollup.place.adding("scalars")) { () throws(CodecError) in
+          _ = try RollupScalarsCodec.read(row.blob(0), rows: rollup.rows, inflater)
         }
       }
     }

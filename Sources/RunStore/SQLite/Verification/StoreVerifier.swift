@@ -169,6 +169,10 @@ final class StoreVerifier {
         ("segments", ofProducer), ("segment_scalars", "segment NOT IN (SELECT id FROM segments)"),
         ("chunks", ofSegment), ("histograms", ofSegment), ("rollups", ofProducer),
         ("rollup_chunks", ofRollup), ("rollup_histograms", ofRollup),
+        (
+          "rollup_scalars",
+          "rollup NOT IN (SELECT id FROM rollups) AND rollup <= (SELECT max(id) FROM rollups)"
+        ),
       ] where try db.tableExists(table) {
         let count = try db.number("SELECT count(*) FROM \(table) WHERE \(condition)")
         guard count > 0 else { continue }

@@ -4,7 +4,7 @@ import TelemetryTesting
 
 extension FuzzTarget {
   /// Decoders of what sealed reports are summed up to; what they accept must bear being summed up further.
-  static let rollups: [FuzzTarget] = [rollupChunks, rollupHistograms]
+  static let rollups: [FuzzTarget] = [rollupChunks, rollupHistograms, rollupScalars]
 
   /// Points of the rollup that the chunks are of.
   private static let points = 15
@@ -88,6 +88,38 @@ extension FuzzTarget {
   } write: { entries, writer throws(CodecError) in
     try merge(entries.map(\.point.histogram))
     RollupHistogramCodec.write(entries, to: &writer, Deflater())
+    return true
+  }
+
+  private static let rollupScalars = blob("rollup_scalars") { random in
+    (1...8).map { count in
+      var sum = RollupScalarsAccumulator()
+      for row in 0..<points * RollupAccumulator.factor {
+        let scalars = StepReport.random(
+          UInt64(row + 1),
+          step: UInt64(row),
+          layers: 1,
+          tensors: 1,
+          using: &random
+        ).scalars
+        if row % count == 0 { sum.add(scalars, row: row) }
+      }
+      var writer = ByteWriter()
+      let deflater = count % 2 == 0 ? Deflater() : nil
+      RollupScalarsCodec.write(sum.finish(), rows: points, to: &writer, deflater)
+      return writer.array
+    }
+  } read: {
+    bytes throws(CodecError) in
+    try RollupScalarsCodec.read(bytes, rows: points, Inflater())
+  } write: { series, writer throws(CodecError) in
+    var sum = RollupScalarsAccumulator()
+    for one in series { sum.add(one, rows: points, after: points) }
+    let (coarser, finer) = (sum.finish().flatMap(\.count), series.flatMap(\.count))
+    guard coarser.reduce(0, +) == finer.reduce(0, +) else {
+      throw CodecError("a coarser rollup has another number of values")
+    }
+    RollupScalarsCodec.write(series, rows: points, to: &writer, Deflater())
     return true
   }
 
