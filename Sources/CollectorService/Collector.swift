@@ -145,6 +145,9 @@ public final class Collector: Service {
   /// How many transitions are read at once; one takes some kilobytes.
   private static let transitionsPerRead = 128
 
+  /// The ticks after which tidying is tried though nothing was committed.
+  private static let ticksPerTidying = 60
+
   private func watchForSilence() async {
     do {
       let count = try await producers.restore()
@@ -154,9 +157,13 @@ public final class Collector: Service {
     } catch {
       logger.error("cannot restore runs in progress", metadata: ["error": "\(error)"])
     }
+    var ticks = 0
     while !Task.isCancelled {
       await producers.tick()
       await prune()
+      ticks += 1
+      // What a full disk has kept from being sealed or deleted is tried again, also if nobody reports.
+      if ticks.isMultiple(of: Self.ticksPerTidying) { tidier.raise() }
       try? await Task.sleep(for: .seconds(options.tickSeconds))
     }
   }
@@ -174,7 +181,8 @@ public final class Collector: Service {
   private func tidyInBackground() async {
     while !Task.isCancelled {
       // In turn, so that neither waits for all of the other.
-      let sealed = await attempt("seal") { try $0.sealNext() }
+      let silent = WallTime(clamping: now().seconds - options.silentSeconds)
+      let sealed = await attempt("seal") { try $0.sealNext(silentBefore: silent) }
       let reclaimed = await attempt("delete") { try $0.reclaimNext() }
       if !sealed, !reclaimed { await tidier.wait() }
     }

@@ -11,6 +11,10 @@ public struct CollectorOptions: Sendable, Equatable {
   public var maximumMessageBytes = 32 << 20
   /// Producers whose detectors are held in memory; others are rebuilt when they report again.
   public var maximumLiveProducers = 8192
+  /// Tensors and layers of all producers whose detectors are held in memory, besides.
+  ///
+  /// One takes some 200 bytes. The default is as many as 8192 producers of 150 tensors have, three times, or a thousand of 2,000.
+  public var maximumLiveTensors = 4 << 20
   /// Seconds without a report or a stream after which a producer is not held in memory any more.
   ///
   /// A day, in which the rule that watches for silence has spoken. A producer of 150 tensors takes about 150 KB.

@@ -169,7 +169,7 @@ package enum Failure {
       make(
         .resourceExhausted,
         "TOO_MANY_PRODUCERS",
-        "producers: all \(error.limit) places are taken",
+        "\(error.what): all \(error.limit) places are taken",
         retryAfter: .seconds(10)
       )
     // A status of ours, a status of gRPC (bytes that are no message, say), or a cancellation.

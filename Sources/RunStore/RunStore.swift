@@ -40,11 +40,14 @@ public protocol RunStore: Sendable {
   /// Seals the oldest reports of one producer that a snapshot covers into one segment, in one
   /// transaction, and removes them from the log.
   ///
-  /// Seals when 256 such reports wait, or any at all if the run is not running any more. With none of
-  /// them, it makes a summary of many steps, for readers, that could not be made earlier.
+  /// Seals when 256 such reports wait, or any at all if the run is not running any more, or if the producer is silent: its process may
+  /// have been killed, and nobody ends its run. With none of them, it makes a summary of many steps, for readers, that could not be
+  /// made earlier.
   ///
+  /// - Parameter time: A producer is silent if the snapshot covers all of its reports, and all came before this; `nil`: none is.
   /// - Returns: Whether there was something to do; call again until there is not.
-  func sealNext() throws(RunStoreError) -> Bool
+  /// - Throws: The errors of ``RunStoreError`` for the database; another call may go on elsewhere.
+  func sealNext(silentBefore time: WallTime?) throws(RunStoreError) -> Bool
 
   // MARK: Deleting
 
@@ -295,4 +298,9 @@ extension RunStore {
       maximumSpan: maximumSpan
     ) { body($1) }
   }
+}
+
+extension RunStore {
+  /// The same, with no producer taken for silent.
+  public func sealNext() throws(RunStoreError) -> Bool { try sealNext(silentBefore: nil) }
 }

@@ -44,6 +44,9 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Producers whose detectors are held in memory. [8192]")
   var maxLiveProducers: String?
 
+  @Option(help: "Tensors and layers of these producers, some 200 bytes each. [4194304]")
+  var maxLiveTensors: String?
+
   @Option(help: ArgumentHelp("A YAML file with any of these settings.", valueName: "file"))
   var config: String?
 
@@ -52,6 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
       "listen": listen, "unix-socket": unixSocket, "database": database, "log-level": logLevel,
       "stream-credits": streamCredits, "max-message-bytes": maxMessageBytes,
       "max-pending-bytes": maxPendingBytes, "max-live-producers": maxLiveProducers,
+      "max-live-tensors": maxLiveTensors,
     ]
     let environment = ProcessInfo.processInfo.environment
     let settings = try await Settings(

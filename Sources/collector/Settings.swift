@@ -91,6 +91,8 @@ struct Settings: Sendable {
     try source.read("max-message-bytes", 4096...1 << 30, into: &options.maximumMessageBytes)
     try source.read("max-pending-bytes", 1 << 20...1 << 40, into: &options.maximumPendingBytes)
     try source.read("max-live-producers", 1...1 << 20, into: &options.maximumLiveProducers)
+    // At least one model of the largest size.
+    try source.read("max-live-tensors", 1 << 18...1 << 32, into: &options.maximumLiveTensors)
     self.options = options
   }
 }

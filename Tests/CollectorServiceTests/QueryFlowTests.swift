@@ -42,6 +42,20 @@ struct QueryFlowTests {
     }
   }
 
+  @Test("what could not be sealed is tried again, also if nobody reports any more")
+  func sealingAgain() async throws {
+    var options = CollectorOptions()
+    options.tickSeconds = 1e-4
+    try await withTemporaryFolder { [options] folder in
+      let store = FaultyRunStore(try SQLiteRunStore(path: "\(folder)/db"))
+      let isSealing = Signal()
+      store.onCall = { call in if case .sealNext = call { isSealing.raise() } }
+      try await withCollector(store: store, options: options) { _ in
+        for _ in 0..<3 { await isSealing.wait() }
+      }
+    }
+  }
+
   private typealias Harness = CollectorHarness<InProcessTransport.Client>
 
   @Test("a timeline is what was sent, bit for bit, in the log and in chunks alike")

@@ -202,7 +202,9 @@ struct RecoveryTests {
     }
   }
 
-  @Test("a producer that was silent for a day is forgotten, and goes on where it was")
+  @Test(
+    "a producer that was silent for a day is forgotten and what it left sealed, and it goes on where it was"
+  )
   func silent() async throws {
     let run = try RunBuilder(run: "r")
     var options = CollectorOptions()
@@ -223,13 +225,43 @@ struct RecoveryTests {
       #expect(try await harness.admin.getStats(.init()).liveProducers == 1)
       // The clock might have jumped.
       harness.clock.advance(seconds: 3601)
-      await producers.tick()
-      #expect(try await harness.admin.getStats(.init()).liveProducers == 0)
+      #expect(try await harness.admin.getStats(.init()).unsealedReports == 2)
+      // It is forgotten when a snapshot of all that it had is durable, of which a tick doesn't wait for.
+      while try await harness.admin.getStats(.init()).liveProducers == 1 { await producers.tick() }
+      while try await harness.admin.getStats(.init()).unsealedReports > 0 { await Task.yield() }
       _ = try await harness.ingest.report([run.report(3)], for: run)
       #expect(try await harness.admin.getStats(.init()).liveProducers == 1)
       let alerts = try await harness.query.listAlerts(.init()).alerts
       #expect(alerts.map(\.rule) == ["stalled_run"])
       #expect(alerts.map(\.state) == [.resolved])
+    }
+  }
+
+  @Test(
+    "detectors in memory are bounded by their tensors: who is idle is forgotten, else a newcomer refused"
+  )
+  func liveTensors() async throws {
+    var options = CollectorOptions()
+    // Three layers and six tensors are a place.
+    options.maximumLiveTensors = 2 * 9
+    options.tickSeconds = 1e6
+    try await withCollectorOnDisk(options: options) { harness in
+      let runs = try (0..<3).map { try RunBuilder(run: "r\($0)") }
+      for run in runs { _ = try await harness.ingest.register(run) }
+      for run in runs {
+        harness.clock.advance(seconds: 1)
+        _ = try await harness.ingest.report([run.report(1)], for: run)
+        #expect(try await harness.admin.getStats(.init()).liveProducers <= 2)
+      }
+      // The first one was forgotten, and is rebuilt.
+      _ = try await harness.ingest.report([runs[0].report(2)], for: runs[0])
+      let large = try RunBuilder(run: "large", layers: 7)
+      _ = try await harness.ingest.register(large)
+      let error = await #expect(throws: RPCError.self) {
+        _ = try await harness.ingest.report([large.report(1)], for: large)
+      }
+      #expect(error?.code == .resourceExhausted)
+      #expect(error?.message == "tensors: all 18 places are taken")
     }
   }
 }

@@ -44,9 +44,9 @@ public final class FaultyRunStore: RunStore {
   ) throws(RunStoreError) -> RegisteredRun { try store.register(registration, at: time) }
 
   /// Passes on.
-  public func sealNext() throws(RunStoreError) -> Bool {
+  public func sealNext(silentBefore time: WallTime?) throws(RunStoreError) -> Bool {
     onCall?(.sealNext)
-    return try store.sealNext()
+    return try store.sealNext(silentBefore: time)
   }
 
   /// Passes on.

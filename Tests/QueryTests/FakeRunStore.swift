@@ -176,7 +176,7 @@ struct FakeRunStore: RunStore {
     throw Self.notAsked
   }
 
-  func sealNext() throws(RunStoreError) -> Bool { throw Self.notAsked }
+  func sealNext(silentBefore time: WallTime?) throws(RunStoreError) -> Bool { throw Self.notAsked }
 
   func runs(_ filter: RunFilter, page: PageRequest) throws(RunStoreError) -> Page<RunRecord> {
     throw Self.notAsked

@@ -47,6 +47,8 @@ final class LiveProducer: Sendable {
   var producer: ProducerID { identity.id }
   /// The run's project.
   let project: String
+  /// The tensors and layers of its model, which its memory follows.
+  let size: Int
 
   private let identity: Producer
   /// What holds this rank against the others; `nil` if the producer is no rank.
@@ -58,6 +60,7 @@ final class LiveProducer: Sendable {
   /// Takes a sequencer and a detector that are as the store has them.
   init(
     run: RunID,
+    size: Int,
     producer: Producer,
     ranks: RankWatch?,
     project: String,
@@ -71,6 +74,7 @@ final class LiveProducer: Sendable {
     at now: WallTime
   ) {
     self.run = run
+    self.size = size
     self.identity = producer
     self.ranks = ranks
     self.project = project
@@ -235,6 +239,17 @@ final class LiveProducer: Sendable {
       state.lastUsed = now
       let transitions = state.detector.finish(at: now)
       submitWithSnapshot(transitions, &state)
+    }
+  }
+
+  /// Has a snapshot made of all that was received, so that nothing of it need stay in the log.
+  ///
+  /// - Returns: Whether there is one; else it is on its way.
+  func settle() -> Bool {
+    state.withLock { state in
+      guard state.failure == nil, state.reportsSinceSnapshot > 0 else { return state.pending == 0 }
+      submitWithSnapshot([], &state)
+      return false
     }
   }
 

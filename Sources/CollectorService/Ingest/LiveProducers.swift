@@ -6,12 +6,14 @@ import Telemetry
 
 /// The producers that are reporting, each with its detector in memory.
 ///
-/// Bound: ``CollectorOptions/maximumLiveProducers``. Overflow: the one that was idle longest is forgotten,
-/// and rebuilt from the store if it reports again; if all have open streams, the newcomer is refused. So is one forgotten that was
-/// silent for long: the run of a process that was killed never ends.
+/// Bound: ``CollectorOptions/maximumLiveProducers``, and ``CollectorOptions/maximumLiveTensors`` of all together. Overflow: those that
+/// were idle longest are forgotten, and rebuilt from the store if they report again; if all have open streams, the newcomer is refused.
+/// So is one forgotten that was silent for long: the run of a process that was killed never ends.
 package actor LiveProducers {
   /// No more producers can be held; the client backs off and tries again.
   struct Full: Error {
+    /// What there is no place for.
+    let what: String
     /// The bound.
     let limit: Int
   }
@@ -82,7 +84,7 @@ package actor LiveProducers {
     guard self.deletions == deletions else { return try await producer(id, of: run) }
     // Another call may have been quicker while we waited; its object may have moved on since.
     if let producer = producers[key], !producer.isBroken { return producer }
-    try makeRoom()
+    try makeRoom(for: loaded)
     producers[key] = loaded
     if rulesChanges != changes { try await refreshRules(of: loaded) }
     return loaded
@@ -188,7 +190,9 @@ package actor LiveProducers {
       if !producer.isFinished { producer.tick(at: time) }
       // One that has just told of its silence is not idle.
       guard let since = producer.idleSince else { continue }
-      if producer.isFinished || isSilent(key, since: since, at: time) { producers[key] = nil }
+      let isDone = producer.isFinished || isSilent(key, since: since, at: time)
+      // With a snapshot of all, the store seals what is left in the log; then it may go.
+      if isDone, producer.settle() { producers[key] = nil }
     }
     silent = silent.filter { producers[$0.key] != nil }
     let runs = Set(producers.keys.map(\.run)).union(loading.keys)
@@ -219,7 +223,10 @@ package actor LiveProducers {
       }
       for run in runs.items {
         for state in run.producers where state.lastSequence > 0 {
-          guard count < options.maximumLiveProducers / 2 else { return count }
+          guard count < options.maximumLiveProducers / 2, size < options.maximumLiveTensors / 2
+          else {
+            return count
+          }
           do {
             _ = try await producer(state.producer.id, of: run.run)
             count += 1
@@ -234,13 +241,24 @@ package actor LiveProducers {
     }
   }
 
-  private func makeRoom() throws {
-    guard producers.count >= options.maximumLiveProducers else { return }
-    let idle = producers.compactMap { key, producer in producer.idleSince.map { (key, $0) } }
-    guard let oldest = idle.min(by: { $0.1 < $1.1 }) else {
-      throw Full(limit: options.maximumLiveProducers)
+  /// The tensors and layers of all producers in memory.
+  private var size: Int { producers.values.reduce(0) { $0 + $1.size } }
+
+  private func makeRoom(for newcomer: LiveProducer) throws {
+    var size = size + newcomer.size
+    // The one that was idle longest comes last.
+    lazy var idle = producers.compactMap { key, producer in producer.idleSince.map { (key, $0) } }
+      .sorted { $0.1 > $1.1 }
+    while true {
+      let hasPlace = producers.count < options.maximumLiveProducers
+      guard !hasPlace || size > options.maximumLiveTensors else { return }
+      guard let oldest = idle.popLast() else {
+        throw hasPlace
+          ? Full(what: "tensors", limit: options.maximumLiveTensors)
+          : Full(what: "producers", limit: options.maximumLiveProducers)
+      }
+      size -= producers.removeValue(forKey: oldest.0)?.size ?? 0
     }
-    producers[oldest.0] = nil
   }
 
   /// Rebuilds a producer: the newest snapshot, the reports since, and what people said of its alerts.
@@ -276,6 +294,7 @@ package actor LiveProducers {
     detector.adopt(try storedAlerts(of: key), isReplayed: isWhole)
     return LiveProducer(
       run: key.run,
+      size: model.tensors.count + model.layers.count,
       producer: state.producer,
       ranks: ranks,
       project: record.project,

@@ -1,6 +1,6 @@
 import GRDB
 import Synchronization
-import Telemetry
+public import Telemetry
 
 extension SQLiteRunStore {
   /// Seals the oldest reports of one producer that a snapshot covers into one segment.
@@ -14,7 +14,7 @@ extension SQLiteRunStore {
   /// A producer whose log is damaged throws ``RunStoreError/damaged(place:detail:)`` once, and is
   /// then left alone until the file is opened again: the others must go on. Where the disk refuses what the write-ahead log has for
   /// the file, which no commit hears of, this throws it, and seals with the next call.
-  public func sealNext() throws(RunStoreError) -> Bool {
+  public func sealNext(silentBefore time: WallTime?) throws(RunStoreError) -> Bool {
     if let failure = checkpointer.takeFailure() {
       let operation = "move the write-ahead log into the file"
       throw RunStoreError(failure, operation: operation, path: path)
@@ -22,7 +22,13 @@ extension SQLiteRunStore {
     // One at a time: two would seal the same reports.
     return try sealing.withLock {
       (state: inout sending SealingState) throws(RunStoreError) -> Bool in
-      guard let batch = try nextBatch(except: state.paused, to: &state.log) else {
+      guard
+        let batch = try nextBatch(
+          except: state.paused,
+          silentBefore: time,
+          to: &state.log
+        )
+      else {
         return try rollUpDue(&state)
       }
       do throws(RunStoreError) {
@@ -59,6 +65,7 @@ extension SQLiteRunStore {
   /// Copies the log rows of the next segment out of the database.
   private func nextBatch(
     except paused: Set<Int64>,
+    silentBefore time: WallTime?,
     to log: inout ByteWriter
   ) throws(RunStoreError) -> Batch? {
     log.removeAll()
@@ -68,11 +75,13 @@ extension SQLiteRunStore {
       try db.rows(
         """
         SELECT p.key, p.covered_sequence, p.id, r.id FROM producers p JOIN runs r ON r.key = p.run
-        WHERE p.covered_rows > 0 AND (p.covered_rows >= ? OR r.status <> ?)
+        WHERE p.covered_rows > 0 AND (p.covered_rows >= ? OR r.status <> ?
+          OR p.covered_rows = p.log_rows AND p.last_received_at < ?)
         ORDER BY p.covered_rows DESC
         """,
         .integer(Int64(RowSet.maximumRows)),
-        .integer(Int64(RunStatus.running.rawValue))
+        .integer(Int64(RunStatus.running.rawValue)),
+        time.map { .real($0.seconds) } ?? .null
       ) { row in
         guard !paused.contains(row.integer(0)) else { return true }
         let place = Place(

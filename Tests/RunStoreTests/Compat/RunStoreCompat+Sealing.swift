@@ -71,6 +71,26 @@ extension RunStoreCompat {
     try store.close()
   }
 
+  func whatASilentProducerLeftIsSealed() throws {
+    let store = try open()
+    _ = try store.register(Samples.registration(), at: Samples.time(1))
+    try commitPlain(1...100, step: 0, to: store)
+    let received = try #require(try store.run(run)?.producers.first?.lastReceivedAt)
+    let later = WallTime(clamping: received.seconds + 1)
+    #expect(try store.sealNext() == false)
+    #expect(try store.sealNext(silentBefore: received) == false)
+    // One that no snapshot covers must stay in the log, and so all do.
+    try commitPlain(101...101, step: 100, to: store, snapshot: false)
+    #expect(try store.sealNext(silentBefore: later) == false)
+    _ = try store.commit([.snapshot(run: run, producer: producer, sequence: 101, state: [1])])
+    #expect(try store.sealNext(silentBefore: later))
+    #expect(try store.sealNext(silentBefore: later) == false)
+    #expect(try logged(store).isEmpty)
+    try commitPlain(102...110, step: 101, to: store)
+    #expect(try steps(store) == Array(0..<110))
+    try store.close()
+  }
+
   func aRewindAnywhereDropsWhatIsAboveIt() throws {
     // Two segments of 256 steps, each step a multiple of 2, and 88 reports in the log.
     let positions: [UInt64] = [

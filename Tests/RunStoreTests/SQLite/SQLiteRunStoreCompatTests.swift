@@ -66,6 +66,9 @@ struct SQLiteRunStoreCompatTests {
   @Test("only reports that a snapshot covers are sealed")
   func covered() throws { try compat.onlyCoveredReportsAreSealed() }
 
+  @Test("what a producer left that was killed is sealed once it is silent")
+  func silent() throws { try compat.whatASilentProducerLeftIsSealed() }
+
   @Test("a rewind to any place drops what is at it and above, sealed or not")
   func rewinds() throws { try compat.aRewindAnywhereDropsWhatIsAboveIt() }
 
