@@ -74,6 +74,7 @@ struct SubscriptionTests {
         }
       }
       #expect(try await open(.with { $0.runIds = ["wanted"] }) == ["wanted"])
+      #expect(try await open(.with { $0.runIds = ["wanted", "unknown"] }) == ["wanted"])
       #expect(try await open(.with { $0.projects = ["vision"] }) == ["other"])
       #expect(try await open(.with { $0.rules = ["stalled_run"] }) == [])
       #expect(try await open(.with { $0.minimumSeverity = .critical }).count == 2)

@@ -81,9 +81,9 @@ final class AlertSubscription: Sendable {
   private func writeOpenAlerts(
     to writer: RPCWriter<Gradwatch_V1_SubscribeAlertsResponse>
   ) async throws {
-    // One filter a project, because a stored alert does not carry its project.
-    for project in projects.isEmpty ? [nil] : projects.sorted().map(Optional.some) {
+    for (run, project) in places {
       let filter = AlertFilter(
+        run: run,
         project: project,
         rules: Set(rules.map(RuleID.init)),
         minimumSeverity: minimumSeverity,
@@ -94,16 +94,27 @@ final class AlertSubscription: Sendable {
       while true {
         let wanted = page
         let alerts = try await collector.blocking.run { [store = collector.store] in
-          try store.alerts(filter, page: wanted)
+          do throws(RunStoreError) {
+            return try store.alerts(filter, page: wanted)
+          } catch .unknownRun {
+            // One that is yet to come, or was deleted.
+            return Page(items: [], next: nil)
+          }
         }
-        for alert in try await collector.marked(alerts.items)
-        where (runs.isEmpty || runs.contains(alert.runID)) && isHeard(alert) {
+        for alert in try await collector.marked(alerts.items) where isHeard(alert) {
           try await writer.write(.with { $0.openAlert = alert })
         }
         guard let next = alerts.next else { break }
         page.after = next
       }
     }
+  }
+
+  /// The runs and projects whose alerts are asked for, one at a time, so that the store looks nowhere else.
+  private var places: [(run: RunID?, project: String?)] {
+    let runs = runs.isEmpty ? [nil] : runs.sorted().map(RunID.init(stored:))
+    let projects = projects.isEmpty ? [nil] : projects.sorted().map(Optional.some)
+    return runs.flatMap { run in projects.map { (run, $0) } }
   }
 
   private func write(

@@ -53,10 +53,12 @@ final class Checkpointer: Sendable {
   }
 
   /// Has the disk take what transactions wrote to the log that waited for no disk; a commit that waits then waits for less.
-  func syncLog() {
-    thread.sync {
+  ///
+  /// - Throws: `SQLITE_IOERR_FSYNC` if it does not.
+  func syncLog() throws {
+    try thread.sync {
       guard !isClosed else { return }
-      queue.inDatabase { db in Self.sync(SQLITE_FCNTL_JOURNAL_POINTER, of: db) }
+      try queue.inDatabase { db in try Self.sync(SQLITE_FCNTL_JOURNAL_POINTER, of: db) }
     }
   }
 
@@ -105,11 +107,10 @@ final class Checkpointer: Sendable {
     var moved: Int?
     if !isClosed {
       do {
-        moved = try queue.inDatabase { db in
-          let result = try db.checkpoint(.passive)
+        try queue.inDatabase { db in
+          moved = try db.checkpoint(.passive).checkpointedFrameCount
           // SQLite has the disk take it only when nothing is left to move.
-          Self.sync(SQLITE_FCNTL_FILE_POINTER, of: db)
-          return result.checkpointedFrameCount
+          try Self.sync(SQLITE_FCNTL_FILE_POINTER, of: db)
         }
         note(nil)
       } catch {
@@ -128,10 +129,13 @@ final class Checkpointer: Sendable {
     state.withLock { $0.failure = isOurs ? failure : nil }
   }
 
-  private static func sync(_ kind: Int32, of db: Database) {
+  private static func sync(_ kind: Int32, of db: Database) throws {
     var file: UnsafeMutablePointer<sqlite3_file>?
     let code = sqlite3_file_control(db.sqliteConnection, "main", kind, &file)
     guard code == SQLITE_OK, let file, let methods = file.pointee.pMethods else { return }
-    _ = methods.pointee.xSync(file, SQLITE_SYNC_NORMAL)
+    let result = methods.pointee.xSync(file, SQLITE_SYNC_NORMAL)
+    guard result == SQLITE_OK else {
+      throw DatabaseError(resultCode: ResultCode(rawValue: result))
+    }
   }
 }

@@ -120,7 +120,11 @@ public final class SQLiteRunStore: RunStore {
         return .commit
       }
     }
-    checkpointer.syncLog()
+    do {
+      try checkpointer.syncLog()
+    } catch {
+      throw RunStoreError(error, operation: operation, path: path)
+    }
   }
 
   /// Runs statements on the connection that writes, outside of a transaction.

@@ -553,7 +553,7 @@ public nonisolated struct Gradwatch_V1_ReportCounts: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Accepted.
+  /// Accepted; the last of them may not be durable yet.
   public var accepted: UInt64 = 0
 
   /// Refused, with a reason.

@@ -97,7 +97,8 @@ public nonisolated struct Gradwatch_V1_SubscribeAlertsRequest: Sendable {
   /// Only alerts of this severity or a higher one; unspecified: all.
   public var minimumSeverity: Gradwatch_V1_Severity = .unspecified
 
-  /// Resume after this transition; absent: begin with the open alerts.
+  /// Resume after this transition; absent: begin with the open alerts. One that the collector has not given yet, because an earlier
+  /// copy of its database was put back, resumes at the newest transition.
   public var cursor: Int64 {
     get {_cursor ?? 0}
     set {_cursor = newValue}
