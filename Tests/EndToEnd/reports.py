@@ -142,8 +142,8 @@ class Recorded:
     def add(self, *reports):
         for message in reports:
             # A step that is not above the last rewinds: it and what was above it are replaced.
-            for step in [step for step in self.by_step if step >= message.step]:
-                del self.by_step[step]
+            while self.by_step and next(reversed(self.by_step)) >= message.step:
+                self.by_step.popitem()
             self.by_step[message.step] = message
 
     @property

@@ -35,7 +35,8 @@ def _template(number: int, is_lost: bool):
 class Script:
     """What one run sends: steps that now and then skip or go back, and troubles that come and go."""
 
-    def __init__(self, run_id: str, total: int):
+    def __init__(self, run_id: str, total: int, rewinds: float = 0.003):
+        """Makes a run of so many reports, of which that share goes back."""
         chance = random.Random(run_id)
         self.run_id = run_id
         self.total = total
@@ -45,7 +46,7 @@ class Script:
         self._lost: list[bool] = []
         step, troubled = -1, 0
         for _ in range(total):
-            if step > 20 and chance.random() < 0.003:
+            if step > 20 and chance.random() < rewinds:
                 step = chance.randrange(max(0, step - 300), step + 1)
             else:
                 step += 3 if chance.random() < 0.02 else 1

@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from chance import SEED
 from client import Client
 from process import binary, eventually, serve
 from soak_load import Load
@@ -31,7 +32,7 @@ class Settings:
     minutes: float = float(os.environ.get("SOAK_MINUTES", 20))
     runs: int = int(os.environ.get("SOAK_RUNS", 200))
     reports_a_second: float = float(os.environ.get("SOAK_RATE", 1200))
-    seed: int = int(os.environ.get("GRADWATCH_TEST_SEED", 20_261_121))
+    seed: int = SEED
 
 
 class Sizes:

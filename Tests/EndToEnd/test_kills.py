@@ -5,41 +5,30 @@ sets the seed, GRADWATCH_TEST_KILLS how many there are.
 """
 
 import gzip
-import os
 import random
-import sqlite3
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import grpc
 
-from process import binary, eventually, serve
+from chance import KILLS, SEED
+from process import eventually, serve
 from reports import Recorded, assert_holds, lose_gradients, registration, report
 from roles import KEPT_RUNS, Disconnected, Fate, Role
 from scripted import assert_stored, assert_stored_wholly, life, transitions_of
+from stored_file import (
+    ask,
+    assert_is_whole,
+    assert_nothing_is_left_over,
+    assert_verifies,
+    count,
+)
 from wire import v1
-
-SEED = int(os.environ.get("GRADWATCH_TEST_SEED", 20_261_121))
-KILLS = int(os.environ.get("GRADWATCH_TEST_KILLS", 280))
-"""Of all; a quarter of them during migrations."""
 
 FATES = [Fate.KEPT, Fate.KEPT, Fate.NAMED, Fate.NAMED, Fate.PRUNED, Fate.RETIRED]
 """One for each of the runs at a time; one that ends is followed by the next of its role."""
-
-PARENTS = [
-    *((table, "run", "runs", "key") for table in ("models", "producers", "annotations")),
-    *((table, "run", "runs", "key") for table in ("alerts", "alert_transitions")),
-    *((table, "producer", "producers", "key") for table in ("snapshots", "log")),
-    *((table, "producer", "producers", "key") for table in ("segments", "rollups")),
-    ("segment_scalars", "segment", "segments", "id"),
-    *((table, "key / 262144", "segments", "id") for table in ("chunks", "histograms")),
-    *((f"rollup_{rows}", "key / 262144", "rollups", "id") for rows in ("chunks", "histograms")),
-]
-"""Which row each row belongs to: table, column, table and column of its parent."""
 
 
 def live_and_die(folder: Path, roles: list[Role], chance: random.Random):
@@ -86,37 +75,8 @@ def live_and_die(folder: Path, roles: list[Role], chance: random.Random):
         collector.process.wait()
 
 
-def ask(folder: Path, sql: str) -> list:
-    """What the file answers, beside the collector or after it; nothing of it changes."""
-    path = folder / "gradwatch.sqlite"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        return database.execute(sql).fetchall()
-
-
-def count(folder: Path, table: str) -> int:
-    return ask(folder, f"SELECT count(*) FROM {table}")[0][0]
-
-
-def assert_is_whole(folder: Path):
-    assert ask(folder, "PRAGMA integrity_check") == [("ok",)]
-
-
-def assert_nothing_is_left_over(folder: Path):
-    """Every row belongs to one that is there."""
-    for table, column, parents, key in PARENTS:
-        orphans = f"{table} WHERE {column} NOT IN (SELECT {key} FROM {parents})"
-        assert count(folder, orphans) == 0, table
-
-
-def assert_verifies(folder: Path, runs: int):
-    command = [binary(), "store", "verify", str(folder / "gradwatch.sqlite")]
-    verified = subprocess.run(command, capture_output=True, text=True)
-    assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert f"{runs} of {runs} runs" in verified.stdout
-
-
 def test_kills_at_random_moments_lose_and_double_nothing(tmp_path):
-    kills = KILLS - KILLS // 4
+    kills = KILLS - KILLS // 4 - KILLS // 8
     print(f"seed {SEED}, {kills} kills")
     chance = random.Random(SEED)
     roles = [Role(number, f"seed {SEED}", fate) for number, fate in enumerate(FATES)]
