@@ -27,6 +27,21 @@ def small_disk(path: Path, megabytes: int):
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
+@contextlib.contextmanager
+def filled(disk: Path):
+    """Leaves no space on a small disk for as long as it lasts."""
+    ballast = disk / "ballast"
+    with open(ballast, "wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)) == size:
+                    pass
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
 class Shim:
     """What shim.c does to a collector that is started with `environment`."""
 

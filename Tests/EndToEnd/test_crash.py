@@ -1,16 +1,14 @@
 """The collector is killed in the midst of work, again and again: nothing is lost or doubled."""
 
-import random
-
 import pytest
 
+from chance import seeded
 from client import PRODUCER, failure_of
 from process import serve
 from reports import Recorded, assert_holds, current_alerts, lose_gradients, registration, report
 from traces import Trace
 from wire import v1
 
-SEED = 20_240_117
 ROUNDS = 10
 TOTAL = 1400
 """Reports in all: several times 256, so that many are sealed, and some while the collector dies."""
@@ -78,8 +76,7 @@ def acknowledge_one(client, acknowledged: dict, person: str):
 
 
 def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path):
-    print(f"seed {SEED}")
-    chance = random.Random(SEED)
+    chance = seeded("one run")
     acked = 0
     acknowledged: dict = {}
     for round_ in range(ROUNDS):
@@ -173,7 +170,7 @@ def without_clock(transition) -> str:
 
 def test_kill_9_while_many_runs_report_at_once(tmp_path):
     """Many runs' reports share a commit: a kill must not tear one run's from its acks."""
-    chance = random.Random(SEED)
+    chance = seeded("many runs")
     names = [f"run {number}" for number in range(5)]
     acked = dict.fromkeys(names, 0)
 

@@ -1,18 +1,14 @@
-"""Disks that are full or fail, data that is damaged, a clock that jumps: said, survived, and over when it is."""
+"""Disks that are full or fail, a clock that jumps: said, survived, and over when it is."""
 
 import itertools
-import random
-import sqlite3
-from contextlib import closing
 
 import grpc
-import pytest
 
+from chance import seeded
 from client import Failure, failure_of
-from faults import Shim, small_disk
+from faults import Shim, filled, small_disk
 from process import eventually, serve
 from reports import (
-    METRICS,
     Recorded,
     assert_holds,
     lose_gradients,
@@ -21,6 +17,7 @@ from reports import (
     report,
     timeline,
 )
+from scripted import Script, assert_stored, assert_stored_wholly
 from wire import v1
 
 LAYERS = 20
@@ -94,17 +91,64 @@ def test_a_disk_that_is_full_takes_reports_again_when_there_is_space(tmp_path):
             assert_holds(client, "run", Recorded(wide(1, last)))
 
 
+def test_a_disk_that_fills_at_any_moment_loses_and_doubles_nothing(tmp_path):
+    chance = seeded("full disk")
+    script = Script(f"full disk {chance.random()}", 5_000)
+    last, refusals, round_ = 0, 0, 0
+    with small_disk(tmp_path / "disk", 24) as disk:
+        while last < script.total:
+            with serve(disk, "--log-level", "error") as collector, collector.client() as client:
+                for _ in range(chance.randrange(2, 5)):
+                    found = client.register(script.registration()).producer.last_sequence
+                    # What was not acked may be there, too.
+                    assert last <= found
+                    last = found
+                    if last == script.total:
+                        break
+                    stream = client.stream(script.run_id)
+                    stream.send(*script.reports(last + 1))
+                    most = min(last + chance.randrange(1, 800), script.total)
+                    stream.wait(lambda: stream.acked >= most or stream.ended, "acks")
+                    with filled(disk):
+                        # Enough for all that is left, unless the disk is full before.
+                        stream.wait(lambda: stream.ended or stream.acked == script.total, "the end")
+                        if stream.ended:
+                            assert_refused_for_now(stream.end())
+                            refusals += 1
+                        last = max(last, stream.acked)
+                        # Whoever asks is answered while there is no room.
+                        assert_stored(client, script, client_last(client, script.run_id))
+                        if killed := chance.random() < 0.3:
+                            collector.kill()
+                    if killed:
+                        break
+                    stream.cancel()
+            round_ += 1
+        with serve(disk, "--log-level", "error") as collector, collector.client() as client:
+            assert client.register(script.registration()).producer.last_sequence == script.total
+            assert_stored_wholly(client, script)
+    print(f"{refusals} times full, {round_} collectors")
+    assert refusals > 2
+
+
+def client_last(client, run_id: str) -> int:
+    """The number of the last report that the collector has."""
+    return client.query.GetRun(v1.GetRunRequest(run_id=run_id)).run.producers[0].last_sequence
+
+
 def test_a_report_whose_sync_failed_is_not_acked(tmp_path):
     shim = Shim(tmp_path)
-    chance = random.Random(7)
+    chance = seeded("sync")
     acked = 0
     with serve(tmp_path, environment=shim.environment) as collector, collector.client() as client:
         client.register(registration("run", layers=LAYERS))
-        for _ in range(4):
+        for _ in range(6):
             ahead = client.stream("run")
             ahead.send(*wide(acked + 1, acked + 400))
             ahead.wait_for_ack(acked + chance.randrange(1, 200))
             shim.fail_syncs()
+            # All others may be acked by now.
+            ahead.send(*wide(acked + 401, acked + 401))
             assert_refused_for_now(ahead.end())
             acked = max(acked, ahead.acked)
             assert_refused_for_now(failure_of(client.report, "run", *wide(acked + 1, acked + 1)))
@@ -113,8 +157,9 @@ def test_a_report_whose_sync_failed_is_not_acked(tmp_path):
             assert run.producers[0].last_sequence == acked
             assert list(loss_timeline(client, "run")["loss"].steps) == list(range(acked))
             shim.fail_syncs(False)
-            client.report("run", *wide(acked + 1, acked + 10))
-            acked += 10
+            few = chance.randrange(1, 20)
+            client.report("run", *wide(acked + 1, acked + few))
+            acked += few
         shim.fail_syncs()
         failure_of(client.report, "run", *wide(acked + 1, acked + 10))
         collector.kill()
@@ -129,150 +174,31 @@ def test_a_report_whose_sync_failed_is_not_acked(tmp_path):
 
 def test_a_file_that_takes_nothing_is_logged_and_nothing_is_lost(tmp_path):
     shim = Shim(tmp_path)
+    chance = seeded("file")
+    words = "move the write-ahead log into the file: disk I/O error"
     with serve(tmp_path, environment=shim.environment) as collector, collector.client() as client:
         client.register(registration("run", layers=LAYERS))
-        shim.fail_writes()
-        client.report("run", *wide(1, 1000))
-        words = "move the write-ahead log into the file: disk I/O error"
-        eventually(lambda: words in collector.stderr, "logged")
-        # Only the log grows.
-        assert collector.stderr.count(words) < 20
-        client.report("run", *wide(1001, 1100))
-        shim.fail_writes(False)
-        client.report("run", *wide(1101, 2000))
+        last = 0
+
+        def send(count: int):
+            nonlocal last
+            client.report("run", *wide(last + 1, last + count))
+            last += count
+
+        for _ in range(3):
+            send(chance.randrange(1, 200))
+            shim.fail_writes()
+            told = collector.stderr.count(words)
+            # Only the log grows; what is to be moved is soon enough to be tried.
+            while collector.stderr.count(words) == told:
+                send(chance.randrange(20, 100))
+                assert last < 10_000, "it is tried"
+            assert collector.stderr.count(words) < told + 20
+            shim.fail_writes(False)
+        send(chance.randrange(1, 200))
         collector.kill()
     with serve(tmp_path) as collector, collector.client() as client:
-        assert_holds(client, "run", Recorded(wide(1, 2000)))
-
-
-# Damage
-
-
-def flip(path, table: str, condition: str, column: str = "body"):
-    """Flips a bit in the middle of one blob."""
-    with closing(sqlite3.connect(path)) as database:
-        [(key, body)] = database.execute(f"SELECT rowid, {column} FROM {table} WHERE {condition}")
-        damaged = bytearray(body)
-        damaged[len(damaged) // 2] ^= 4
-        database.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (damaged, key))
-        database.commit()
-
-
-@pytest.fixture
-def three_runs(tmp_path):
-    """A closed file with three runs of 300 reports, 256 of them sealed."""
-    with serve(tmp_path) as collector, collector.client() as client:
-        for name in ("chunk", "log", "whole"):
-            client.register(registration(name))
-            client.report(name, *map(report, range(1, 301)))
-        database = sqlite3.connect(tmp_path / "gradwatch.sqlite")
-        with closing(database):
-            sealed = "SELECT count(*) FROM segments"
-            eventually(lambda: database.execute(sealed).fetchone() == (3,), "sealed")
-        collector.terminate()
-        assert collector.result()[0] == 0
-    return tmp_path / "gradwatch.sqlite"
-
-
-def test_a_damaged_chunk_or_log_row_is_named_and_the_rest_is_served(tmp_path, three_runs):
-    [segment, producer] = [
-        f"(SELECT s.{column} FROM segments s JOIN producers p ON p.key = s.producer"
-        f" JOIN runs r ON r.key = p.run WHERE r.id = '{run}')"
-        for column, run in (("id", "chunk"), ("producer", "log"))
-    ]
-    flip(three_runs, "chunks", f"key = {segment} * 262144 + 2")
-    flip(three_runs, "log", f"producer = {producer} AND sequence = 280")
-    sent = Recorded(map(report, range(1, 301)))
-    with serve(tmp_path) as collector, collector.client() as client:
-
-        def norms(run: str, **request):
-            return timeline(client, run, v1.METRIC_GRADIENT_NORM, **request)
-
-        # All columns of the damaged chunk but one are whole, and which one was hit is not ours to say.
-        failures = []
-        for metric, (group, _) in METRICS.items():
-            if group != "activations":
-                try:
-                    timeline(client, "chunk", metric)
-                except Exception as error:
-                    failures.append((metric, error))
-        assert len(failures) == 1, failures
-        metric = failures[0][0]
-        failure = failure_of(
-            client.query.GetLayerTimeline,
-            v1.GetLayerTimelineRequest(run_id="chunk", metric=metric),
-        )
-        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED")
-        for place in ("run chunk", "net.1.weight", "0...255"):
-            assert place in failure.message, failure.message
-        others = v1.Selector(tensor="net.0.*")
-        assert timeline(client, "chunk", metric, selector=others).keys() == {0, 1}
-        after = timeline(client, "chunk", metric, steps=v1.StepRange(first=256))
-        assert list(after[2].steps) == list(range(256, 300))
-
-        request = v1.GetLayerTimelineRequest(run_id="log")
-        failure = failure_of(client.query.GetLayerTimeline, request)
-        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED")
-        for place in ("run log", "report of step 279"):
-            assert place in failure.message, failure.message
-        before = norms("log", steps=v1.StepRange(first=0, last=255))
-        assert list(before[0].steps) == list(range(256))
-        # Its detector is rebuilt without that report, which is said, and all go on.
-        for run in ("chunk", "log", "whole"):
-            assert client.report(run, report(301)).ack.sequence == 301
-        assert "run log, producer trainer, report 280: damaged" in collector.stderr, collector.stderr
-        after = norms("log", steps=v1.StepRange(first=280))
-        assert list(after[0].steps) == list(range(280, 301))
-        sent.add(report(301))
-        assert_holds(client, "whole", sent)
-
-
-def test_a_run_goes_on_without_a_damaged_snapshot_of_its_detector(tmp_path, three_runs):
-    flip(three_runs, "snapshots", "producer = (SELECT max(producer) FROM snapshots)", "state")
-    with serve(tmp_path) as collector, collector.client() as client:
-        for run in ("chunk", "log", "whole"):
-            assert client.report(run, *map(report, range(301, 601))).ack.sequence == 600
-        [told] = [line for line in collector.stderr.splitlines() if "damaged" in line]
-        assert "run whole, producer trainer, detector snapshot: damaged" in told
-        collector.kill()
-    # There is a new one by now.
-    with serve(tmp_path) as collector, collector.client() as client:
-        assert client.report("whole", report(601)).ack.sequence == 601
-        assert "damaged" not in collector.stderr
-
-
-def test_the_others_are_watched_if_a_run_can_not_be_restored(tmp_path, three_runs):
-    # Of the newest run, which is restored first.
-    flip(three_runs, "models", "run = (SELECT key FROM runs WHERE id = 'whole')")
-    with serve(tmp_path) as collector, collector.client() as client:
-        eventually(lambda: "count=2" in collector.stderr, "restored")
-        [told] = [line for line in collector.stderr.splitlines() if "damaged" in line]
-        assert "cannot restore a run in progress" in told and "run whole" in told
-        failure = failure_of(client.report, "whole", report(301))
-        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED")
-        for run in ("chunk", "log"):
-            assert client.report(run, report(301)).ack.sequence == 301
-
-
-def test_a_torn_page_is_named_and_the_collector_lives(tmp_path, three_runs):
-    with closing(sqlite3.connect(three_runs)) as database:
-        [(page, size)] = database.execute(
-            "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'chunks'"
-        )
-    with open(three_runs, "r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(random.Random(1).randbytes(size))
-    with serve(tmp_path) as collector, collector.client() as client:
-        failure = failure_of(
-            client.query.GetLayerTimeline, v1.GetLayerTimelineRequest(run_id="whole")
-        )
-        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED"), failure
-        assert str(three_runs) in failure.message
-        # Losses lie in another table, and the tail in the log.
-        assert list(loss_timeline(client, "whole")["loss"].steps) == list(range(300))
-        tail = timeline(client, "whole", v1.METRIC_GRADIENT_NORM, steps=v1.StepRange(first=256))
-        assert list(tail[0].steps) == list(range(256, 300))
-        assert client.report("whole", report(301)).ack.sequence == 301
+        assert_holds(client, "run", Recorded(wide(1, last)))
 
 
 # Time
@@ -280,10 +206,14 @@ def test_a_torn_page_is_named_and_the_collector_lives(tmp_path, three_runs):
 
 def test_a_clock_that_jumps_leaves_no_alert_behind(tmp_path):
     shim = Shim(tmp_path)
+    chance = seeded("clock")
     with serve(tmp_path, environment=shim.environment) as collector, collector.client() as client:
         client.register(registration("run"))
         begin = client.server_info().server_time.ToSeconds()
-        offsets = [0, 6 * 3600, -12 * 3600, 400 * 86400, 30, -5 * 365 * 86400, 0]
+        # From half an hour to some years, there and back.
+        jumps = [chance.choice([-1, 1]) * 10 ** chance.uniform(3.3, 8.2) for _ in range(6)]
+        offsets = [0, *map(int, jumps), 0]
+        lost = chance.randrange(len(offsets))
         sent = []
 
         def stalled() -> list:
@@ -306,7 +236,7 @@ def test_a_clock_that_jumps_leaves_no_alert_behind(tmp_path):
                 latest = offset
                 eventually(fires_an_hour_later, "fires")
             batch = [report(len(sent) + number) for number in range(1, 51)]
-            if index == 2:
+            if index == lost:
                 batch[25:28] = map(lose_gradients, batch[25:28])
             client.report("run", *batch)
             sent += batch

@@ -1,0 +1,330 @@
+"""Data that is damaged: named, and all else is served."""
+
+import itertools
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import grpc
+import pytest
+
+from chance import seeded
+from client import Failure, failure_of
+from coarse import SUMMED_UP, assert_timelines_sum_up
+from process import eventually, serve
+from reports import (
+    METRICS,
+    Recorded,
+    assert_holds,
+    histograms,
+    loss_timeline,
+    registration,
+    report,
+    timeline,
+)
+from scripted import Script
+from stored_file import PARENTS, count, verified
+from wire import v1
+
+
+def flip(path, table: str, condition: str, column: str = "body"):
+    """Flips a bit in the middle of one blob."""
+    with closing(sqlite3.connect(path)) as database:
+        [(key, body)] = database.execute(f"SELECT rowid, {column} FROM {table} WHERE {condition}")
+        damaged = bytearray(body)
+        damaged[len(damaged) // 2] ^= 4
+        database.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (damaged, key))
+        database.commit()
+
+
+def overwrite(path: Path, page: int, size: int, chance: random.Random):
+    """Makes a page noise."""
+    with open(path, "r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(chance.randbytes(size))
+
+
+@pytest.fixture
+def three_runs(tmp_path):
+    """A closed file with three runs of 300 reports, 256 of them sealed."""
+    with serve(tmp_path) as collector, collector.client() as client:
+        for name in ("chunk", "log", "whole"):
+            client.register(registration(name))
+            client.report(name, *map(report, range(1, 301)))
+        database = sqlite3.connect(tmp_path / "gradwatch.sqlite")
+        with closing(database):
+            sealed = "SELECT count(*) FROM segments"
+            eventually(lambda: database.execute(sealed).fetchone() == (3,), "sealed")
+        collector.terminate()
+        assert collector.result()[0] == 0
+    return tmp_path / "gradwatch.sqlite"
+
+
+def test_a_damaged_chunk_or_log_row_is_named_and_the_rest_is_served(tmp_path, three_runs):
+    [segment, producer] = [
+        f"(SELECT s.{column} FROM segments s JOIN producers p ON p.key = s.producer"
+        f" JOIN runs r ON r.key = p.run WHERE r.id = '{run}')"
+        for column, run in (("id", "chunk"), ("producer", "log"))
+    ]
+    flip(three_runs, "chunks", f"key = {segment} * 262144 + 2")
+    flip(three_runs, "log", f"producer = {producer} AND sequence = 280")
+    sent = Recorded(map(report, range(1, 301)))
+    with serve(tmp_path) as collector, collector.client() as client:
+
+        def norms(run: str, **request):
+            return timeline(client, run, v1.METRIC_GRADIENT_NORM, **request)
+
+        # All columns of the damaged chunk but one are whole, and which one was hit is not ours to say.
+        failures = []
+        for metric, (group, _) in METRICS.items():
+            if group != "activations":
+                try:
+                    timeline(client, "chunk", metric)
+                except Exception as error:
+                    failures.append((metric, error))
+        assert len(failures) == 1, failures
+        metric = failures[0][0]
+        failure = failure_of(
+            client.query.GetLayerTimeline,
+            v1.GetLayerTimelineRequest(run_id="chunk", metric=metric),
+        )
+        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED")
+        for place in ("run chunk", "net.1.weight", "0...255"):
+            assert place in failure.message, failure.message
+        others = v1.Selector(tensor="net.0.*")
+        assert timeline(client, "chunk", metric, selector=others).keys() == {0, 1}
+        after = timeline(client, "chunk", metric, steps=v1.StepRange(first=256))
+        assert list(after[2].steps) == list(range(256, 300))
+
+        request = v1.GetLayerTimelineRequest(run_id="log")
+        failure = failure_of(client.query.GetLayerTimeline, request)
+        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED")
+        for place in ("run log", "report of step 279"):
+            assert place in failure.message, failure.message
+        before = norms("log", steps=v1.StepRange(first=0, last=255))
+        assert list(before[0].steps) == list(range(256))
+        # Its detector is rebuilt without that report, which is said, and all go on.
+        for run in ("chunk", "log", "whole"):
+            assert client.report(run, report(301)).ack.sequence == 301
+        assert "run log, producer trainer, report 280: damaged" in collector.stderr, collector.stderr
+        after = norms("log", steps=v1.StepRange(first=280))
+        assert list(after[0].steps) == list(range(280, 301))
+        sent.add(report(301))
+        assert_holds(client, "whole", sent)
+
+
+def test_a_run_goes_on_without_a_damaged_snapshot_of_its_detector(tmp_path, three_runs):
+    flip(three_runs, "snapshots", "producer = (SELECT max(producer) FROM snapshots)", "state")
+    with serve(tmp_path) as collector, collector.client() as client:
+        for run in ("chunk", "log", "whole"):
+            assert client.report(run, *map(report, range(301, 601))).ack.sequence == 600
+        [told] = [line for line in collector.stderr.splitlines() if "damaged" in line]
+        assert "run whole, producer trainer, detector snapshot: damaged" in told
+        collector.kill()
+    # There is a new one by now.
+    with serve(tmp_path) as collector, collector.client() as client:
+        assert client.report("whole", report(601)).ack.sequence == 601
+        assert "damaged" not in collector.stderr
+
+
+def test_the_others_are_watched_if_a_run_can_not_be_restored(tmp_path, three_runs):
+    # Of the newest run, which is restored first.
+    flip(three_runs, "models", "run = (SELECT key FROM runs WHERE id = 'whole')")
+    with serve(tmp_path) as collector, collector.client() as client:
+        eventually(lambda: "count=2" in collector.stderr, "restored")
+        [told] = [line for line in collector.stderr.splitlines() if "damaged" in line]
+        assert "cannot restore a run in progress" in told and "run whole" in told
+        failure = failure_of(client.report, "whole", report(301))
+        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED")
+        for run in ("chunk", "log"):
+            assert client.report(run, report(301)).ack.sequence == 301
+
+
+def test_a_torn_page_is_named_and_the_collector_lives(tmp_path, three_runs):
+    with closing(sqlite3.connect(three_runs)) as database:
+        [(page, size)] = database.execute(
+            "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'chunks'"
+        )
+    overwrite(three_runs, page, size, seeded("a torn page"))
+    with serve(tmp_path) as collector, collector.client() as client:
+        failure = failure_of(
+            client.query.GetLayerTimeline, v1.GetLayerTimelineRequest(run_id="whole")
+        )
+        assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED"), failure
+        assert str(three_runs) in failure.message
+        # Losses lie in another table, and the tail in the log.
+        assert list(loss_timeline(client, "whole")["loss"].steps) == list(range(300))
+        tail = timeline(client, "whole", v1.METRIC_GRADIENT_NORM, steps=v1.StepRange(first=256))
+        assert list(tail[0].steps) == list(range(256, 300))
+        assert client.report("whole", report(301)).ack.sequence == 301
+
+
+# Anywhere
+
+SCRIPTS = [Script(f"damaged {n}", total, rewinds=0) for n, total in enumerate((300, 300, 4500))]
+"""The last is so long that it has a rollup."""
+
+BODIES = [
+    *(("chunks", "body"), ("histograms", "body"), ("segment_scalars", "body"), ("segments", "axis")),
+    *(("log", "body"), ("log", "histograms"), ("rollup_chunks", "body"), ("rollup_histograms", "body")),
+    *(("rollups", "axis"), ("models", "body"), ("snapshots", "state"), ("alerts", "body")),
+]
+"""Where what has a checksum lies: table and column."""
+
+SUMS = {"rollup_chunks", "rollup_histograms", "rollups", "snapshots"}
+"""Tables of what can be had from others."""
+
+class Answers:
+    """What a whole file answers, to hold what a damaged one answers against."""
+
+    def __init__(self, client):
+        self.asked = {
+            (script.run_id, name): ask()
+            for script in SCRIPTS
+            for name, ask in questions(client, script).items()
+        }
+
+    def failures(self, client) -> dict[tuple[str, str], Failure]:
+        """Asks all again; each answer is the same, or a failure that says what is damaged."""
+        failures = {}
+        for script in SCRIPTS:
+            for name, ask in questions(client, script).items():
+                try:
+                    assert ask() == self.asked[script.run_id, name], (script.run_id, name)
+                except grpc.RpcError as error:
+                    failure = Failure.of(error)
+                    assert (failure.code.name, failure.reason) == ("DATA_LOSS", "DAMAGED"), failure
+                    failures[script.run_id, name] = failure
+        return failures
+
+
+def questions(client, script: Script) -> dict:
+    """All that can be asked about a run, by name."""
+    run_id = script.run_id
+
+    def of_metric(metric: int):
+        return lambda: timeline(client, run_id, metric)
+
+    def few_points():
+        # Which points there are depends on whether there is a rollup, but what they say does not.
+        assert_timelines_sum_up(client, run_id, RECORDED[run_id], 20, SUMMED_UP[:1])
+
+    return {
+        **{v1.Metric.Name(metric): of_metric(metric) for metric in METRICS},
+        "losses": lambda: loss_timeline(client, run_id),
+        "histograms": lambda: histograms(client, run_id),
+        "alerts": lambda: client.list_alerts(run_id=run_id),
+        "layers": lambda: client.query.ListLayers(v1.ListLayersRequest(run_id=run_id)),
+        "transitions": lambda: transitions(client, run_id),
+        "few points": few_points,
+    }
+
+
+def transitions(client, run_id: str) -> list:
+    """What a subscriber is told who was never there before."""
+    request = v1.SubscribeAlertsRequest(run_ids=[run_id], cursor=0, include_pending=True)
+    events = client.alerts.SubscribeAlerts(request)
+    told = list(itertools.takewhile(lambda event: not event.HasField("caught_up"), events))
+    events.cancel()
+    return told
+
+
+RECORDED = {script.run_id: Recorded(script.reports(1)) for script in SCRIPTS}
+
+
+@pytest.fixture(scope="module")
+def whole_file(tmp_path_factory) -> tuple[Path, Answers]:
+    """A closed file of all that there can be in one, and what it answers."""
+    folder = tmp_path_factory.mktemp("whole")
+    with serve(folder) as collector, collector.client() as client:
+        for script in SCRIPTS:
+            client.register(script.registration())
+            for first in range(1, script.total + 1, 500):
+                client.report(script.run_id, *script.reports(first, min(first + 499, script.total)))
+        eventually(lambda: count(folder, "rollups") == 1 and count(folder, "segments") == 19, "sealed")
+        answers = Answers(client)
+        for script in SCRIPTS:
+            assert_holds(client, script.run_id, RECORDED[script.run_id])
+        collector.terminate()
+        assert collector.result()[0] == 0
+    path = folder / "gradwatch.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        # Else many pages hold nothing.
+        database.execute("VACUUM")
+    return path, answers
+
+
+def damage_body(path: Path, table: str, column: str, chance: random.Random) -> str:
+    """Flips one bit of one body; the run that it is of."""
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute(f"SELECT rowid FROM {table} WHERE length({column}) > 0").fetchall()
+        (key,) = chance.choice(rows)
+        (body,) = database.execute(f"SELECT {column} FROM {table} WHERE rowid = {key}").fetchone()
+        damaged = bytearray(body)
+        damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        database.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = {key}", (damaged,))
+        database.commit()
+        return run_of(database, table, key)
+
+
+def run_of(database: sqlite3.Connection, table: str, row: int) -> str:
+    """The run that a row belongs to."""
+    while table != "runs":
+        column, parents, key = next(rest for name, *rest in PARENTS if name == table)
+        join = f"{table} t JOIN {parents} p ON p.{key} = t.{column}"
+        (row,) = database.execute(f"SELECT p.rowid FROM {join} WHERE t.rowid = {row}").fetchone()
+        table = parents
+    return database.execute(f"SELECT id FROM runs WHERE key = {row}").fetchone()[0]
+
+
+def copied(path: Path, folder: Path) -> Path:
+    """The file in a folder of its own, where nothing is left of another copy."""
+    for earlier in folder.glob("gradwatch.sqlite*"):
+        earlier.unlink()
+    return Path(shutil.copy(path, folder / "gradwatch.sqlite"))
+
+
+@pytest.mark.parametrize("table, column", BODIES)
+def test_a_bit_that_flipped_anywhere_is_named_and_all_else_is_served(tmp_path, whole_file, table, column):
+    path, answers = whole_file
+    chance = seeded(f"a bit of {table}.{column}")
+    for _ in range(2):
+        run = damage_body(copied(path, tmp_path), table, column, chance)
+        found = verified(tmp_path)
+        assert found.returncode != 0 and run in found.stdout + found.stderr, (run, found)
+        with serve(tmp_path) as collector, collector.client() as client:
+            failures = answers.failures(client)
+            assert {run_id for run_id, _ in failures} <= {run}, failures
+            assert bool(failures) != (table in SUMS), failures
+            for failure in failures.values():
+                assert run in failure.message or "alert" in failure.message, failure
+            for script in SCRIPTS:
+                if script.run_id != run:
+                    next_ = report(script.total + 1, step=10**6)
+                    assert client.report(script.run_id, next_).ack.sequence == next_.sequence
+
+
+def test_noise_in_place_of_any_page_is_named_and_never_an_answer(tmp_path, whole_file):
+    path, answers = whole_file
+    chance = seeded("noise")
+    with closing(sqlite3.connect(path)) as database:
+        [(pages, size)] = database.execute("SELECT * FROM pragma_page_count, pragma_page_size")
+    for page in chance.sample(range(1, pages + 1), 10):
+        copy = copied(path, tmp_path)
+        overwrite(copy, page, size, chance)
+        with serve(tmp_path) as collector:
+            try:
+                collector.listening()
+            except AssertionError:
+                # Without some pages nothing can be served.
+                code, _, said = collector.result()
+                assert code == 1 and str(copy) in said, (page, said)
+                continue
+            with collector.client() as client:
+                failures = answers.failures(client)
+                for failure in failures.values():
+                    assert str(copy) in failure.message or "run " in failure.message, failure
+                assert client.server_info().version
+                print(f"page {page}: {len(failures)} of {len(answers.asked)} questions fail")
