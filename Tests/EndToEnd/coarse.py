@@ -34,9 +34,11 @@ def assert_timelines_sum_up(
     Returns how many points reach into the next range of steps, as only those do that come from a rollup.
     """
     width = recorded.steps[-1] // max_points + 1
+    # There may be more by now.
+    until = v1.StepRange(last=recorded.steps[-1])
     reaching = 0
     for metric in metrics:
-        found = timeline(client, run_id, metric, max_points=max_points)
+        found = timeline(client, run_id, metric, max_points=max_points, steps=until)
         expected = recorded.series(metric)
         name = v1.Metric.Name(metric)
         assert found.keys() == expected.keys(), (run_id, name)
@@ -54,7 +56,8 @@ def assert_timelines_sum_up(
 def assert_histograms_sum_up(client: Client, run_id: str, recorded: Recorded, max_points: int):
     """Reads the histograms of a run in so many points, each of which is those of its reports, merged."""
     width = recorded.steps[-1] // max_points + 1
-    found = histograms(client, run_id, max_points=max_points)
+    until = v1.StepRange(last=recorded.steps[-1])
+    found = histograms(client, run_id, max_points=max_points, steps=until)
     expected = recorded.histograms()
     assert found.keys() == expected.keys(), run_id
     for tensor, measured in expected.items():

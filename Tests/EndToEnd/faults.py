@@ -54,18 +54,24 @@ class Shim:
         command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source)]
         subprocess.run(command, check=True)
         self._failing = folder / "syncs-fail"
+        self._holding = folder / "syncs-wait"
         self._refusing = folder / "writes-fail"
         self._clock = folder / "clock"
         self._clock.write_bytes(struct.pack("<d", 0))
         self.environment = {
             "LD_PRELOAD": str(library),
             "SHIM_FAIL_SYNC": str(self._failing),
+            "SHIM_HOLD_SYNC": str(self._holding),
             "SHIM_FAIL_WRITE": str(self._refusing),
             "SHIM_CLOCK": str(self._clock),
         }
 
     def fail_syncs(self, fail: bool = True):
         self._failing.touch() if fail else self._failing.unlink()
+
+    def hold_syncs(self, hold: bool = True):
+        """As on a disk that takes very long."""
+        self._holding.touch() if hold else self._holding.unlink()
 
     def fail_writes(self, fail: bool = True):
         """To the database file; its write-ahead log takes them."""

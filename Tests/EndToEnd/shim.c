@@ -1,6 +1,7 @@
 // What a test puts between the collector and the system (LD_PRELOAD): a disk whose fsync fails while the
-// file SHIM_FAIL_SYNC exists, one that takes nothing for a database file (but for its log) while SHIM_FAIL_WRITE
-// exists, and a wall clock that is off by the seconds in the file SHIM_CLOCK (a double).
+// file SHIM_FAIL_SYNC exists, or does not end while SHIM_HOLD_SYNC does, one that takes nothing for a database
+// file (but for its log) while SHIM_FAIL_WRITE exists, and a wall clock that is off by the seconds in the file
+// SHIM_CLOCK (a double).
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -16,11 +17,13 @@
 #include <unistd.h>
 
 static const char *failing;
+static const char *holding;
 static const char *refusing;
 static const volatile double *offset;
 
 __attribute__((constructor)) static void start(void) {
   failing = getenv("SHIM_FAIL_SYNC");
+  holding = getenv("SHIM_HOLD_SYNC");
   refusing = getenv("SHIM_FAIL_WRITE");
   const char *path = getenv("SHIM_CLOCK");
   int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
@@ -30,15 +33,24 @@ __attribute__((constructor)) static void start(void) {
   close(file);
 }
 
+static int is_on(const char *switched) {
+  return switched && syscall(SYS_faccessat, AT_FDCWD, switched, F_OK) == 0;
+}
+
 static int fails(const char *switched) {
-  if (!switched || syscall(SYS_faccessat, AT_FDCWD, switched, F_OK) != 0) return 0;
+  if (!is_on(switched)) return 0;
   errno = EIO;
   return 1;
 }
 
-int fsync(int file) { return fails(failing) ? -1 : (int)syscall(SYS_fsync, file); }
+static int sync_by(long call, int file) {
+  while (is_on(holding)) usleep(1000);
+  return fails(failing) ? -1 : (int)syscall(call, file);
+}
 
-int fdatasync(int file) { return fails(failing) ? -1 : (int)syscall(SYS_fdatasync, file); }
+int fsync(int file) { return sync_by(SYS_fsync, file); }
+
+int fdatasync(int file) { return sync_by(SYS_fdatasync, file); }
 
 static int is_database(int file) {
   char link[64], path[4096];
