@@ -5,7 +5,7 @@ import random
 
 SEED = int(os.environ.get("GRADWATCH_TEST_SEED", 20_261_121))
 
-KILLS = int(os.environ.get("GRADWATCH_TEST_KILLS", 280))
+KILLS = int(os.environ.get("GRADWATCH_TEST_KILLS", 240))
 """Of all at random moments; a quarter of them during migrations, and an eighth while rollups are written."""
 
 
