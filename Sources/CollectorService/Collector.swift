@@ -129,8 +129,10 @@ public final class Collector: Service {
       switch feed.read(after: cursor, limit: Self.transitionsPerRead) {
       case .transitions(let transitions): transitions
       case .behind:
-        try await blocking.run { [store] in
-          try store.transitions(after: cursor, limit: Self.transitionsPerRead)
+        try await blocking.run { [store, logger] in
+          try store.transitions(after: cursor, limit: Self.transitionsPerRead) { damage in
+            logger.error("alert transitions go on without", metadata: ["error": "\(damage)"])
+          }
         }
       }
     return (found, found.last?.cursor ?? Swift.max(cursor, newest))

@@ -264,10 +264,18 @@ public protocol RunStore: Sendable {
   /// One alert, or `nil` if it is unknown.
   func alert(_ id: AlertID) throws(RunStoreError) -> Alert?
 
-  /// Up to `limit` transitions with cursors above `cursor`, oldest first.
+  /// Up to `limit` transitions with cursors above `cursor`, oldest first; none if there is none above it that can be read.
+  ///
+  /// - Parameters:
+  ///   - cursor: The cursor.
+  ///   - limit: The most transitions.
+  ///   - damaged: Called for each that can't be read: those of other runs are given all the same.
+  /// - Returns: The others.
+  /// - Throws: ``RunStoreError`` if the database can't be read.
   func transitions(
     after cursor: AlertCursor,
-    limit: Int
+    limit: Int,
+    damaged: (RunStoreError) -> Void
   ) throws(RunStoreError)
     -> [StoredTransition]
 

@@ -144,9 +144,10 @@ public final class FaultyRunStore: RunStore {
   /// Passes on.
   public func transitions(
     after cursor: AlertCursor,
-    limit: Int
+    limit: Int,
+    damaged: (RunStoreError) -> Void
   ) throws(RunStoreError) -> [StoredTransition] {
-    try store.transitions(after: cursor, limit: limit)
+    try store.transitions(after: cursor, limit: limit, damaged: damaged)
   }
 
   /// Passes on.

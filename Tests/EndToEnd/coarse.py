@@ -13,6 +13,7 @@ from reports import (
     float64_bits,
     histogram_of,
     histograms,
+    loss_timeline,
     timeline,
 )
 from wire import v1
@@ -50,6 +51,24 @@ def assert_timelines_sum_up(
             for point, covered in enumerate(covered_by(ranges, measured, width, place)):
                 assert_is_sum(points, point, covered, bits, (*place, ranges[point]))
             reaching += sum(last // width > first // width for first, last, _ in ranges)
+    return reaching
+
+
+def assert_losses_sum_up(client: Client, run_id: str, recorded: Recorded, max_points: int) -> int:
+    """Reads the losses of a run in so many points; returns how many come from a rollup, as above."""
+    width = recorded.steps[-1] // max_points + 1
+    until = v1.StepRange(last=recorded.steps[-1])
+    found = loss_timeline(client, run_id, max_points=max_points, steps=until)
+    expected = recorded.losses()
+    assert found.keys() == expected.keys(), run_id
+    reaching = 0
+    for name, measured in expected.items():
+        points = found[name]
+        ranges = list(zip(points.steps, points.last_steps, points.count))
+        place = (run_id, name)
+        for point, covered in enumerate(covered_by(ranges, measured, width, place)):
+            assert_is_sum(points, point, covered, float64_bits, (*place, ranges[point]))
+        reaching += sum(last // width > first // width for first, last, _ in ranges)
     return reaching
 
 

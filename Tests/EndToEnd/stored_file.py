@@ -15,6 +15,7 @@ PARENTS = [
     ("segment_scalars", "segment", "segments", "id"),
     *((table, "key / 262144", "segments", "id") for table in ("chunks", "histograms")),
     *((f"rollup_{rows}", "key / 262144", "rollups", "id") for rows in ("chunks", "histograms")),
+    ("rollup_scalars", "rollup", "rollups", "id"),
 ]
 """Which row each row belongs to: table, column, table and column of its parent."""
 

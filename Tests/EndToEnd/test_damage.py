@@ -12,7 +12,7 @@ import pytest
 
 from chance import seeded
 from client import Failure, failure_of
-from coarse import SUMMED_UP, assert_timelines_sum_up
+from coarse import SUMMED_UP, assert_losses_sum_up, assert_timelines_sum_up
 from process import eventually, serve
 from reports import (
     METRICS,
@@ -176,6 +176,7 @@ BODIES = [
     ("log", "histograms"),
     ("rollup_chunks", "body"),
     ("rollup_histograms", "body"),
+    ("rollup_scalars", "body"),
     ("rollups", "axis"),
     ("models", "body"),
     ("snapshots", "state"),
@@ -183,7 +184,7 @@ BODIES = [
 ]
 """Where what has a checksum lies: table and column."""
 
-SUMS = {"rollup_chunks", "rollup_histograms", "rollups", "snapshots"}
+SUMS = {"rollup_chunks", "rollup_histograms", "rollup_scalars", "rollups", "snapshots"}
 """Tables of what can be had from others."""
 
 A_PART = {"METRIC_GRADIENT_NORM", "losses", "alerts", "transitions", "layers"}
@@ -228,6 +229,7 @@ def questions(client, script: Script) -> dict:
     def few_points():
         # Which points there are depends on whether there is a rollup, but what they say does not.
         assert_timelines_sum_up(client, run_id, RECORDED[run_id], 20, SUMMED_UP[:1])
+        assert_losses_sum_up(client, run_id, RECORDED[run_id], 20)
 
     return {
         **{v1.Metric.Name(metric): of_metric(metric) for metric in METRICS},
@@ -350,3 +352,14 @@ def assert_noise_is_named(folder: Path, whole_file, chance: random.Random, share
 
 def test_noise_in_place_of_any_page_is_named_and_never_an_answer(tmp_path, whole_file):
     assert_noise_is_named(tmp_path, whole_file, seeded("noise"), share=1)
+
+
+def test_a_damaged_page_behind_the_tables_first_ones_keeps_nobody_out(tmp_path, whole_file):
+    path, answers = whole_file
+    copy = copied(path, tmp_path)
+    with closing(sqlite3.connect(copy)) as database:
+        last_first = "SELECT max(rootpage), page_size FROM sqlite_schema, pragma_page_size"
+        [(page, size)] = database.execute(last_first)
+    overwrite(copy, page + 1, size, seeded("behind the first pages"))
+    with serve(tmp_path) as collector, collector.client() as client:
+        assert answers.failures(client)

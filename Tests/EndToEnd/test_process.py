@@ -1,15 +1,18 @@
 """The collector as an operator meets it: settings, start, failures to start, and stop."""
 
+import contextlib
+import fcntl
 import os
 import socket
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 from grpc_health.v1 import health_pb2
 
 from client import PRODUCER, Client, Inbox
-from process import Collector, serve
+from process import Collector, eventually, serve
 from reports import Recorded, assert_holds, lose_gradients, registration, report
 from wire import v1
 
@@ -164,6 +167,38 @@ def test_a_second_collector_on_one_database_does_not_start(tmp_path):
     # A collector that was killed leaves nothing behind that keeps the next one out.
     with serve(tmp_path) as next_, next_.client() as client:
         assert_holds(client, "run", Recorded([report(1)]))
+
+
+def test_a_collector_waits_while_another_program_recovers_the_log(tmp_path):
+    """A backup that opens the file first after a crash must not keep the collector out."""
+    with serve(tmp_path) as collector, collector.client() as client:
+        client.register(registration("run"))
+        client.report("run", report(1))
+        collector.kill()
+    index = tmp_path / "gradwatch.sqlite-shm"
+    with open(index, "r+b") as file:
+        # What SQLite holds while it makes the log's index anew: the index is empty, and shared (byte 128), and the
+        # locks to write (120) and to recover (122) are taken.
+        file.write(bytes(index.stat().st_size))
+        file.flush()
+        fcntl.lockf(file, fcntl.LOCK_SH, 1, 128)
+        for lock in (120, 122):
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, lock)
+        with serve(tmp_path) as collector:
+            files = Path(f"/proc/{collector.process.pid}/fd")
+
+            def has_come() -> bool:
+                if collector.process.poll() is not None:
+                    return True
+                with contextlib.suppress(FileNotFoundError):
+                    return index in [link.readlink() for link in files.iterdir()]
+                return False
+
+            eventually(has_come, "it has opened the index")
+            for lock in (120, 122, 128):
+                fcntl.lockf(file, fcntl.LOCK_UN, 1, lock)
+            with collector.client() as client:
+                assert_holds(client, "run", Recorded([report(1)]))
 
 
 # Serving and stopping

@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 
 from chance import KILLS, SEED
-from coarse import SUMMED_UP, assert_histograms_sum_up, assert_timelines_sum_up
+from coarse import SUMMED_UP, assert_histograms_sum_up, assert_losses_sum_up, assert_timelines_sum_up
 from process import eventually, serve
 from reports import Recorded, registration, report
 from scripted import TEMPLATES, Script
@@ -81,7 +81,7 @@ class Rolling:
             assert collector.result()[0] == 0
         with closing(sqlite3.connect(self.path)) as database:
             # As in a file of before there were rollups.
-            for table in ("rollups", "rollup_chunks", "rollup_histograms"):
+            for table in ("rollups", "rollup_chunks", "rollup_histograms", "rollup_scalars"):
                 database.execute(f"DELETE FROM {table}")
             database.commit()
         self._before = self.path.read_bytes()
@@ -157,6 +157,7 @@ class Rolling:
                 last = self.last_of(client, script)
                 recorded = Recorded(map(script.nth, script.kept(last)))
                 assert_timelines_sum_up(client, script.run_id, recorded, chance.randrange(3, 40))
+                assert_losses_sum_up(client, script.run_id, recorded, chance.randrange(3, 40))
                 assert_histograms_sum_up(client, script.run_id, recorded, chance.randrange(3, 40))
             # So many points that rollups of the first level serve, and so few that the second does.
             reaching = sum(

@@ -198,7 +198,8 @@ struct FakeRunStore: RunStore {
 
   func transitions(
     after cursor: AlertCursor,
-    limit: Int
+    limit: Int,
+    damaged: (RunStoreError) -> Void
   ) throws(RunStoreError) -> [StoredTransition] { throw Self.notAsked }
 
   func reports(

@@ -26,13 +26,14 @@ final class Checkpointer: Sendable {
   ///
   /// - Parameters:
   ///   - path: The file; it exists.
-  ///   - pages: The pages of a log that is long.
+  ///   - options: How long a log is long, and how long to wait for another program that holds the file.
   /// - Throws: The errors of the database.
-  init(path: String, pages: Int) throws {
+  init(path: String, _ options: SQLiteRunStore.Options) throws {
     var configuration = Configuration()
+    configuration.busyMode = .timeout(options.busySeconds)
     configuration.label = "Checkpointer"
     queue = try DatabaseQueue(path: path, configuration: configuration)
-    state = Mutex(State(plan: CheckpointPlan(longLog: pages)))
+    state = Mutex(State(plan: CheckpointPlan(longLog: options.checkpointPages)))
     // Opens the log.
     try queue.read { db in _ = try db.number("PRAGMA schema_version") }
   }

@@ -46,31 +46,36 @@ extension SQLiteRunStore {
     }
   }
 
-  /// Up to `limit` transitions with cursors above `cursor`, oldest first.
+  /// Up to `limit` transitions with cursors above `cursor`, oldest first, but for those that are damaged.
   public func transitions(
     after cursor: AlertCursor,
-    limit: Int
+    limit: Int,
+    damaged: (RunStoreError) -> Void
   ) throws(RunStoreError) -> [StoredTransition] {
     try read("read alert transitions") { db in
       var transitions: [StoredTransition] = []
       try db.rows(
         """
         SELECT t.cursor, r.project, t.body FROM alert_transitions t JOIN runs r ON r.key = t.run
-        WHERE t.cursor > ? ORDER BY t.cursor LIMIT ?
+        WHERE t.cursor > ? ORDER BY t.cursor
         """,
-        .integer(cursor.rawValue),
-        .integer(Int64(Swift.max(limit, 0)))
+        .integer(cursor.rawValue)
       ) { row in
-        let transition = try Place("alert transition \(row.integer(0))").decode {
-          () throws(CodecError) in try AlertCodec.readTransition(row.blob(2))
-        }
-        transitions.append(
-          StoredTransition(
-            cursor: AlertCursor(row.integer(0)),
-            project: row.text(1),
-            transition: transition
+        guard transitions.count < limit else { return false }
+        do throws(RunStoreError) {
+          let transition = try Place("alert transition \(row.integer(0))").decode {
+            () throws(CodecError) in try AlertCodec.readTransition(row.blob(2))
+          }
+          transitions.append(
+            StoredTransition(
+              cursor: AlertCursor(row.integer(0)),
+              project: row.text(1),
+              transition: transition
+            )
           )
-        )
+        } catch {
+          damaged(error)
+        }
         return true
       }
       return transitions

@@ -81,7 +81,7 @@ extension SQLiteRunStore {
     guard FileManager.default.fileExists(atPath: path) else {
       throw .cannotOpen(path: path, detail: "No such file or directory")
     }
-    try inspect(path)
+    try inspect(path, Options())
     do {
       var configuration = Configuration()
       configuration.readonly = true

@@ -2,9 +2,11 @@ import GRDB
 
 extension SQLiteRunStore {
   /// Looks, without writing to the file, whether it is ours and of a version that we know.
-  static func inspect(_ path: String) throws(RunStoreError) {
+  static func inspect(_ path: String, _ options: Options) throws(RunStoreError) {
     var configuration = Configuration()
     configuration.readonly = true
+    // After a crash another program, such as a backup, may be the one that recovers the log.
+    configuration.busyMode = .timeout(options.busySeconds)
     do {
       let queue: DatabaseQueue
       do {
@@ -59,7 +61,16 @@ extension SQLiteRunStore {
       try db.execute(sql: "PRAGMA cache_size = -8192")
     }
     do {
+      // Where the log is empty GRDB makes a table and drops it, for which SQLite moves a page of a file with auto_vacuum, and if that
+      // is damaged opens none. This writes the first page only. And before the first table, so that a file whose making was cut off
+      // is known as ours.
+      let first = try DatabaseQueue(path: path, configuration: configuration)
+      try first.inDatabase { db in
+        try db.execute(sql: "PRAGMA journal_mode = WAL")
+        try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+      }
       let pool = try DatabasePool(path: path, configuration: configuration)
+      try first.close()
       try pool.writeWithoutTransaction { db in
         // GRDB chooses NORMAL, with which a commit may be lost with the power.
         try db.execute(sql: "PRAGMA synchronous = FULL")
@@ -70,10 +81,6 @@ extension SQLiteRunStore {
         )
         // Debian's SQLite overwrites what is deleted with zeros, and writes those pages twice.
         try db.execute(sql: "PRAGMA secure_delete = OFF")
-        // Before the first table, so that a file whose making was cut off is known as ours.
-        if try Int32.fetchOne(db, sql: "PRAGMA application_id") != Schema.applicationID {
-          try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
-        }
       }
       try Schema.migrator.migrate(pool)
       return pool

@@ -34,10 +34,10 @@ public final class SQLiteRunStore: RunStore {
   public init(path: String, options: Options = Options()) throws(RunStoreError) {
     let path = try FileLock.resolve(path)
     let lock = try FileLock(database: path)
-    try Self.inspect(path)
+    try Self.inspect(path, options)
     pool = try Self.open(path, options)
     do {
-      checkpointer = try Checkpointer(path: path, pages: options.checkpointPages)
+      checkpointer = try Checkpointer(path: path, options)
       pool.unsafeReentrantWrite(checkpointer.attach)
     } catch {
       throw RunStoreError(opening: path, error)

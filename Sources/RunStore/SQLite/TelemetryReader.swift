@@ -52,21 +52,23 @@ struct TelemetryReader {
   /// Calls `body` with the segments that hold any of the steps, in order, until it returns false.
   ///
   /// `table` has the blob beside a segment, `key` finds it by `s.id` and one number, `offset`. A
-  /// segment without one is passed over; `steps` are all of the reader's unless given. Returns whether `body` never returned false.
+  /// segment without one is passed over, or damaged if every segment has one; `steps` are all of the reader's unless given. Returns
+  /// whether `body` never returned false.
   func segments(
     with table: String,
     key: String,
     offset: Int64 = 0,
     _ steps: ClosedRange<UInt64>? = nil,
+    everyHasOne: Bool = false,
     _ body: (Segment) throws -> Bool
   ) throws -> Bool {
     let steps = steps ?? self.steps
     var goesOn = true
-    // CROSS JOIN: segments first, in the order of their index, and one look-up for each.
+    // LEFT JOIN: segments first, in the order of their index, and one look-up for each.
     try db.rows(
       """
       SELECT s.first_step, s.last_step, s.count, s.rows, s.axis, c.body
-      FROM segments s CROSS JOIN \(table) c ON \(key)
+      FROM segments s LEFT JOIN \(table) c ON \(key)
       WHERE s.producer = ? AND s.last_step >= ? ORDER BY s.last_step
       """,
       .integer(offset),
@@ -74,6 +76,13 @@ struct TelemetryReader {
       .number(steps.lowerBound)
     ) { row in
       guard row.number(0) <= steps.upperBound else { return false }
+      guard !row.isNull(5) else {
+        guard everyHasOne else { return true }
+        throw RunStoreError.damaged(
+          place: "\(place(text(row.number(0)...Swift.max(row.number(0), row.number(1)))))",
+          detail: "\(table): expected a row, found none"
+        )
+      }
       goesOn = try body(Segment(row))
       return goesOn
     }
@@ -123,7 +132,8 @@ struct TelemetryReader {
     let goesOn = try segments(
       with: "segment_scalars",
       key: "c.segment = s.id + ?",
-      steps
+      steps,
+      everyHasOne: true
     ) { segment in
       let rows = try decode("scalars of \(text(segment.range))") { () throws(CodecError) in
         try SegmentCodec.readRows(segment.body, count: segment.rows, inflater)

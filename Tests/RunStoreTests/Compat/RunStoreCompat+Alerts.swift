@@ -35,10 +35,12 @@ extension RunStoreCompat {
         transition: transition
       )
     }
-    #expect(try store.transitions(after: .start, limit: 10) == expected)
-    #expect(try store.transitions(after: .start, limit: 2) == Array(expected[..<2]))
-    #expect(try store.transitions(after: cursors[1], limit: 1) == [expected[2]])
-    #expect(try store.transitions(after: cursors[3], limit: 10) == [])
+    #expect(try store.transitions(after: .start, limit: 10, damaged: { _ in }) == expected)
+    #expect(
+      try store.transitions(after: .start, limit: 2, damaged: { _ in }) == Array(expected[..<2])
+    )
+    #expect(try store.transitions(after: cursors[1], limit: 1, damaged: { _ in }) == [expected[2]])
+    #expect(try store.transitions(after: cursors[3], limit: 10, damaged: { _ in }) == [])
     #expect(try store.alert(pending.id) == firing)
     #expect(try store.alert(second.id) == second)
     try store.close()

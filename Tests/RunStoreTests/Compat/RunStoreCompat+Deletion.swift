@@ -103,7 +103,7 @@ extension RunStoreCompat {
       comment
     )
     #expect(try store.alert(Samples.alert().id) == nil, comment)
-    let transitions = try store.transitions(after: .start, limit: 1000)
+    let transitions = try store.transitions(after: .start, limit: 1000, damaged: { _ in })
     #expect(transitions.allSatisfy { $0.transition.alert.run != run }, comment)
     #expect(try store.rules(of: .run(run)) == nil, comment)
     #expect(try store.footprints(of: "project").allSatisfy { $0.run != run }, comment)

@@ -217,7 +217,7 @@ extension RunStoreCompat {
     #expect(try store.model(of: unknown) == nil)
     #expect(try store.alert(AlertID("unknown")) == nil)
     #expect(try store.lastCursor() == .start)
-    #expect(try store.transitions(after: .start, limit: 10) == [])
+    #expect(try store.transitions(after: .start, limit: 10, damaged: { _ in }) == [])
     #expect(try store.sealNext() == false)
     #expect(try store.commit([]) == [])
     let plain = RunChange.AcceptedReport(

@@ -128,7 +128,8 @@ struct MigrationTests {
     #expect(try store.run(fixture.empty)?.status == .running)
     #expect(try store.alert(fixture.alert.id) == fixture.alert)
     #expect(
-      try store.transitions(after: .start, limit: 9).map(\.transition) == fixture.transitions
+      try store.transitions(after: .start, limit: 9, damaged: { _ in }).map(\.transition)
+        == fixture.transitions
     )
     #expect(
       try store.rules(of: .project("project"))?.rules == (version >= 2 ? fixture.rules : nil)

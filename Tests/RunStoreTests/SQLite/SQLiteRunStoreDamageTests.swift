@@ -172,7 +172,16 @@ struct SQLiteRunStoreDamageTests {
     let id = Samples.alert().id
     expectDamage("alert \(id)") { _ = try store.alert(id) }
     try damage("body", of: "alert_transitions", where: "1")
-    expectDamage("alert transition 1") { _ = try store.transitions(after: .start, limit: 5) }
+    // The others of all runs are given all the same.
+    let transition = Samples.transition(Samples.alert(), from: .firing)
+    _ = try store.commit([.transitions([transition, transition])])
+    var damages: [RunStoreError] = []
+    let found = try store.transitions(after: .start, limit: 1) { damages.append($0) }
+    #expect(found.map(\.cursor.rawValue) == [2])
+    guard case .damaged("alert transition 1", _)? = damages.first, damages.count == 1 else {
+      Issue.record("expected a damage, found \(damages)")
+      return
+    }
     try damage("body", of: "models", where: "1")
     expectDamage("run r1, model") { _ = try store.model(of: run) }
     expectDamage("run r1, model") {
