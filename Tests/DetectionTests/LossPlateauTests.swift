@@ -95,7 +95,7 @@ struct LossPlateauTests {
     "traps stay silent",
     arguments: [
       "slow start", "slow fall", "warm-up", "rate 0", "negative", "two losses", "rises",
-      "three quarters", "NaN", "new batch size", "new rate", "outliers",
+      "three quarters", "NaN", "new batch size", "new rate", "outliers", "mixed batches",
     ]
   )
   func traps(_ trap: String) throws {
@@ -125,6 +125,8 @@ struct LossPlateauTests {
         case "three quarters": return step < 20 ? 1 - 0.0125 * time : 0.75
         case "NaN": return .nan
         case "outliers": return noise.fraction() < 0.1 ? 10 : 1
+        // Two thirds of the start on average, and now and then ten hard batches nearly in a row.
+        case "mixed batches": return step < 20 ? 1 : noise.fraction() < 0.35 ? 1.2 : 0.4
         default: return 1
         }
       }

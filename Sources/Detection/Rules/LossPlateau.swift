@@ -4,10 +4,11 @@ import Telemetry
 ///
 /// The loss alone does not tell a plateau from a slow start (seed article 002), so if nothing else
 /// is wrong the rule waits for 160 reports without a hundredth of progress. Losses that vary so much that
-/// they could hide a fall by a fifth say nothing (outliers, one sample a batch). Learning takes steps, and
-/// reports are only needed against the noise: where few steps are reported, and the losses are so quiet
-/// that they can't hide a fall, 160 steps seen in 96 reports are enough. Where another rule has found why
-/// nothing is learned, 48 are. A loss that has fallen to four fifths has learned something; where it
+/// they could hide a fall by a fifth say nothing (outliers, one sample a batch); and how high the loss is,
+/// too, is asked of the mean that shows it flat, for among some hundred averages of a few noisy losses one
+/// is high. Learning takes steps, and reports are only needed against the noise: where few steps are
+/// reported, and the losses are so quiet that they can't hide a fall, 160 steps seen in 96 reports are
+/// enough. Where another rule has found why nothing is learned, 48 are. A loss that has fallen to four fifths has learned something; where it
 /// stands then is the data's business, unless it stands above half of its start and another rule says why.
 struct LossPlateau: Rule {
   static let id = RuleID("loss_plateau")
@@ -111,7 +112,9 @@ struct LossPlateau: Rule {
     let isHigh = progress >= tuning[Self.level]
     guard isHigh || isExplained && progress >= tuning[Self.explainedLevel] else { return [] }
     let initial = history.loss.initial
-    if (isExplained || isClippedAway(step)) && isFlat(over: tuning[Self.explained], initial)
+    let least = tuning[isExplained ? Self.explainedLevel : Self.level]
+    if (isExplained || isClippedAway(step))
+      && isFlat(over: tuning[Self.explained], above: least, initial)
       || isHigh && isFlat(over: tuning[Self.patience], initial, hiding: Self.learnedFall)
       || isHigh && isQuietlyFlat(history)
     {
@@ -130,19 +133,22 @@ struct LossPlateau: Rule {
     return clipping.kind == .globalNorm && clipping.threshold < Self.leastLeft * norm
   }
 
-  /// Whether the newer half of the last `reports` has no lower mean than the older one.
-  private mutating func isFlat(over reports: Double, _ initial: Double) -> Bool {
+  /// Whether the newer half of the last `reports` has no lower mean than the older one, and stands above
+  /// `level` of the first losses.
+  private mutating func isFlat(over reports: Double, above level: Double, _ initial: Double) -> Bool
+  {
     let half = max(1, Int(reports) / Int(2 * Self.blockLength))
     guard blocks >= UInt64(2 * half) else { return false }
-    fall = (mean(from: half, count: half) - mean(from: 0, count: half)) / max(initial, 1e-300)
+    let newer = mean(from: 0, count: half)
+    fall = (mean(from: half, count: half) - newer) / max(initial, 1e-300)
     // A loss that rises is another matter.
-    return fall < tuning[Self.improvement] && fall > -Self.mostRise
+    return newer >= level * initial && fall < tuning[Self.improvement] && fall > -Self.mostRise
   }
 
   /// Whether the last `reports` are flat, and their noise can't hide a fall of `most` or more.
   private mutating func isFlat(over reports: Double, _ initial: Double, hiding most: Double) -> Bool
   {
-    guard isFlat(over: reports, initial) else { return false }
+    guard isFlat(over: reports, above: tuning[Self.level], initial) else { return false }
     let half = Int(reports) / Int(2 * Self.blockLength)
     // One block in each half tells nothing of its error.
     guard half >= 2 else { return true }
