@@ -161,6 +161,21 @@ struct PoorInitializationTests {
     #expect(watch.life(Self.rule) == ["firing critical @0"])
   }
 
+  @Test("the defaults of a few layers are no fault where the head knows little but its bias")
+  func defaultsOfAFewLayers() throws {
+    // PyTorch's defaults take 0.78 decades a ReLU layer: 4.7 over six layers, 8.6 over eleven.
+    for depth in [7, 12] {
+      let net = try Net(depth: depth)
+      var watch = try Watch(net.model)
+      var report = net.report(0, weightNorm: 8 / Float(6).squareRoot()) {
+        power(0.4, depth - 1 - $0)
+      }
+      report.gradients.norm[2 * depth - 2] = 1e-5
+      watch.feed(report)
+      #expect(watch.life(Self.rule).isEmpty == (depth == 7))
+    }
+  }
+
   @Test("weights of exactly 0, through which nothing passes, are critical")
   func zeroWeights() throws {
     let net = try Net(depth: 4)

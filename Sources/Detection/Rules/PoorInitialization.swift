@@ -7,8 +7,10 @@ import Telemetry
 /// is the mean square that counts, not the variance: U(4,5) has a small variance and multiplies by
 /// 152 times what it should. Normalization undoes any scale, so a net with it is not judged. A small
 /// product alone is no fault, for the usual defaults shrink every layer a little (PyTorch's ReLU
-/// nets: 1/6 each); the gradients of the first report must show it: they vanish with depth, or the
-/// head's weights get next to nothing beside its bias, because its inputs hardly depend on the data.
+/// nets: 1/6 each), and nets of a few such layers learn; it takes the product at which too large weights
+/// are critical, where a thousandth of the signal is left, and the gradients of the first report must show
+/// it: they vanish with depth, or the head's weights get next to nothing beside its bias, because its
+/// inputs hardly depend on the data.
 /// Units that all get the same gradient are copies of each other, and stay so.
 /// Sound weights keep the mean square of inputs whose own is 1, and if no hidden layer's first outputs have
 /// less than a million, the inputs are at fault: raw bytes have at most 255 squared, and times the largest
@@ -23,13 +25,14 @@ struct PoorInitialization: Rule {
     "warning_decades",
     3,
     in: 0...300,
-    "log10 of the product over the layers of mean square / recommended mean square"
+    "log10 of the product over the layers of mean square / recommended mean square; too large"
   )
   private static let critical = Threshold(
     "critical_decades",
     6,
     in: 0...300,
-    "as above; each further decade is one of the loss"
+    "as above, each further decade is one of the loss; too small by as much, a thousandth of the signal "
+      + "is left"
   )
   private static let layer = Threshold(
     "layer_factor",
@@ -106,7 +109,7 @@ struct PoorInitialization: Rule {
       fault = .dead
     } else if areUnitsEqual(step) {
       fault = .equal
-    } else if decades <= -tuning[Self.warning],
+    } else if decades <= -tuning[Self.critical],
       drop(step) >= Self.leastDrop || headShare(step) < Self.leastHeadShare
     {
       fault = .small
@@ -281,7 +284,7 @@ struct PoorInitialization: Rule {
     switch fault {
     case .inputs: tuning[Self.critical]
     case .large: tuning[Self.warning]
-    case .small, .dead, .equal: -tuning[Self.warning]
+    case .small, .dead, .equal: -tuning[Self.critical]
     }
   }
 
