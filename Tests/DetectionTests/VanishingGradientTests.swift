@@ -59,7 +59,7 @@ struct VanishingGradientTests {
     for (end, severity) in [(1.0, "warning"), (0.2, "info")] {
       let net = try Net(depth: 12)
       var watch = try Watch(net.model)
-      for step in 0..<40 {
+      for step in 0..<80 {
         // The drop comes once the loss is where it stays.
         let loss = step < 5 ? 1 : end
         watch.feed(net.report(UInt64(step), loss: loss) { step < 25 ? 0.1 : power(0.55, 11 - $0) })
@@ -109,6 +109,21 @@ struct VanishingGradientTests {
       }
       let isWarned = watch.alerts(Self.rule).contains { $0.severity > .info }
       #expect(isWarned == !isGrowing)
+    }
+  }
+
+  @Test("two decades that come with the first steps and go are info, and warn if they stay")
+  func passing() throws {
+    for end in [18, 60] {
+      let net = try Net(depth: 12)
+      var watch = try Watch(net.model)
+      for step in 0..<60 {
+        watch.feed(
+          net.report(UInt64(step)) { power((3..<end).contains(step) ? 0.58 : 0.8, 11 - $0) }
+        )
+      }
+      let isWarned = watch.alerts(Self.rule).contains { $0.severity > .info }
+      #expect(isWarned == (end == 60))
     }
   }
 

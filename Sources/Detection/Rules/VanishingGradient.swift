@@ -4,15 +4,16 @@ import Telemetry
 ///
 /// Within a block (a transformer's, a residual one) signals differ by decades, and all is well as
 /// long as one of its layers gets the gradient: queries and keys have a hundredth of it by design.
-/// So a block counts as its strongest layer; a plain layer is a block of its own. Compared are the
-/// layers' signals (``StepContext/layerLogs``) in decades: the median of the last quarter of the
-/// layers less that of the first one (the *drop*), and the regression's slope. 40 healthy runs keep
-/// their drop below 0.8, but for a linear net that leaves a start near 0 (1.5) and the steps after a
-/// loss spike (1.7); a 4-layer sigmoid net that starts slowly has 0.6 to 1.6, a 50-layer ReLU net
-/// with Xavier's weights 2.7, a collapsed transformer 6 to 15, a 20-layer sigmoid net 10. A drop
-/// that is there because the last layers' signal has risen is no fault of the first ones: what
-/// reaches them is about what it was. Layers whose gradient is exactly 0 (frozen, unused, an expert
-/// without tokens) don't count, for underflow on the way down leaves layers that are tiny but not 0.
+/// So a block counts as its strongest layer; a plain layer is a block of its own. Compared are the layers' signals (``StepContext/layerLogs``) in decades: the median of the
+/// last quarter of the layers less that of the first one (the *drop*), and the regression's slope. 40
+/// healthy runs keep their drop below 0.8, but for a linear net that leaves a start near 0 (1.5) and
+/// the steps after a loss spike (1.7); a 4-layer sigmoid net that starts slowly has 0.6 to 1.6, a
+/// 50-layer ReLU net with Xavier's weights 2.7, a collapsed transformer 6 to 15, a 20-layer sigmoid
+/// net 10. A drop that is there because the last layers' signal has risen is no fault of the first
+/// ones: what reaches them is about what it was. Nor is one of less than four decades that passes:
+/// while the last layers find the mean of the targets, the first ones of an auto-encoder are of no
+/// use, and get next to nothing. Layers whose gradient is exactly 0 (frozen, unused, an expert without
+/// tokens) don't count, for underflow on the way down leaves layers that are tiny but not 0.
 struct VanishingGradient: Rule {
   static let id = RuleID("vanishing_gradient")
   static let summary = "Gradients shrink by two decades and more from the last layers to the first"
@@ -28,7 +29,7 @@ struct VanishingGradient: Rule {
     "warning_drop",
     2,
     in: 0...45,
-    "decades; the first layers move a hundred times slower than the last"
+    "decades, on average too; the first layers move a hundred times slower than the last"
   )
   private static let criticalDrop = Threshold(
     "critical_drop",
@@ -180,7 +181,8 @@ struct VanishingGradient: Rule {
     }
     if spreadDrop >= bound(Self.criticalDrop) || isFirstLost(step) { return .critical }
     let hasLearned = step.history.loss.progress.map { $0 < tuning[Self.learnedProgress] } ?? false
-    return hasLearned ? .info : .warning
+    let isPassing = slowDrop < tuning[Self.warningDrop]
+    return hasLearned || isPassing ? .info : .warning
   }
 
   private func bound(_ threshold: Threshold) -> Float { Float(tuning[threshold]) }
