@@ -13,6 +13,8 @@ struct Anatomy: Sendable {
   let weightLayers: [UInt32]
   /// For each of ``weights``, the index of its layer in ``weightLayers``.
   let slots: [Int]
+  /// The places in ``weightLayers`` of one chain of layers: of nets side by side, the deepest.
+  private(set) var chain = 0..<0
   /// For each of ``weights``, 1/sqrt(min(rows, columns)).
   ///
   /// A random matrix's largest singular value is about its Frobenius norm times this, so times this
@@ -46,6 +48,7 @@ struct Anatomy: Sendable {
     self.blocks = Self.blocks(of: model)
     self.hasFanIns = model.layers.contains { ($0.fanIn ?? 0) > 0 }
     self.gains = weights.map { 1 / Float(Self.smallerSide(of: model.tensors[$0])).squareRoot() }
+    chain = deepestChain()
   }
 
   private static func blocks(of model: Model) -> [Int] {

@@ -127,6 +127,38 @@ struct VanishingGradientTests {
     }
   }
 
+  @Test("of two nets side by side, of an actor and its critic, the deeper one is judged alone")
+  func sideBySide() throws {
+    for (first, second, isVanishing) in [
+      ("actor", "critic", false), ("agent.critic", "agent.actor", false), ("net", "net", true),
+      ("actor", "critic", true),
+    ] {
+      // Four inputs each, and the first net's two outputs are no inputs of the second one.
+      let isInside = isVanishing && first == "actor"
+      let sides: [(UInt64, UInt64)] = [(4, 32), (32, 32), (32, 2)]
+      let layers = (0..<6).map {
+        Layer(name: "\($0 < 3 ? first : second).\($0)", fanIn: UInt64(sides[$0 % 3].0))
+      }
+      let tensors = (0..<6).map { index in
+        let (fanIn, fanOut) = sides[index % 3]
+        return Tensor(
+          name: "\(layers[index].name).weight",
+          layer: UInt32(index),
+          role: .weight,
+          shape: [fanOut, fanIn],
+          elementCount: fanIn * fanOut
+        )
+      }
+      var watch = try Watch(try Model(layers: layers, tensors: tensors))
+      for step in 0..<60 {
+        var report = StepReport(step: UInt64(step))
+        report.gradients.norm = isInside ? [1e-3, 0.03, 1, 1, 1, 1] : [1e-3, 1e-3, 1e-3, 1, 1, 1]
+        watch.feed(report)
+      }
+      #expect(watch.alerts(Self.rule).contains { $0.severity > .info } == isVanishing)
+    }
+  }
+
   @Test(
     "traps stay silent",
     arguments: [

@@ -4,7 +4,9 @@ import Telemetry
 ///
 /// Within a block (a transformer's, a residual one) signals differ by decades, and all is well as
 /// long as one of its layers gets the gradient: queries and keys have a hundredth of it by design.
-/// So a block counts as its strongest layer; a plain layer is a block of its own. Compared are the layers' signals (``StepContext/layerLogs``) in decades: the median of the
+/// So a block counts as its strongest layer; a plain layer is a block of its own. Of nets side by
+/// side (an actor and its critic) only the deepest is looked at: no gradient passes from one to
+/// another. Compared are the layers' signals (``StepContext/layerLogs``) in decades: the median of the
 /// last quarter of the layers less that of the first one (the *drop*), and the regression's slope. 40
 /// healthy runs keep their drop below 0.8, but for a linear net that leaves a start near 0 (1.5) and
 /// the steps after a loss spike (1.7); a 4-layer sigmoid net that starts slowly has 0.6 to 1.6, a
@@ -93,12 +95,12 @@ struct VanishingGradient: Rule {
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     guard !step.isSkipped, step.nonFiniteTensors.isEmpty,
-      step.anatomy.weightLayers.count >= Self.leastLayers
+      step.anatomy.chain.count >= Self.leastLayers
     else { return nil }
     collect(step, byBlock: true)
     // A model that is all one block is wrapped in a numbered module; then its layers are compared.
     if logs.count < 2 { collect(step, byBlock: false) }
-    let layerCount = step.layerLogs.count { $0.isFinite }
+    let layerCount = step.layerLogs[step.anatomy.chain].count { $0.isFinite }
     guard logs.count >= 2, layerCount >= Self.leastLayers else { return nil }
     measure()
     recent.append(step: step.number, Double(drop))
@@ -115,7 +117,8 @@ struct VanishingGradient: Rule {
     logs.removeAll(keepingCapacity: true)
     let anatomy = step.anatomy
     var block = -1
-    for (place, log) in step.layerLogs.enumerated() where log.isFinite {
+    for place in anatomy.chain where step.layerLogs[place].isFinite {
+      let log = step.layerLogs[place]
       let own = anatomy.blocks[Int(anatomy.weightLayers[place])]
       if byBlock, own == block, let last = places.last {
         places[places.count - 1] = last.lowerBound...place
@@ -252,7 +255,7 @@ struct VanishingGradient: Rule {
         layers: step.anatomy.names(ofLayers: layers.filter(range.contains)),
         facts: [
           "factor_per_layer": text(factor), "activation": setting.activation,
-          "layers": "\(layers.count)",
+          "layers": "\(step.anatomy.chain.count)",
         ]
       ),
       remedies: setting.vanishingRemedies
