@@ -14,6 +14,9 @@ package struct CodecError: Error, Equatable {
     CodecError("byte \(position): expected \(expected) more bytes, found \(found)")
   }
 
+  /// What should be there is not.
+  static let lost = CodecError("expected a row, found none")
+
   /// A value that its field can't have.
   static func unexpected(_ field: String, expected: String, found: String) -> CodecError {
     CodecError("\(field): expected \(expected), found \(found)")

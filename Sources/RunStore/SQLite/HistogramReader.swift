@@ -44,13 +44,15 @@ struct HistogramReader {
     of all: RollupPieces,
     _ body: Body
   ) throws -> Bool {
+    let offset = ChunkKey.offset(.tensor, tensor)
     let entries = try reader.db.firstRow(
       "SELECT body FROM rollup_histograms WHERE key = ?",
-      .integer(ChunkKey.first(of: rollup.id) + ChunkKey.offset(.tensor, tensor))
+      .integer(ChunkKey.first(of: rollup.id) + offset)
     ) { row in try? RollupHistogramCodec.read(row.blob(0), reader.inflater) }
+    let isLost = entries == nil && rollup.contents?.histograms.contains(offset) ?? false
     // No row: no histogram in any point.
-    guard let found = entries else { return true }
-    guard let found else {
+    guard entries != nil || isLost else { return true }
+    guard let found = entries ?? nil else {
       let one = HistogramReader(reader, tensors: [tensor], maximumSpan: maximumSpan)
       return try one.read(all.below(rollup, rows), body)
     }
@@ -83,7 +85,8 @@ struct HistogramReader {
       with: "histograms",
       key: "c.key = s.id * \(ChunkKey.span) + ?",
       offset: ChunkKey.offset(.tensor, tensor),
-      steps
+      steps,
+      kept: \.histograms
     ) { segment in
       let entries = try reader.decode(.tensor, tensor, segment.range) { () throws(CodecError) in
         let entries = try HistogramChunkCodec.read(segment.body, reader.inflater)

@@ -5,6 +5,17 @@ import Telemetry
 struct PointReader {
   typealias Body = (_ index: UInt32, SeriesPart) -> Bool
 
+  private struct Segment {
+    let id: Int64
+    let range: ClosedRange<UInt64>
+    /// The rows that count.
+    let count: Int
+    /// The step of every row.
+    let axis: [UInt64]
+    /// The bytes of what it should have.
+    let contents: [UInt8]
+  }
+
   private let reader: TelemetryReader
   private let metric: Metric
   private let maximumSpan: UInt64
@@ -39,7 +50,10 @@ struct PointReader {
     _ body: Body
   ) throws -> Bool {
     var damaged: [UInt32] = []
-    let goesOn = try chunks("rollup_chunks", of: rollup.id) { index, bytes in
+    let goesOn = try chunks("rollup_chunks", of: rollup.id) { index in
+      let offset = ChunkKey.offset(metric.subject, index)
+      if rollup.contents?.chunks.contains(offset) ?? false { damaged.append(index) }
+    } _: { index, bytes in
       do throws(CodecError) {
         let found = try RollupChunkCodec.read(
           metric,
@@ -63,10 +77,10 @@ struct PointReader {
   }
 
   private func readMeasurements(_ steps: ClosedRange<UInt64>, _ body: Body) throws -> Bool {
-    var segments: [(id: Int64, range: ClosedRange<UInt64>, count: Int, axis: [UInt64])] = []
+    var segments: [Segment] = []
     try reader.db.rows(
       """
-      SELECT first_step, last_step, count, rows, axis, NULL, id FROM segments
+      SELECT first_step, last_step, count, rows, axis, NULL, id, contents FROM segments
       WHERE producer = ? AND last_step >= ? ORDER BY last_step
       """,
       .integer(reader.keys.producer),
@@ -75,11 +89,24 @@ struct PointReader {
       let segment = TelemetryReader.Segment(row)
       guard segment.range.lowerBound <= steps.upperBound else { return false }
       let axis = try reader.axis(of: segment)
-      segments.append((row.integer(6), segment.range, segment.count, axis))
+      segments.append(
+        Segment(
+          id: row.integer(6),
+          range: segment.range,
+          count: segment.count,
+          axis: axis,
+          contents: Array(row.blob(7))
+        )
+      )
       return true
     }
     for segment in segments {
-      let goesOn = try chunks("chunks", of: segment.id) { index, bytes in
+      let goesOn = try chunks("chunks", of: segment.id) { index in
+        let offset = ChunkKey.offset(metric.subject, index)
+        try segment.contents.withUnsafeBytes {
+          try reader.checkIsNotLost(offset, \.chunks, in: segment.range, $0)
+        }
+      } _: { index, bytes in
         let slice = try reader.decode(metric.subject, index, segment.range) {
           () throws(CodecError) in
           try ChunkCodec.stored(metric, rows: segment.axis.count, in: bytes, reader.inflater)
@@ -120,10 +147,11 @@ struct PointReader {
     return goesOn && flush()
   }
 
-  /// Calls `body` with the chunks of the chosen tensors or layers of a segment or rollup.
+  /// Calls `body` with the chunks of the chosen tensors or layers of a segment or rollup, and `missing` with those that have none.
   private func chunks(
     _ table: String,
     of span: Int64,
+    missing: (UInt32) throws -> Void,
     _ body: (UInt32, UnsafeRawBufferPointer) throws -> Bool
   ) throws -> Bool {
     guard let lowest = indices.first, let highest = indices.last else { return true }
@@ -132,13 +160,16 @@ struct PointReader {
     // Many chunks are one walk through the table; of few each is looked up.
     guard indices.count > Int(highest - lowest) / 4 else {
       for index in indices where goesOn {
+        var isThere = false
         try reader.db.rows(
           "SELECT body FROM \(table) WHERE key = ?",
           .integer(first + Int64(index))
         ) { row in
+          isThere = true
           goesOn = try body(index, row.blob(0))
           return goesOn
         }
+        if !isThere { try missing(index) }
       }
       return goesOn
     }
@@ -149,11 +180,16 @@ struct PointReader {
       .integer(first + Int64(highest))
     ) { row in
       let index = UInt32(truncatingIfNeeded: row.integer(0) - first)
-      while position < indices.count, indices[position] < index { position += 1 }
+      while position < indices.count, indices[position] < index {
+        try missing(indices[position])
+        position += 1
+      }
       guard position < indices.count, indices[position] == index else { return true }
+      position += 1
       goesOn = try body(index, row.blob(1))
       return goesOn
     }
+    if goesOn { for index in indices[position...] { try missing(index) } }
     return goesOn
   }
 }

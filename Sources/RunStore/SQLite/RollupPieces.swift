@@ -22,6 +22,8 @@ struct RollupPieces {
     let firsts: [UInt64]
     /// The last step of each point.
     let lasts: [UInt64]
+    /// What it should have; `nil`: nobody knows.
+    let contents: SegmentContents?
 
     /// The steps of some points.
     func steps(_ rows: ClosedRange<Int>) -> ClosedRange<UInt64> {
@@ -105,7 +107,7 @@ struct RollupPieces {
     var found: [Rollup] = []
     try reader.db.rows(
       """
-      SELECT id, rows, axis, first_step FROM rollups
+      SELECT id, rows, axis, first_step, contents FROM rollups
       WHERE producer = ? AND level = ? AND last_step >= ? ORDER BY last_step
       """,
       .integer(reader.keys.producer),
@@ -118,7 +120,13 @@ struct RollupPieces {
         Int64(axis.steps.count) == row.integer(1)
       else { return true }
       found.append(
-        Rollup(id: row.integer(0), level: level, firsts: axis.steps, lasts: axis.sequences)
+        Rollup(
+          id: row.integer(0),
+          level: level,
+          firsts: axis.steps,
+          lasts: axis.sequences,
+          contents: try? SegmentContents.read(row.blob(4))
+        )
       )
       return true
     }

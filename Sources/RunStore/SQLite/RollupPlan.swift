@@ -14,6 +14,8 @@ struct RollupPlan {
     var rows: Int
     /// The step of every row; of a rollup, of each point the first and, as sequence numbers, the last one.
     var axis: SegmentCodec.Axis
+    /// What it should have; `nil`: nobody knows.
+    var contents: SegmentContents?
   }
 
   /// The coarsest level: a point of it sums up 16^3 = 4,096 reports.
@@ -88,7 +90,8 @@ struct RollupPlan {
         lastStep: row.number(2),
         count: count,
         rows: Int(clamping: row.integer(4)),
-        axis: axis
+        axis: axis,
+        contents: try? SegmentContents.read(row.blob(6))
       )
       // One that does not fit any more says that no later one can.
       isComplete = rowCount + source.count >= Self.capacity
@@ -192,11 +195,11 @@ struct RollupPlan {
     // All have three parameters, so that they are bound alike.
     level == 1
       ? """
-      SELECT id, first_step, last_step, count, rows, axis FROM segments
+      SELECT id, first_step, last_step, count, rows, axis, contents FROM segments
       WHERE producer = ?1 AND last_step > ?2 AND ?3 = 0 ORDER BY last_step
       """
       : """
-      SELECT id, first_step, last_step, rows, rows, axis FROM rollups
+      SELECT id, first_step, last_step, rows, rows, axis, contents FROM rollups
       WHERE producer = ?1 AND last_step > ?2 AND level = ?3 ORDER BY last_step
       """
   }

@@ -56,8 +56,8 @@ extension TelemetryReader {
     ) { (tensors: Int($0.integer(0)), layers: Int($0.integer(1))) }
     return try db.firstRow(
       """
-      SELECT s.first_step, s.last_step, s.id, s.count, s.axis, c.body, c.time_step_norms
-      FROM segments s JOIN segment_scalars c ON c.segment = s.id
+      SELECT s.first_step, s.last_step, s.id, s.count, s.axis, c.body, c.time_step_norms, s.contents
+      FROM segments s LEFT JOIN segment_scalars c ON c.segment = s.id
       WHERE s.producer = ? AND s.last_step >= ? ORDER BY s.last_step LIMIT 1
       """,
       .integer(keys.producer),
@@ -65,6 +65,7 @@ extension TelemetryReader {
     ) { row in
       let range = row.number(0)...Swift.max(row.number(0), row.number(1))
       let place = place(text(range))
+      guard !row.isNull(5) else { throw lost("scalars of \(text(range))") }
       var reports = try place.decode { () throws(CodecError) in
         try SegmentReports(
           axis: row.blob(4),
@@ -74,11 +75,23 @@ extension TelemetryReader {
       }
       let segment = row.integer(2)
       let all = 0..<ChunkKey.span
+      var found = (chunks: [Int64](), histograms: [Int64]())
       try db.chunks("chunks", of: segment, all) { offset, body in
+        found.chunks.append(offset)
         try place.decode { () throws(CodecError) in try reports.add(chunk: body, at: offset) }
       }
       try db.chunks("histograms", of: segment, all) { offset, body in
+        found.histograms.append(offset)
         try place.decode { () throws(CodecError) in try reports.add(histograms: body, at: offset) }
+      }
+      if !row.isNull(7) {
+        try place.decode { () throws(CodecError) in
+          let contents = try SegmentContents.read(row.blob(7))
+          let isWhole =
+            contents.chunks == .init(found.chunks)
+            && contents.histograms == .init(found.histograms)
+          guard isWhole else { throw .lost }
+        }
       }
       return reports.reports(
         first: Int(clamping: row.integer(3)),

@@ -72,26 +72,28 @@ extension SQLiteRunStore {
   ) throws(RunStoreError) -> (isMade: Bool, damage: RunStoreError?) {
     try writeUnsynced("begin a rollup of \(place)") { db in try db.removeRollupChunks(of: plan.id) }
     var damage: RunStoreError?
+    var contents = (chunks: [Int64](), histograms: [Int64]())
     for (subject, count) in plan.subjects {
       let first = ChunkKey.offset(subject, 0)
       for start in stride(from: first, to: first + Int64(count), by: Self.window) {
         let window = start..<Swift.min(start + Int64(Self.window), first + Int64(count))
-        let found = try rollUp(plan, window, place, inflater, deflater)
+        let found = try rollUp(plan, window, place, &contents, inflater, deflater)
         damage = damage ?? found
       }
     }
     let found = try rollUpScalars(plan, place, inflater, deflater)
     damage = damage ?? found
-    return (try finish(plan, place), damage)
+    return (try finish(plan, place, contents), damage)
   }
 
-  /// Sums up some tensors or layers; returns what is wrong with a chunk that is damaged.
+  /// Sums up some tensors or layers, and adds their offsets to the contents; returns what is wrong with a chunk that is damaged.
   ///
   /// What such a chunk is part of gets an empty one, which no reader can read, and so reads the level below.
   private func rollUp(
     _ plan: RollupPlan,
     _ window: Range<Int64>,
     _ place: Place,
+    _ contents: inout (chunks: [Int64], histograms: [Int64]),
     _ inflater: Inflater,
     _ deflater: Deflater
   ) throws(RunStoreError) -> RunStoreError? {
@@ -120,6 +122,13 @@ extension SQLiteRunStore {
       blobs.append(("rollup_histograms", first + offset, start..<writer.count))
     }
     blobs += damages.map { ($0.table, first + $0.offset, 0..<0) }
+    for blob in blobs {
+      if blob.table == "rollup_chunks" {
+        contents.chunks.append(blob.key - first)
+      } else {
+        contents.histograms.append(blob.key - first)
+      }
+    }
     guard !blobs.isEmpty else { return nil }
     let bytes = writer.bytes
     try writeUnsynced("roll up \(place)") { db in
@@ -174,11 +183,20 @@ extension SQLiteRunStore {
   }
 
   /// Makes a rollup visible whose chunks are written; returns false if a rewind has changed what it was made of.
-  private func finish(_ plan: RollupPlan, _ place: Place) throws(RunStoreError) -> Bool {
+  private func finish(
+    _ plan: RollupPlan,
+    _ place: Place,
+    _ offsets: (chunks: [Int64], histograms: [Int64])
+  ) throws(RunStoreError) -> Bool {
     let axis = plan.axis
     guard let first = axis.steps.first, let last = axis.sequences.last else { return false }
     var writer = ByteWriter()
     SegmentCodec.write(axis, to: &writer)
+    let axisSize = writer.count
+    var contents = SegmentContents()
+    contents.chunks = .init(offsets.chunks)
+    contents.histograms = .init(offsets.histograms)
+    contents.write(to: &writer)
     let bytes = writer.bytes
     return try write("finish a rollup of \(place)") { db in
       guard try plan.isCurrent(in: db) else {
@@ -187,8 +205,8 @@ extension SQLiteRunStore {
       }
       try db.run(
         """
-        INSERT INTO rollups(id, producer, level, first_step, last_step, rows, axis)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO rollups(id, producer, level, first_step, last_step, rows, axis, contents)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
         """,
         .integer(plan.id),
         .integer(plan.producer),
@@ -196,7 +214,8 @@ extension SQLiteRunStore {
         .number(first),
         .number(last),
         .integer(Int64(plan.pointCount)),
-        .blob(bytes)
+        .blob(UnsafeRawBufferPointer(rebasing: bytes[..<axisSize])),
+        .blob(UnsafeRawBufferPointer(rebasing: bytes[axisSize...]))
       )
       return true
     }
@@ -214,7 +233,9 @@ extension SQLiteRunStore {
     var unreadable: Set<Int64> = []
     var rowsBefore = 0
     for source in plan.sources {
+      var found: Set<Int64> = []
       try db.chunks(plan.tables.chunks, of: source.id, window) { offset, bytes in
+        found.insert(offset)
         guard !unreadable.contains(offset) else { return }
         var sum = sums[offset] ?? RollupAccumulator(pointCount: plan.pointCount)
         // Not two of them while one is changed.
@@ -234,6 +255,12 @@ extension SQLiteRunStore {
           unreadable.insert(offset)
           damaged(offset, plan.damage(bytes, of: source, place, error))
         }
+      }
+      for offset in window
+      where source.contents?.chunks.contains(offset) ?? false && !found.contains(offset) {
+        guard unreadable.insert(offset).inserted else { continue }
+        sums[offset] = nil
+        damaged(offset, plan.damage(.init(start: nil, count: 0), of: source, place, .lost))
       }
       rowsBefore += source.count
     }
@@ -255,7 +282,9 @@ extension SQLiteRunStore {
     var unreadable: Set<Int64> = []
     var rowsBefore = 0
     for source in plan.sources {
+      var found: Set<Int64> = []
       try db.chunks(plan.tables.histograms, of: source.id, window) { offset, bytes in
+        found.insert(offset)
         guard !unreadable.contains(offset) else { return }
         var entries = merged[offset] ?? []
         // Not two of them while one is changed.
@@ -274,6 +303,12 @@ extension SQLiteRunStore {
           unreadable.insert(offset)
           damaged(offset, plan.damage(bytes, of: source, place, error))
         }
+      }
+      for offset in window
+      where source.contents?.histograms.contains(offset) ?? false && !found.contains(offset) {
+        guard unreadable.insert(offset).inserted else { continue }
+        merged[offset] = nil
+        damaged(offset, plan.damage(.init(start: nil, count: 0), of: source, place, .lost))
       }
       rowsBefore += source.count
     }

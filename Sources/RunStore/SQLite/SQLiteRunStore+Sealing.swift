@@ -218,11 +218,16 @@ extension SQLiteRunStore {
     func blob(_ range: Range<Int>) -> SQLValue {
       range.isEmpty ? .null : .blob(UnsafeRawBufferPointer(rebasing: bytes[range]))
     }
+    var contents = SegmentContents()
+    contents.chunks = .init(segment.chunks.map(\.offset))
+    contents.histograms = .init(segment.histograms.map(\.offset))
+    var writer = ByteWriter()
+    contents.write(to: &writer)
     try db.run(
       """
       INSERT INTO segments(id, producer, first_step, last_step, first_sequence, last_sequence, count,
-        rows, axis, bytes)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        rows, axis, bytes, contents)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """,
       .integer(id),
       .integer(producer),
@@ -233,7 +238,8 @@ extension SQLiteRunStore {
       .integer(Int64(rows.count)),
       .integer(Int64(segment.axis.steps.count)),
       blob(segment.axisRange),
-      .integer(Int64(bytes.count))
+      .integer(Int64(bytes.count)),
+      .blob(writer.bytes)
     )
     try db.run(
       "INSERT INTO segment_scalars(segment, body, time_step_norms) VALUES (?, ?, ?)",

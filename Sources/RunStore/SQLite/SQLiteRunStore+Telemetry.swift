@@ -20,7 +20,8 @@ extension SQLiteRunStore {
       let goesOn = try reader.segments(
         with: "chunks",
         key: "c.key = s.id * \(ChunkKey.span) + ?",
-        offset: ChunkKey.offset(metric.subject, index)
+        offset: ChunkKey.offset(metric.subject, index),
+        kept: \.chunks
       ) { segment in
         let axis = try reader.axis(of: segment)
         let slice = try reader.decode(metric.subject, index, segment.range) {

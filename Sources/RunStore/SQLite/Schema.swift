@@ -21,7 +21,7 @@ enum Schema {
     migrator.registerMigration("5: rollups") { db in try db.execute(sql: rollups) }
     // Also so that an earlier program does not find blobs that it would call damaged.
     migrator.registerMigration("6: counts in columns") { db in try db.execute(sql: textKeys) }
-    migrator.registerMigration("7: rollups of scalars") { db in
+    migrator.registerMigration("7: rollups of scalars, contents") { db in
       try db.execute(sql: rollupScalars)
     }
     return migrator
@@ -218,6 +218,8 @@ enum Schema {
       rollup INTEGER PRIMARY KEY,
       body BLOB NOT NULL
     ) STRICT;
+    ALTER TABLE segments ADD COLUMN contents BLOB;
+    ALTER TABLE rollups ADD COLUMN contents BLOB;
     """
 
   /// Tables whose key is text, without a second tree for it: a page each in a file that has few.

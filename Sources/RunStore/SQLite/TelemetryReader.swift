@@ -52,14 +52,14 @@ struct TelemetryReader {
   /// Calls `body` with the segments that hold any of the steps, in order, until it returns false.
   ///
   /// `table` has the blob beside a segment, `key` finds it by `s.id` and one number, `offset`. A
-  /// segment without one is passed over, or damaged if every segment has one; `steps` are all of the reader's unless given. Returns
-  /// whether `body` never returned false.
+  /// segment without one is passed over, unless `kept` of its contents, or without `kept` every segment, should have it: then it is
+  /// damaged. `steps` are all of the reader's unless given. Returns whether `body` never returned false.
   func segments(
     with table: String,
     key: String,
     offset: Int64 = 0,
     _ steps: ClosedRange<UInt64>? = nil,
-    everyHasOne: Bool = false,
+    kept: KeyPath<SegmentContents, SegmentContents.Offsets>?,
     _ body: (Segment) throws -> Bool
   ) throws -> Bool {
     let steps = steps ?? self.steps
@@ -67,7 +67,7 @@ struct TelemetryReader {
     // LEFT JOIN: segments first, in the order of their index, and one look-up for each.
     try db.rows(
       """
-      SELECT s.first_step, s.last_step, s.count, s.rows, s.axis, c.body
+      SELECT s.first_step, s.last_step, s.count, s.rows, s.axis, c.body, s.contents
       FROM segments s LEFT JOIN \(table) c ON \(key)
       WHERE s.producer = ? AND s.last_step >= ? ORDER BY s.last_step
       """,
@@ -76,14 +76,15 @@ struct TelemetryReader {
       .number(steps.lowerBound)
     ) { row in
       guard row.number(0) <= steps.upperBound else { return false }
+      let segment = Segment(row)
       guard !row.isNull(5) else {
-        guard everyHasOne else { return true }
-        throw RunStoreError.damaged(
-          place: "\(place(text(row.number(0)...Swift.max(row.number(0), row.number(1)))))",
-          detail: "\(table): expected a row, found none"
-        )
+        guard let kept else {
+          throw lost("scalars of \(text(segment.range))")
+        }
+        try checkIsNotLost(offset, kept, in: segment.range, row.blob(6))
+        return true
       }
-      goesOn = try body(Segment(row))
+      goesOn = try body(segment)
       return goesOn
     }
     return goesOn
@@ -133,7 +134,7 @@ struct TelemetryReader {
       with: "segment_scalars",
       key: "c.segment = s.id + ?",
       steps,
-      everyHasOne: true
+      kept: nil
     ) { segment in
       let rows = try decode("scalars of \(text(segment.range))") { () throws(CodecError) in
         try SegmentCodec.readRows(segment.body, count: segment.rows, inflater)
@@ -156,6 +157,36 @@ struct TelemetryReader {
       return wanted
     }
     return try wanted && (found.isEmpty || body(found))
+  }
+
+  /// Throws if a chunk that was not found should be there.
+  ///
+  /// - Parameters:
+  ///   - offset: What is added to the segment's first key.
+  ///   - kept: Chunks, or histograms.
+  ///   - range: The segment's steps.
+  ///   - contents: What the segment should have; empty if an earlier version wrote it, and nobody knows.
+  /// - Throws: ``RunStoreError/damaged(place:detail:)`` naming the tensor or layer.
+  func checkIsNotLost(
+    _ offset: Int64,
+    _ kept: KeyPath<SegmentContents, SegmentContents.Offsets>,
+    in range: ClosedRange<UInt64>,
+    _ contents: UnsafeRawBufferPointer
+  ) throws(RunStoreError) {
+    guard !contents.isEmpty else { return }
+    let all = try decode("contents of \(text(range))") { () throws(CodecError) in
+      try SegmentContents.read(contents)
+    }
+    guard all[keyPath: kept].contains(offset) else { return }
+    let subject = offset < Model.maximumCount ? Metric.Subject.tensor : .layer
+    let index = UInt32(truncatingIfNeeded: offset - ChunkKey.offset(subject, 0))
+    throw lost(Place.name(of: subject, index, run: keys.run, in: db), text(range))
+  }
+
+  /// The error of a row that should be there.
+  func lost(_ what: String...) -> RunStoreError {
+    let place = what.dropFirst().reduce(place(what.first ?? "")) { $0.adding($1) }
+    return .damaged(place: "\(place)", detail: CodecError.lost.detail)
   }
 
   /// The steps of a segment's rows.

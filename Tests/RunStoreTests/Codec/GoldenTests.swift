@@ -150,6 +150,21 @@ struct GoldenTests {
     }
   }
 
+  @Test("contents of a segment have the bytes that they always had, and no others are read")
+  func contents() throws {
+    var contents = SegmentContents()
+    contents.chunks = .init([131_072, 0, 1, 2, 5, 2])
+    var writer = ByteWriter()
+    contents.write(to: &writer)
+    // Three runs, each the gap before it and its length; no run of histograms; a checksum behind them.
+    #expect(writer.array.dropLast(4) == Blob.bytes("0100" + "0300030201FAFF0701" + "00")[...])
+    #expect(try SegmentContents.read(writer.bytes) == contents)
+    for length in 0..<writer.count {
+      let cut = UnsafeRawBufferPointer(rebasing: writer.bytes[..<length])
+      #expect(throws: CodecError.self) { try SegmentContents.read(cut) }
+    }
+  }
+
   /// All blobs of a run of three reports, before and after sealing, by table and column.
   static func blobs(of store: SQLiteRunStore) throws -> [String: [String]] {
     let registration = try Samples.registration(model: Self.model())

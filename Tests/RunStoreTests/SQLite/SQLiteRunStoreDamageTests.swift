@@ -48,14 +48,18 @@ struct SQLiteRunStoreDamageTests {
     )
   }
 
-  private func expectDamage(_ place: String, _ body: () throws -> Void) {
+  private func expectDamage(
+    _ place: String,
+    _ expected: String = "checksum mismatch: expected ",
+    _ body: () throws -> Void
+  ) {
     let error = #expect(throws: RunStoreError.self, performing: body)
     guard case .damaged(let found, let detail) = error else {
       Issue.record("expected damage, found \(String(describing: error))")
       return
     }
     #expect(found == place)
-    #expect(detail.hasPrefix("checksum mismatch: expected "))
+    #expect(detail.hasPrefix(expected))
   }
 
   private func norms(
@@ -160,6 +164,38 @@ struct SQLiteRunStoreDamageTests {
       _ = try histograms(1, in: 559...559)
     }
     #expect(try norms(1, in: 559...559) == 1)
+  }
+
+  @Test("a chunk that is not there, and should be, is named; one that never was is not missed")
+  func lost() throws {
+    let missing = "expected a row, found none"
+    let place = "run r1, producer p0, tensor layer1.tensor1, steps 256...511"
+    try store.executeOnWriter("DELETE FROM chunks WHERE key = 2 * 262144 + 1")
+    expectDamage(place, missing) { _ = try norms(1, in: 0...Step.maximum) }
+    let points = PointSelection(
+      run: run,
+      producer: producer,
+      metric: .gradientNorm,
+      indices: [0, 1],
+      steps: 0...Step.maximum,
+      maximumSpan: 1
+    )
+    expectDamage(place, missing) { try store.readPoints(points) { _, _ in true } }
+    #expect(try norms(1, in: 0...255) == 256)
+    #expect(try norms(0, in: 0...599) == 600)
+    expectDamage("run r1, producer p0, steps 256...511", missing) {
+      _ = try store.reports(of: run, producer: producer, from: 256)
+    }
+    try store.executeOnWriter("DELETE FROM histograms WHERE key = 2 * 262144 + 1")
+    expectDamage(place, missing) { _ = try histograms(1, in: 0...599) }
+    try store.executeOnWriter("DELETE FROM segment_scalars WHERE segment = 2")
+    expectDamage("run r1, producer p0, scalars of steps 256...511", missing) {
+      _ = try scalars(in: 0...599)
+    }
+    // As a version wrote it that did not say what there is.
+    try store.executeOnWriter("UPDATE segments SET contents = NULL")
+    #expect(try norms(1, in: 0...599) == 344)
+    #expect(try norms(2, metric: .activationStd, in: 0...599) == 0)
   }
 
   @Test("a damaged snapshot, model, alert or transition is named")

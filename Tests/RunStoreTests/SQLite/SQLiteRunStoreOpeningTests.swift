@@ -36,7 +36,7 @@ struct SQLiteRunStoreOpeningTests {
       throws: RunStoreError.newerVersion(
         path: path,
         found: "8: later",
-        supported: "7: rollups of scalars"
+        supported: "7: rollups of scalars, contents"
       )
     ) { try SQLiteRunStore(path: path) }
     #expect(contents(path) == before)

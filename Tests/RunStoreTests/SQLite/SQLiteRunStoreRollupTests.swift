@@ -204,4 +204,34 @@ struct SQLiteRunStoreRollupTests {
     #expect(try points(store).contains { $0.contains("points") })
     try store.close()
   }
+
+  @Test(
+    "a rollup's chunk that is not there, and should be, is read below; a segment's is told when it is rolled up"
+  )
+  func lost() throws {
+    let store = try open()
+    try fill(store, 4_600)
+    func counts(_ parts: [String]) -> Bool { parts.contains { $0.contains("points") } }
+    #expect(try counts(points(store)))
+    try store.executeOnWriter("DELETE FROM rollup_chunks WHERE key % 262144 = 0")
+    #expect(try !counts(points(store)))
+    #expect(try points(store).count == 18, "of each segment, and of the log")
+    #expect(try counts(points(store, tensor: 1)))
+    try store.executeOnWriter("DELETE FROM chunks WHERE key = 17 * 262144")
+    try RunStoreCompat { store }.commitPlain(4_601...8_300, step: 4_601, to: store)
+    var damages: [RunStoreError] = []
+    for _ in 0..<40 {
+      do throws(RunStoreError) { _ = try store.sealNext() } catch { damages.append(error) }
+    }
+    guard case .damaged(let place, "expected a row, found none")? = damages.first,
+      damages.count == 1
+    else {
+      Issue.record("expected one damage, found \(damages)")
+      return
+    }
+    #expect(place == "run r1, producer p0, steps 4097...4352")
+    #expect(try levels(store) == ["1|2"])
+    #expect(throws: RunStoreError.self) { try points(store) }
+    try store.close()
+  }
 }

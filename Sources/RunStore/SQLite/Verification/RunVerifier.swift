@@ -115,9 +115,10 @@ struct RunVerifier {
 
   private func verifySegments(of producer: Int64, _ id: ProducerID) throws {
     var last: UInt64?
+    let contents = try db.tableExists("rollup_scalars") ? "contents" : "NULL"
     try db.rows(
       """
-      SELECT id, first_step, last_step, first_sequence, last_sequence, count, rows, axis
+      SELECT id, first_step, last_step, first_sequence, last_sequence, count, rows, axis, \(contents)
       FROM segments WHERE producer = ? ORDER BY last_step
       """,
       .integer(producer)
@@ -130,7 +131,10 @@ struct RunVerifier {
         tell(place.adding(segment.words), "first step: expected one above \(last), found \(found)")
       }
       last = segment.lastStep
-      try SegmentVerifier(verifier, db, run: key, place: place, segment).verify(axis: row.blob(7))
+      try SegmentVerifier(verifier, db, run: key, place: place, segment).verify(
+        axis: row.blob(7),
+        contents: row.blob(8)
+      )
       let isSound = verifier.result.damages == before
       verifier.result.segments.add(isSound: isSound)
       verifier.result.reports.add(UInt64(segment.count), isSound: isSound)
@@ -143,11 +147,15 @@ struct RunVerifier {
     let exists: Void? = try db.firstRow("SELECT 1 FROM sqlite_master WHERE name = 'rollups'") { _ in
     }
     guard exists != nil else { return }
+    // Both are of one version.
     let hasScalars = try db.tableExists("rollup_scalars")
+    let contents = hasScalars ? "contents" : "NULL"
     let inflater = Inflater()
     var rollups: [(id: Int64, rows: Int, place: Place)] = []
     try db.rows(
-      "SELECT id, rows, first_step, last_step, axis FROM rollups WHERE producer = ?",
+      """
+      SELECT id, rows, first_step, last_step, axis, \(contents) FROM rollups WHERE producer = ?
+      """,
       .integer(producer)
     ) { row in
       let rows = Int(clamping: row.integer(1))
@@ -162,6 +170,14 @@ struct RunVerifier {
           throw .unexpected("points", expected: "\(rows)", found: "\(axis.steps.count)")
         }
       }
+      try verifier.verify(
+        row.blob(5),
+        of: row.integer(0),
+        ("rollup_chunks", "rollup_histograms"),
+        place.adding("contents"),
+        run: key,
+        in: db
+      )
       rollups.append((row.integer(0), rows, place))
       return true
     }

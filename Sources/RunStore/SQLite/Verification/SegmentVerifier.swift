@@ -45,12 +45,14 @@ struct SegmentVerifier {
     self.segment = segment
   }
 
-  /// Verifies all of it.
-  func verify(axis: UnsafeRawBufferPointer) throws {
+  /// Verifies all of it; the contents are empty if an earlier version wrote it.
+  func verify(axis: UnsafeRawBufferPointer, contents: UnsafeRawBufferPointer) throws {
     let steps = verifyAxis(axis)
     try verifyScalars(steps)
     try verifyChunks()
     try verifyHistograms()
+    let place = place.adding("contents of \(segment.words)")
+    try verifier.verify(contents, of: segment.id, ("chunks", "histograms"), place, run: run, in: db)
   }
 
   /// Verifies the axis, and returns its steps if it is sound.

@@ -132,6 +132,48 @@ final class StoreVerifier {
     }
   }
 
+  /// Verifies that a segment or rollup has the chunks that it should have.
+  ///
+  /// - Parameters:
+  ///   - contents: What it should have; empty: nobody knows.
+  ///   - span: Its number.
+  ///   - tables: Where its chunks and its histograms are.
+  ///   - place: For errors.
+  ///   - run: The key of its run.
+  ///   - db: The database.
+  /// - Throws: The errors of the database.
+  func verify(
+    _ contents: UnsafeRawBufferPointer,
+    of span: Int64,
+    _ tables: (chunks: String, histograms: String),
+    _ place: Place,
+    run: Int64,
+    in db: Database
+  ) throws {
+    guard !contents.isEmpty else { return }
+    let expected = decode(place, run: run) { () throws(CodecError) in
+      try SegmentContents.read(contents)
+    }
+    guard let expected else { return }
+    let first = ChunkKey.first(of: span)
+    for (table, kept) in [
+      (tables.chunks, expected.chunks), (tables.histograms, expected.histograms),
+    ] {
+      var found: [Int64] = []
+      try db.rows(
+        "SELECT key FROM \(table) WHERE key >= ? AND key < ?",
+        .integer(first),
+        .integer(first + ChunkKey.span)
+      ) { row in
+        found.append(row.integer(0) - first)
+        return true
+      }
+      guard kept != .init(found) else { continue }
+      let detail = "\(table): expected \(kept.count), found \(found.count), or others"
+      tell(StoredDamage(place: "\(place)", detail: detail), run: run)
+    }
+  }
+
   /// What people wrote; files of version 1 have none of it.
   private func verifySettings() throws {
     try queue.read { db in

@@ -4,7 +4,9 @@ import TelemetryTesting
 
 extension FuzzTarget {
   /// Decoders of what sealed reports are summed up to; what they accept must bear being summed up further.
-  static let rollups: [FuzzTarget] = [rollupChunks, rollupHistograms, rollupScalars]
+  static let rollups: [FuzzTarget] = [
+    rollupChunks, rollupHistograms, rollupScalars, segmentContents,
+  ]
 
   /// Points of the rollup that the chunks are of.
   private static let points = 15
@@ -120,6 +122,26 @@ extension FuzzTarget {
       throw CodecError("a coarser rollup has another number of values")
     }
     RollupScalarsCodec.write(series, rows: points, to: &writer, Deflater())
+    return true
+  }
+
+  private static let segmentContents = blob("segment_contents") { random in
+    (1...8).map { count in
+      var contents = SegmentContents()
+      func offsets() -> [Int64] {
+        (0..<count * count).map { _ in .random(in: 0..<99, using: &random) }
+      }
+      contents.chunks = .init(offsets())
+      contents.histograms = .init(offsets().map { $0 + 131_000 })
+      var writer = ByteWriter()
+      contents.write(to: &writer)
+      return writer.array
+    }
+  } read: {
+    bytes throws(CodecError) in
+    try SegmentContents.read(bytes)
+  } write: { contents, writer throws(CodecError) in
+    contents.write(to: &writer)
     return true
   }
 
