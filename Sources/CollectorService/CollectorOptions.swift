@@ -13,7 +13,7 @@ public struct CollectorOptions: Sendable, Equatable {
   public var maximumLiveProducers = 8192
   /// Tensors and layers of all producers whose detectors are held in memory, besides.
   ///
-  /// One takes some 200 bytes. The default is as many as 8192 producers of 150 tensors have, three times, or a thousand of 2,000.
+  /// One takes 200 to 300 bytes. The default is that of a thousand models of 2,000 tensors in as many layers.
   public var maximumLiveTensors = 4 << 20
   /// Seconds without a report or a stream after which a producer is not held in memory any more.
   ///

@@ -40,15 +40,12 @@ extension Anatomy {
 
   /// The numbers of inputs and outputs of a dense layer.
   private func sides(ofPlace place: Int) -> (inputs: Double, outputs: Double)? {
-    guard
-      let position = slots.indices.first(where: { position in
-        slots[position] == place && model.tensors[weights[position]].role != .recurrent
-      })
-    else { return nil }
-    let tensor = model.tensors[weights[position]]
-    guard tensor.shape.count == 2, let inputs = fanIn(ofTensor: weights[position]) else {
+    let own = weights[positions(ofLayer: weightLayers[place])]
+    guard let weight = own.first(where: { model.tensors[$0].role != .recurrent }) else {
       return nil
     }
+    let tensor = model.tensors[weight]
+    guard tensor.shape.count == 2, let inputs = fanIn(ofTensor: weight) else { return nil }
     return (inputs, Double(tensor.elementCount) / inputs)
   }
 }

@@ -89,6 +89,17 @@ struct Anatomy: Sendable {
     layers.prefix(Evidence.maximumNames).map(name(ofLayer:))
   }
 
+  /// Where the weights of a layer are in ``weights``.
+  func positions(ofLayer layer: UInt32) -> Range<Int> {
+    var (low, high) = (0, weights.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if model.tensors[weights[middle]].layer < layer { low = middle + 1 } else { high = middle }
+    }
+    let end = weights[low...].firstIndex { model.tensors[$0].layer != layer }
+    return low..<(end ?? weights.count)
+  }
+
   /// The number of inputs of one unit: as registered, else by the shape in PyTorch's order.
   ///
   /// `nil` for what does not multiply its layer's inputs. Where others are registered with it, a layer
@@ -97,9 +108,8 @@ struct Anatomy: Sendable {
   /// weights) it is not known which one multiplies.
   func fanIn(ofTensor index: Int) -> Double? {
     let tensor = model.tensors[index]
-    let others = weights.filter { other in
-      other != index && model.tensors[other].layer == tensor.layer
-        && model.tensors[other].role != .recurrent
+    let others = weights[positions(ofLayer: tensor.layer)].filter { other in
+      other != index && model.tensors[other].role != .recurrent
     }
     if let fanIn = model.layers[Int(tensor.layer)].fanIn, fanIn > 0 {
       return others.isEmpty || Self.isMatrix(tensor) ? Double(fanIn) : nil

@@ -44,7 +44,7 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Producers whose detectors are held in memory. [8192]")
   var maxLiveProducers: String?
 
-  @Option(help: "Tensors and layers of these producers, some 200 bytes each. [4194304]")
+  @Option(help: "Tensors and layers of these producers, 200 to 300 bytes each. [4194304]")
   var maxLiveTensors: String?
 
   @Option(help: ArgumentHelp("A YAML file with any of these settings.", valueName: "file"))

@@ -76,6 +76,15 @@ struct SubscriptionTests {
       #expect(try await open(.with { $0.runIds = ["wanted"] }) == ["wanted"])
       #expect(try await open(.with { $0.runIds = ["wanted", "unknown"] }) == ["wanted"])
       #expect(try await open(.with { $0.projects = ["vision"] }) == ["other"])
+      #expect(
+        try await open(.with { ($0.runIds, $0.projects) = (["other"], ["vision", "lm"]) }) == [
+          "other"
+        ]
+      )
+      let error = await #expect(throws: RPCError.self) {
+        _ = try await open(.with { $0.runIds = (0...1000).map { "run \($0)" } })
+      }
+      #expect(error?.message == "run_ids: expected at most 1000, found 1001")
       #expect(try await open(.with { $0.rules = ["stalled_run"] }) == [])
       #expect(try await open(.with { $0.minimumSeverity = .critical }).count == 2)
       #expect(

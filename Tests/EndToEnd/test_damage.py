@@ -326,6 +326,18 @@ def test_a_bit_that_flipped_anywhere_is_named_and_all_else_is_served(tmp_path, w
                     assert client.report(script.run_id, next_).ack.sequence == next_.sequence
 
 
+def test_a_damaged_transition_is_passed_over_and_the_log_names_it(tmp_path, whole_file):
+    path, answers = whole_file
+    run = damage_body(copied(path, tmp_path), "alert_transitions", "body", seeded("a bit of a transition"))
+    with serve(tmp_path) as collector, collector.client() as client:
+        for script in SCRIPTS:
+            told, all_ = transitions(client, script.run_id), answers.asked[script.run_id, "transitions"]
+            assert [event for event in all_ if event in told] == told
+            assert len(all_) - len(told) == (script.run_id == run)
+        collector.terminate()
+        assert "alert transition" in collector.result()[2]
+
+
 def assert_noise_is_named(folder: Path, whole_file, chance: random.Random, share: float, but=frozenset()):
     """Makes the end of one random page after the other noise: right answers, or failures that say what is wrong."""
     path, answers = whole_file

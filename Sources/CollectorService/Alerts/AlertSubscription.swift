@@ -14,6 +14,8 @@ final class AlertSubscription: Sendable {
   private let projects: Set<String>
   private let rules: Set<String>
   private let minimumSeverity: Severity
+  /// The most runs, and the most projects, that one may name.
+  private static let maximumPlaces = 1000
   private let wake = Signal()
   private let isEnding = Mutex(false)
 
@@ -27,6 +29,10 @@ final class AlertSubscription: Sendable {
     projects = Set(request.projects)
     rules = Set(request.rules)
     minimumSeverity = Severity(wire: request.minimumSeverity) ?? .info
+    for (field, count) in [("run_ids", runs.count), ("projects", projects.count)]
+    where count > Self.maximumPlaces {
+      throw .outOfRange(field: field, expected: "at most \(Self.maximumPlaces)", found: "\(count)")
+    }
     if request.hasCursor, request.cursor < 0 {
       throw .outOfRange(field: "cursor", expected: "at least 0", found: "\(request.cursor)")
     }
@@ -81,10 +87,10 @@ final class AlertSubscription: Sendable {
   private func writeOpenAlerts(
     to writer: RPCWriter<Gradwatch_V1_SubscribeAlertsResponse>
   ) async throws {
-    for (run, project) in places {
+    for place in try await places() {
       let filter = AlertFilter(
-        run: run,
-        project: project,
+        run: place.run,
+        project: place.project,
         rules: Set(rules.map(RuleID.init)),
         minimumSeverity: minimumSeverity,
         states: request.includePending
@@ -92,12 +98,13 @@ final class AlertSubscription: Sendable {
       )
       var page = PageRequest(size: CollectorOptions.maximumPageSize)
       while true {
+        guard !isEnding.withLock({ $0 }) else { throw Failure.shuttingDown.status }
         let wanted = page
         let alerts = try await collector.blocking.run { [store = collector.store] in
           do throws(RunStoreError) {
             return try store.alerts(filter, page: wanted)
           } catch .unknownRun {
-            // One that is yet to come, or was deleted.
+            // Deleted meanwhile.
             return Page(items: [], next: nil)
           }
         }
@@ -110,11 +117,20 @@ final class AlertSubscription: Sendable {
     }
   }
 
-  /// The runs and projects whose alerts are asked for, one at a time, so that the store looks nowhere else.
-  private var places: [(run: RunID?, project: String?)] {
-    let runs = runs.isEmpty ? [nil] : runs.sorted().map(RunID.init(stored:))
-    let projects = projects.isEmpty ? [nil] : projects.sorted().map(Optional.some)
-    return runs.flatMap { run in projects.map { (run, $0) } }
+  /// Where the store is to look for alerts, and nowhere else: in the runs, or in the projects if none is named.
+  private func places() async throws -> [(run: RunID?, project: String?)] {
+    guard !runs.isEmpty else {
+      return projects.isEmpty ? [(nil, nil)] : projects.sorted().map { (nil, $0) }
+    }
+    return try await collector.blocking.run { [store = collector.store, runs, projects] in
+      try runs.sorted().compactMap { id in
+        // Without a record it is yet to come, or was deleted.
+        guard let record = try store.run(RunID(stored: id)),
+          projects.isEmpty || projects.contains(record.project)
+        else { return nil }
+        return (record.run, nil)
+      }
+    }
   }
 
   private func write(

@@ -244,10 +244,12 @@ final class LiveProducer: Sendable {
 
   /// Has a snapshot made of all that was received, so that nothing of it need stay in the log.
   ///
-  /// - Returns: Whether there is one; else it is on its way.
+  /// - Returns: Whether there is one, and no stream; else it is on its way.
   func settle() -> Bool {
     state.withLock { state in
-      guard state.failure == nil, state.reportsSinceSnapshot > 0 else { return state.pending == 0 }
+      guard state.failure == nil, state.reportsSinceSnapshot > 0 else {
+        return state.pending == 0 && state.onLost == nil
+      }
       submitWithSnapshot([], &state)
       return false
     }

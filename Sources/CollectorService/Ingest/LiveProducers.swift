@@ -38,6 +38,8 @@ package actor LiveProducers {
   private var deletions: UInt64 = 0
   /// Seconds that are left to the rules of one that is silent for long: it may be the clock that has jumped.
   private static let lastWord = 3600.0
+  /// The most producers that have a last snapshot made in one tick.
+  private static let settlingAtOnce = 16
 
   private let store: any RunStore
   private let committer: Committer
@@ -84,7 +86,7 @@ package actor LiveProducers {
     guard self.deletions == deletions else { return try await producer(id, of: run) }
     // Another call may have been quicker while we waited; its object may have moved on since.
     if let producer = producers[key], !producer.isBroken { return producer }
-    try makeRoom(for: loaded)
+    try makeRoom(for: loaded, at: key)
     producers[key] = loaded
     if rulesChanges != changes { try await refreshRules(of: loaded) }
     return loaded
@@ -186,13 +188,15 @@ package actor LiveProducers {
   /// Lets every producer look at the clock, and forgets those whose run ended, or that were silent for long.
   package func tick() {
     let time = now()
+    var settling = 0
     for (key, producer) in producers {
       if !producer.isFinished { producer.tick(at: time) }
       // One that has just told of its silence is not idle.
       guard let since = producer.idleSince else { continue }
       let isDone = producer.isFinished || isSilent(key, since: since, at: time)
-      // With a snapshot of all, the store seals what is left in the log; then it may go.
-      if isDone, producer.settle() { producers[key] = nil }
+      // With a snapshot of all, the store seals what is left in the log; then it may go. After a power cut all are silent at once.
+      guard isDone, settling < Self.settlingAtOnce else { continue }
+      if producer.settle() { producers[key] = nil } else { settling += 1 }
     }
     silent = silent.filter { producers[$0.key] != nil }
     let runs = Set(producers.keys.map(\.run)).union(loading.keys)
@@ -244,21 +248,26 @@ package actor LiveProducers {
   /// The tensors and layers of all producers in memory.
   private var size: Int { producers.values.reduce(0) { $0 + $1.size } }
 
-  private func makeRoom(for newcomer: LiveProducer) throws {
-    var size = size + newcomer.size
+  private func makeRoom(for newcomer: LiveProducer, at place: Key) throws {
+    let others = producers.filter { $0.key != place }
+    var count = others.count
+    var size = others.values.reduce(newcomer.size) { $0 + $1.size }
     // The one that was idle longest comes last.
-    lazy var idle = producers.compactMap { key, producer in producer.idleSince.map { (key, $0) } }
-      .sorted { $0.1 > $1.1 }
-    while true {
-      let hasPlace = producers.count < options.maximumLiveProducers
-      guard !hasPlace || size > options.maximumLiveTensors else { return }
+    lazy var idle = others.compactMap { key, other in other.idleSince.map { (key, other.size, $0) }
+    }
+    .sorted { $0.2 > $1.2 }
+    var leaving: [Key] = []
+    while count >= options.maximumLiveProducers || size > options.maximumLiveTensors {
       guard let oldest = idle.popLast() else {
-        throw hasPlace
+        throw count < options.maximumLiveProducers
           ? Full(what: "tensors", limit: options.maximumLiveTensors)
           : Full(what: "producers", limit: options.maximumLiveProducers)
       }
-      size -= producers.removeValue(forKey: oldest.0)?.size ?? 0
+      leaving.append(oldest.0)
+      count -= 1
+      size -= oldest.1
     }
+    for key in leaving { producers[key] = nil }
   }
 
   /// Rebuilds a producer: the newest snapshot, the reports since, and what people said of its alerts.

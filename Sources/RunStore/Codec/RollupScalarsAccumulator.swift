@@ -2,7 +2,7 @@ package import Telemetry
 
 /// Sums up what steps have as a whole, or points of a finer rollup of it, into the points of a coarser one.
 ///
-/// Memory follows the number of values: a client may give each step's loss another name.
+/// A client may give each step's loss another name: what takes too many points is not summed up, and readers take the level below.
 package struct RollupScalarsAccumulator {
   private struct Key: Hashable {
     var metric: StepMetric
@@ -14,17 +14,27 @@ package struct RollupScalarsAccumulator {
     /// The points that have a value, ascending.
     var points: [(row: Int, point: RollupPoint)] = []
 
-    mutating func add(row: Int, _ change: (inout RollupPoint) -> Void) {
-      if points.last?.row != row { points.append((row, RollupPoint())) }
+    /// Changes the point of a row; returns whether it is a new one.
+    mutating func add(row: Int, _ change: (inout RollupPoint) -> Void) -> Bool {
+      let isNew = points.last?.row != row
+      if isNew { points.append((row, RollupPoint())) }
       change(&points[points.count - 1].point)
+      return isNew
     }
   }
 
+  /// The points of 256 series in each point of a rollup: some 16 MB here, and 3 in the file.
+  private static let maximumPoints = 1 << 16
+
   private var sums: [Sum] = []
+  private var pointCount = 0
   private var places: [Key: Int] = [:]
 
   /// Makes an empty one.
   package init() {}
+
+  /// Whether there are too many points; what is added then counts no more.
+  package var isFull: Bool { pointCount >= Self.maximumPoints }
 
   /// Adds a step; steps come in order.
   ///
@@ -34,9 +44,11 @@ package struct RollupScalarsAccumulator {
   package mutating func add(_ scalars: StepScalars, row: Int) {
     for metric in StepMetric.allCases {
       metric.forEachValue(of: scalars) { name, value in
-        sums[place(of: metric, name)].add(row: row / RollupAccumulator.factor) {
+        guard !isFull else { return }
+        let isNew = sums[place(of: metric, name)].add(row: row / RollupAccumulator.factor) {
           $0.add(value, bits: value.bitPattern)
         }
+        pointCount += isNew ? 1 : 0
       }
     }
   }
@@ -50,8 +62,8 @@ package struct RollupScalarsAccumulator {
   package mutating func add(_ finer: RollupScalarsCodec.Series, rows: Int, after first: Int) {
     let place = place(of: finer.metric, finer.name)
     var position = 0
-    for row in 0..<rows where finer.rows.contains(row) {
-      sums[place].add(row: (first + row) / RollupAccumulator.factor) {
+    for row in 0..<rows where finer.rows.contains(row) && !isFull {
+      let isNew = sums[place].add(row: (first + row) / RollupAccumulator.factor) {
         $0.add(
           count: finer.count[position],
           nonFiniteCount: finer.nonFiniteCount[position],
@@ -61,6 +73,7 @@ package struct RollupScalarsAccumulator {
           last: finer.last[position]
         )
       }
+      pointCount += isNew ? 1 : 0
       position += 1
     }
   }

@@ -46,6 +46,9 @@ package struct RowSet: Hashable, Sendable {
 
   /// Reads what ``write(rows:to:)`` wrote.
   static func read(rows: Int, from reader: inout ByteReader) throws(CodecError) -> RowSet {
+    guard (0...maximumRows).contains(rows) else {
+      throw .unexpected("rows", expected: "at most \(maximumRows)", found: "\(rows)")
+    }
     var set = RowSet()
     let start = try reader.take((rows + 7) / 8)
     for byte in 0..<(rows + 7) / 8 {

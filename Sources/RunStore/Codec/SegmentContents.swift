@@ -64,12 +64,15 @@ package struct SegmentContents: Equatable {
   }
 
   /// Those that have statistics.
-  package var chunks = Offsets()
+  package var chunks: Offsets
   /// Those that have histograms.
-  package var histograms = Offsets()
+  package var histograms: Offsets
 
-  /// Makes an empty one.
-  package init() {}
+  /// Makes both sets.
+  package init(chunks: [Int64] = [], histograms: [Int64] = []) {
+    self.chunks = Offsets(chunks)
+    self.histograms = Offsets(histograms)
+  }
 
   /// Appends both sets.
   package func write(to writer: inout ByteWriter) {

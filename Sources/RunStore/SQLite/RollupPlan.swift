@@ -79,8 +79,8 @@ struct RollupPlan {
       let axis = try place.adding("axis of steps \(row.number(1))...\(row.number(2))").decode {
         () throws(CodecError) in
         let axis = try SegmentCodec.readAxis(row.blob(5))
-        guard axis.steps.count >= count else {
-          throw .unexpected("rows", expected: "\(count)", found: "\(axis.steps.count)")
+        guard (1...axis.steps.count).contains(count) else {
+          throw .unexpected("rows", expected: "1 to \(axis.steps.count)", found: "\(count)")
         }
         return axis
       }
@@ -173,7 +173,11 @@ struct RollupPlan {
     _ place: Place,
     _ error: CodecError
   ) -> RunStoreError? {
-    guard level == 1 || !chunk.isEmpty else { return nil }
+    level == 1 || !chunk.isEmpty ? damage(of: source, place, error) : nil
+  }
+
+  /// The error of something of a source that can't be read, or is lost.
+  func damage(of source: Source, _ place: Place, _ error: CodecError) -> RunStoreError {
     let steps = "steps \(source.firstStep)...\(source.lastStep)"
     return .damaged(place: "\(place.adding(steps))", detail: error.detail)
   }

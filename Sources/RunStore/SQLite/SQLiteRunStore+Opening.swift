@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 
 extension SQLiteRunStore {
@@ -62,11 +63,14 @@ extension SQLiteRunStore {
     }
     do {
       // Where the log is empty GRDB makes a table and drops it, for which SQLite moves a page of a file with auto_vacuum, and if that
-      // is damaged opens none. This writes the first page only. And before the first table, so that a file whose making was cut off
-      // is known as ours.
+      // is damaged opens none. This writes the first page only, and nothing where there is a log: on a full disk, for one. And before
+      // the first table, so that a file whose making was cut off is known as ours.
       let first = try DatabaseQueue(path: path, configuration: configuration)
       try first.inDatabase { db in
         try db.execute(sql: "PRAGMA journal_mode = WAL")
+        let log = try? FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int
+        let identifier = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+        guard log ?? 0 == 0 || identifier != Schema.applicationID else { return }
         try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
       }
       let pool = try DatabasePool(path: path, configuration: configuration)

@@ -165,8 +165,11 @@ extension SQLiteRunStore {
             return false
           }
         }
-        // Of what a rollup of an earlier version lacks, too, readers take the level below.
-        guard isWhole ?? false else { return }
+        // A segment has lost it; a rollup of an earlier version never had it.
+        if isWhole == nil, plan.level == 1 {
+          damage = plan.damage(of: source, place.adding("scalars"), .lost)
+        }
+        guard isWhole ?? false, !sum.isFull else { return }
         rowsBefore += source.count
       }
       RollupScalarsCodec.write(sum.finish(), rows: plan.pointCount, to: &writer, deflater)
@@ -193,10 +196,7 @@ extension SQLiteRunStore {
     var writer = ByteWriter()
     SegmentCodec.write(axis, to: &writer)
     let axisSize = writer.count
-    var contents = SegmentContents()
-    contents.chunks = .init(offsets.chunks)
-    contents.histograms = .init(offsets.histograms)
-    contents.write(to: &writer)
+    SegmentContents(chunks: offsets.chunks, histograms: offsets.histograms).write(to: &writer)
     let bytes = writer.bytes
     return try write("finish a rollup of \(place)") { db in
       guard try plan.isCurrent(in: db) else {
@@ -260,7 +260,7 @@ extension SQLiteRunStore {
       where source.contents?.chunks.contains(offset) ?? false && !found.contains(offset) {
         guard unreadable.insert(offset).inserted else { continue }
         sums[offset] = nil
-        damaged(offset, plan.damage(.init(start: nil, count: 0), of: source, place, .lost))
+        damaged(offset, plan.damage(of: source, place, .lost))
       }
       rowsBefore += source.count
     }
@@ -308,7 +308,7 @@ extension SQLiteRunStore {
       where source.contents?.histograms.contains(offset) ?? false && !found.contains(offset) {
         guard unreadable.insert(offset).inserted else { continue }
         merged[offset] = nil
-        damaged(offset, plan.damage(.init(start: nil, count: 0), of: source, place, .lost))
+        damaged(offset, plan.damage(of: source, place, .lost))
       }
       rowsBefore += source.count
     }

@@ -41,13 +41,13 @@ extension SQLiteRunStore {
           state.deflater
         )
         let bytes = state.segment.bytes
+        // Should what follows fail: the segment may be there, and this is all that would lead to its rollup.
+        state.rollupsDue?.insert(batch.producer)
         try store(segment, bytes, of: batch, state.log.count)
       } catch {
         if case .damaged = error { state.paused.insert(batch.producer) }
         throw error
       }
-      // Should it fail: the segment is there, and this is all that would lead to its rollup.
-      state.rollupsDue?.insert(batch.producer)
       if try !rollUp(batch.producer, of: batch.place, &state) {
         state.rollupsDue?.remove(batch.producer)
       }
@@ -218,11 +218,12 @@ extension SQLiteRunStore {
     func blob(_ range: Range<Int>) -> SQLValue {
       range.isEmpty ? .null : .blob(UnsafeRawBufferPointer(rebasing: bytes[range]))
     }
-    var contents = SegmentContents()
-    contents.chunks = .init(segment.chunks.map(\.offset))
-    contents.histograms = .init(segment.histograms.map(\.offset))
     var writer = ByteWriter()
-    contents.write(to: &writer)
+    SegmentContents(
+      chunks: segment.chunks.map(\.offset),
+      histograms: segment.histograms.map(\.offset)
+    )
+    .write(to: &writer)
     try db.run(
       """
       INSERT INTO segments(id, producer, first_step, last_step, first_sequence, last_sequence, count,

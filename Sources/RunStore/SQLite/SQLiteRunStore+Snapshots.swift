@@ -9,15 +9,24 @@ extension SQLiteRunStore {
   ) throws(RunStoreError) -> DetectorSnapshot? {
     try read("read snapshot of run \(run)") { db in
       let keys = try db.keys(of: run, producer)
-      return try db.firstRow(
+      let place = Place(run: run, producer: producer, "detector snapshot")
+      let snapshot = try db.firstRow(
         "SELECT sequence, state FROM snapshots WHERE producer = ?",
         .integer(keys.producer)
       ) { row in
-        let state = try Place(run: run, producer: producer, "detector snapshot").decode {
-          () throws(CodecError) in try SnapshotCodec.read(row.blob(1))
+        let state = try place.decode { () throws(CodecError) in try SnapshotCodec.read(row.blob(1))
         }
         return DetectorSnapshot(sequence: row.number(0), state: state)
       }
+      guard snapshot == nil else { return snapshot }
+      let covered = try db.firstRow(
+        "SELECT covered_sequence FROM producers WHERE key = ?",
+        .integer(keys.producer)
+      ) { $0.integer(0) }
+      if covered ?? 0 > 0 {
+        throw RunStoreError.damaged(place: "\(place)", detail: CodecError.lost.detail)
+      }
+      return nil
     }
   }
 

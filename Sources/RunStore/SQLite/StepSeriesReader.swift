@@ -59,27 +59,19 @@ struct StepSeriesReader {
   }
 
   private func piece(of steps: [StepScalars]) -> StepSeriesPiece {
-    var names: [String] = []
-    var slices: [SeriesSlice] = []
+    var series = NamedSeries<SeriesSlice>()
     for scalars in steps {
-      var expected = 0
       metric.forEachValue(of: scalars) { name, value in
-        // A step's series mostly are those of the step before, in the same order.
-        let isNext = expected < names.count && names[expected] == name
-        let place = isNext ? expected : names.firstIndex(of: name) ?? names.count
-        expected = place + 1
-        if place == names.count {
-          names.append(name)
-          slices.append(SeriesSlice())
+        series.change(name, from: SeriesSlice()) {
+          $0.steps.append(scalars.step)
+          $0.values.append(value)
         }
-        slices[place].steps.append(scalars.step)
-        slices[place].values.append(value)
       }
     }
     return StepSeriesPiece(
       lastStep: steps.last?.step ?? 0,
       rowCount: steps.count,
-      series: zip(names, slices).map { .init(name: $0, part: .measurements($1)) }
+      series: series.all.map { .init(name: $0.name, part: .measurements($0.value)) }
     )
   }
 }

@@ -144,6 +144,12 @@ struct GoldenTests {
     #expect(writer.array.dropLast(4) == Blob.bytes(golden.filter(\.isHexDigit))[...])
     let read = try RollupScalarsCodec.read(writer.bytes, rows: 3, Inflater())
     #expect(read == sum.finish())
+    // As a damaged row of `rollups` would have it.
+    for rows in [-1, 257, .max] {
+      #expect(throws: CodecError.self) {
+        try RollupScalarsCodec.read(writer.bytes, rows: rows, Inflater())
+      }
+    }
     for length in 0..<writer.count {
       let cut = UnsafeRawBufferPointer(rebasing: writer.bytes[..<length])
       #expect(throws: CodecError.self) { try RollupScalarsCodec.read(cut, rows: 3, Inflater()) }
@@ -152,8 +158,7 @@ struct GoldenTests {
 
   @Test("contents of a segment have the bytes that they always had, and no others are read")
   func contents() throws {
-    var contents = SegmentContents()
-    contents.chunks = .init([131_072, 0, 1, 2, 5, 2])
+    let contents = SegmentContents(chunks: [131_072, 0, 1, 2, 5, 2])
     var writer = ByteWriter()
     contents.write(to: &writer)
     // Three runs, each the gap before it and its length; no run of histograms; a checksum behind them.

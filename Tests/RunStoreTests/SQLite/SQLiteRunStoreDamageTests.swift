@@ -204,6 +204,10 @@ struct SQLiteRunStoreDamageTests {
     expectDamage("run r1, producer p0, detector snapshot") {
       _ = try store.snapshot(of: run, producer: producer)
     }
+    try store.executeOnWriter("DELETE FROM snapshots")
+    expectDamage("run r1, producer p0, detector snapshot", "expected a row, found none") {
+      _ = try store.snapshot(of: run, producer: producer)
+    }
     try damage("body", of: "alerts", where: "1")
     let id = Samples.alert().id
     expectDamage("alert \(id)") { _ = try store.alert(id) }

@@ -234,4 +234,27 @@ struct SQLiteRunStoreRollupTests {
     #expect(throws: RunStoreError.self) { try points(store) }
     try store.close()
   }
+
+  @Test("losses with another name at each step are not summed up, and are read below")
+  func manyNames() throws {
+    let store = try open()
+    let compat = RunStoreCompat { store }
+    _ = try store.register(Samples.registration(), at: Samples.time(1))
+    for first: UInt64 in stride(from: 1, through: 4_096, by: 512) {
+      let reports = (first..<first + 512).map { sequence in
+        var report = Samples.plain(sequence, step: sequence)
+        report.scalars.losses += (0..<16).map { NamedLoss(name: "\(sequence) \($0)", value: 1) }
+        return compat.report(report, snapshot: [1])
+      }
+      _ = try store.commit(reports)
+    }
+    try compat.sealAll(store)
+    #expect(try levels(store) == ["1|1"])
+    #expect(try store.queryOnWriter("SELECT length(body) = 0 FROM rollup_scalars") == ["1"])
+    let series = try losses(store).flatMap(\.series)
+    #expect(series.count { $0.name == "loss" } == 16, "one a segment")
+    #expect(series.count == 16 + 16 * 4_096)
+    try store.close()
+    #expect(try SQLiteRunStore.verify(path: folder.file()) { _ in }.isSound)
+  }
 }

@@ -127,14 +127,10 @@ extension FuzzTarget {
 
   private static let segmentContents = blob("segment_contents") { random in
     (1...8).map { count in
-      var contents = SegmentContents()
-      func offsets() -> [Int64] {
-        (0..<count * count).map { _ in .random(in: 0..<99, using: &random) }
-      }
-      contents.chunks = .init(offsets())
-      contents.histograms = .init(offsets().map { $0 + 131_000 })
+      let offsets = (0..<count * count).map { _ in Int64.random(in: 0..<99, using: &random) }
       var writer = ByteWriter()
-      contents.write(to: &writer)
+      SegmentContents(chunks: offsets, histograms: offsets.map { $0 * $0 + 131_000 })
+        .write(to: &writer)
       return writer.array
     }
   } read: {
