@@ -176,6 +176,19 @@ struct PoorInitializationTests {
     }
   }
 
+  @Test(
+    "the defaults of a few layers are a fault where gradients lose more than the weights explain"
+  )
+  func defaultsBehindSigmoids() throws {
+    // The weights take 4.7 decades over six layers; the gradients lose 0.75 or 0.9 a layer.
+    for (factor, isPoor) in [(Float(0.178), false), (0.126, true)] {
+      let net = try Net(depth: 7)
+      var watch = try Watch(net.model)
+      watch.feed(net.report(0, weightNorm: 8 / Float(6).squareRoot()) { power(factor, 6 - $0) })
+      #expect(watch.life(Self.rule).isEmpty != isPoor, "\(factor) a layer")
+    }
+  }
+
   @Test("weights of exactly 0, through which nothing passes, are critical")
   func zeroWeights() throws {
     let net = try Net(depth: 4)

@@ -7,10 +7,11 @@ import Telemetry
 /// is the mean square that counts, not the variance: U(4,5) has a small variance and multiplies by
 /// 152 times what it should. Normalization undoes any scale, so a net with it is not judged. A small
 /// product alone is no fault, for the usual defaults shrink every layer a little (PyTorch's ReLU
-/// nets: 1/6 each), and nets of a few such layers learn; it takes the product at which too large weights
-/// are critical, where a thousandth of the signal is left, and the gradients of the first report must show
-/// it: they vanish with depth, or the head's weights get next to nothing beside its bias, because its
-/// inputs hardly depend on the data.
+/// nets: 1/6 each), and nets of a few such layers learn. The gradients of the first report must show it. Where
+/// a thousandth of the signal is left, the product at which too large weights are critical, they vanish with
+/// depth, or the head's weights get next to nothing beside its bias, because its inputs hardly depend on the
+/// data. Where more is left they vanish by as many decades as the product has, twice what the weights
+/// explain (a product is of squares): behind sigmoids such a start is what keeps the net from learning.
 /// Units that all get the same gradient are copies of each other, and stay so.
 /// Sound weights keep the mean square of inputs whose own is 1, and if no hidden layer's first outputs have
 /// less than a million, the inputs are at fault: raw bytes have at most 255 squared, and times the largest
@@ -25,14 +26,14 @@ struct PoorInitialization: Rule {
     "warning_decades",
     3,
     in: 0...300,
-    "log10 of the product over the layers of mean square / recommended mean square; too large"
+    "log10 of the product over the layers of mean square / recommended mean square; too small by as much "
+      + "only if the gradients vanish by as many decades"
   )
   private static let critical = Threshold(
     "critical_decades",
     6,
     in: 0...300,
-    "as above, each further decade is one of the loss; too small by as much, a thousandth of the signal "
-      + "is left"
+    "as above; each further decade is one of the loss, or half a one of the signal"
   )
   private static let layer = Threshold(
     "layer_factor",
@@ -109,14 +110,20 @@ struct PoorInitialization: Rule {
       fault = .dead
     } else if areUnitsEqual(step) {
       fault = .equal
-    } else if decades <= -tuning[Self.critical],
-      drop(step) >= Self.leastDrop || headShare(step) < Self.leastHeadShare
-    {
+    } else if isLost(step) {
       fault = .small
     } else {
       return
     }
     severity = isCertain ? .critical : .warning
+  }
+
+  /// Whether the weights are so small that the first gradients show it.
+  private func isLost(_ step: StepContext) -> Bool {
+    guard decades <= -tuning[Self.warning] else { return false }
+    let drop = drop(step)
+    guard decades <= -tuning[Self.critical] else { return Double(drop) >= -decades }
+    return drop >= Self.leastDrop || headShare(step) < Self.leastHeadShare
   }
 
   /// Whether training can't work, rather than begin badly.
@@ -284,7 +291,8 @@ struct PoorInitialization: Rule {
     switch fault {
     case .inputs: tuning[Self.critical]
     case .large: tuning[Self.warning]
-    case .small, .dead, .equal: -tuning[Self.critical]
+    case .small, .dead, .equal:
+      -tuning[decades <= -tuning[Self.critical] ? Self.critical : Self.warning]
     }
   }
 
