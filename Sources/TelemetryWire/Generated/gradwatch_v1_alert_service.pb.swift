@@ -85,10 +85,10 @@ public nonisolated struct Gradwatch_V1_SubscribeAlertsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Only alerts of these runs; empty: of all.
+  /// Only alerts of these runs, at most 1,000; empty: of all.
   public var runIds: [String] = []
 
-  /// Only alerts of runs of these projects; empty: all.
+  /// Only alerts of runs of these projects, at most 1,000; empty: all.
   public var projects: [String] = []
 
   /// Only alerts of these rules; empty: all.
