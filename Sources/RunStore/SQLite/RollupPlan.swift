@@ -16,6 +16,16 @@ struct RollupPlan {
     var axis: SegmentCodec.Axis
     /// What it should have; `nil`: nobody knows.
     var contents: SegmentContents?
+
+    /// The offsets of a window at which it should have something, but for those where it was found.
+    func lost(
+      _ kept: KeyPath<SegmentContents, SegmentContents.Offsets>,
+      in window: Range<Int64>,
+      besides found: Set<Int64>
+    ) -> [Int64] {
+      guard let kept = contents?[keyPath: kept] else { return [] }
+      return window.filter { kept.contains($0) && !found.contains($0) }
+    }
   }
 
   /// The coarsest level: a point of it sums up 16^3 = 4,096 reports.
