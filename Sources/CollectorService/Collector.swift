@@ -116,6 +116,11 @@ public final class Collector: Service {
     try await blocking.run { [store] in try store.close() }
   }
 
+  /// How many reports of one stream may be accepted and not durable yet, as things are now.
+  func credits(reportBytes: Int) -> Int {
+    options.credits(streams: activity.streams.value, reportBytes: reportBytes)
+  }
+
   /// Transitions after a cursor, oldest first, from memory or, if they are older, from the store.
   ///
   /// - Returns: Some of them, and where to go on; if there are none, that is behind all that were published before the call: what

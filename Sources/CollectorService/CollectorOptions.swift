@@ -1,6 +1,6 @@
 /// What an operator may set of a collector, and its limits; the defaults are here and nowhere else.
 public struct CollectorOptions: Sendable, Equatable {
-  /// Reports of one stream that may be accepted and not durable yet.
+  /// The most reports of one stream that may be accepted and not durable yet.
   ///
   /// limits.md measured full speed with 32 in flight; twice that rides out a slow fsync.
   public var streamCredits = 64
@@ -32,6 +32,8 @@ public struct CollectorOptions: Sendable, Equatable {
   public static let maximumPageSize = 1000
   /// The entries of a page if the client does not say.
   public static let defaultPageSize = 100
+  /// The most runs, projects or rules that a filter may name.
+  static let maximumFilterEntries = 1000
   /// Points of a series in one message at full resolution: 16,384 take 160 KiB.
   public static let pointsPerMessage = 16_384
   /// The most points of a series that a client may ask to have it reduced to.
@@ -41,6 +43,24 @@ public struct CollectorOptions: Sendable, Equatable {
   /// This version of the collector.
   public static let version = "0.1.0"
 
+  /// What a stream's reports are taken to hold before the first has come: those of 100 tensors with histograms of 64 buckets.
+  static let presumedReportBytes = 64 << 10
+
   /// Makes the defaults.
   public init() {}
+
+  /// How many reports of one stream may be accepted and not durable yet, so that those of all streams have room together.
+  ///
+  /// Each stream has an equal share of the bytes that may wait for the disk, but at least two reports: one is on its way while the
+  /// other becomes durable. What has no room in the collector is then held by clients, who know how to drop; without
+  /// that, a thousand streams on a slow disk would have it held by the network's buffers of the collector, beside every bound.
+  ///
+  /// - Parameters:
+  ///   - streams: The open streams.
+  ///   - reportBytes: About how much memory a report of this stream holds.
+  /// - Returns: 1 or more.
+  package func credits(streams: Int, reportBytes: Int) -> Int {
+    let share = maximumPendingBytes / Swift.max(streams, 1)
+    return Swift.min(streamCredits, Swift.max(share / Swift.max(reportBytes, 1), 2))
+  }
 }

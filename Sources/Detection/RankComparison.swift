@@ -6,7 +6,8 @@ public import Telemetry
 /// that is far off, or alone not finite, has a fault of its own: bad memory, a bad shard, lost
 /// synchronization. It is judged when all ranks have told of a step, in whatever order they do; the
 /// alert is that rank's. Producers without a rank, and runs of fewer than three ranks, are not
-/// compared: of two nobody knows which one is right.
+/// compared: of two nobody knows which one is right. A run that goes on with another number of ranks
+/// is compared anew, and the alerts of those that are no more are resolved.
 public struct RankComparison: Sendable {
   /// The rule's identifier.
   public static let rule = RuleID("rank_divergence")
@@ -49,6 +50,7 @@ public struct RankComparison: Sendable {
 
   /// What one rank told of a step.
   private struct Sample {
+    var rank: UInt32
     var norm: Double
     var isSkipped: Bool
   }
@@ -56,7 +58,10 @@ public struct RankComparison: Sendable {
   private let run: RunID
   private var tuning: Tuning
   private var machines: [ProducerID: AlertMachine] = [:]
-  private var ranks: [ProducerID: UInt32] = [:]
+  /// Who speaks for each rank.
+  private var producers: [UInt32: ProducerID] = [:]
+  /// How many ranks there are, as one of them said last; `nil` if none did.
+  private var worldSize: UInt32?
   private var waiting: [UInt64: [ProducerID: Sample]] = [:]
 
   /// Makes a comparison without any history.
@@ -89,14 +94,18 @@ public struct RankComparison: Sendable {
     receivedAt time: WallTime
   ) -> [AlertTransition] {
     guard tuning.isEnabled, let rank = producer.rank else { return [] }
-    ranks[producer.id] = rank
     let step = report.step
+    var transitions: [AlertTransition] = []
+    if let size = producer.worldSize, size != worldSize {
+      resize(to: size, at: Moment(step: step, time: time), into: &transitions)
+    }
+    producers[rank] = producer.id
     waiting[step, default: [:]][producer.id] = Sample(
+      rank: rank,
       norm: Self.norm(of: report),
       isSkipped: report.scalars.optimizerSkipped
     )
-    let expected = max(producer.worldSize.map(Int.init) ?? 0, ranks.count)
-    var transitions: [AlertTransition] = []
+    let expected = worldSize.map(Int.init) ?? producers.count
     if let samples = waiting[step], samples.count >= expected {
       waiting[step] = nil
       if samples.count >= Self.leastRanks {
@@ -142,6 +151,20 @@ public struct RankComparison: Sendable {
     return report.gradients.norm.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
   }
 
+  /// Forgets the ranks that are no more, and what was told of steps by as many as there were.
+  private mutating func resize(
+    to size: UInt32,
+    at moment: Moment,
+    into transitions: inout [AlertTransition]
+  ) {
+    worldSize = size
+    waiting = [:]
+    for (rank, producer) in producers.sorted(by: { $0.key < $1.key }) where rank >= size {
+      producers[rank] = nil
+      machine(of: producer) { $0.resolveAll(at: moment, into: &transitions) }
+    }
+  }
+
   private mutating func judge(
     _ samples: [ProducerID: Sample],
     at moment: Moment,
@@ -178,11 +201,10 @@ public struct RankComparison: Sendable {
         )
         findings = tuning.apply(to: finding).map { [$0] } ?? []
       }
-      let rank = ranks[producer] ?? 0
       machine(of: producer) { machine in
         machine.evaluate(findings, at: moment, into: &transitions) { finding, first in
           Self.diagnosis(
-            rank: rank,
+            rank: sample.rank,
             of: samples.count,
             sample.norm,
             median: median,

@@ -104,6 +104,50 @@ struct IngestFlowTests {
     }
   }
 
+  @Test("fewer reports may be under way the larger they are, and never fewer than two")
+  func credits() async throws {
+    let run = try RunBuilder(run: "r")
+    var options = CollectorOptions()
+    options.maximumPendingBytes = 1 << 20
+    try await withTemporaryFolder { [options] folder in
+      let store = try SQLiteRunStore(path: "\(folder)/db")
+      try await withCollector(store: store, options: options) { harness in
+        _ = try await harness.ingest.register(run)
+        try await withTelemetryStream(harness.ingest, run.registration) { stream, opened in
+          // Of 64 KiB as long as none has come.
+          #expect(opened.credits == 16)
+          var credits: [UInt32] = []
+          for (sequence, losses) in [(1, 0), (2, 100), (3, 0), (4, 1_000)] as [(UInt64, Int)] {
+            var report = run.report(sequence)
+            report.scalars.losses += (0..<losses).map {
+              NamedLoss(name: "\($0)" + String(repeating: "x", count: 400), value: 1)
+            }
+            stream.send(report)
+            credits.append(try await stream.readUntilAck(of: sequence).last?.ack.credits ?? 0)
+          }
+          #expect(credits[0] == 64)
+          #expect((20...23).contains(credits[1]))
+          #expect(credits[2] == credits[1])
+          #expect(credits[3] == 2)
+        }
+      }
+    }
+  }
+
+  @Test("streams have equal shares of what may wait")
+  func shares() {
+    var options = CollectorOptions()
+    options.maximumPendingBytes = 1_000_000
+    for (streams, bytes, credits) in [
+      (1, 1_000, 64), (1, 100_000, 10), (10, 10_000, 10), (10, 0, 64), (0, 100_000, 10),
+      (1_000, 1_000, 2), (1, 5_000_000, 2),
+    ] {
+      #expect(options.credits(streams: streams, reportBytes: bytes) == credits)
+    }
+    options.streamCredits = 1
+    #expect(options.credits(streams: 1, reportBytes: 1_000) == 1)
+  }
+
   @Test("a job that goes back replaces the steps that it recomputes")
   func rewind() async throws {
     let run = try RunBuilder(run: "r")

@@ -89,6 +89,44 @@ struct RankDivergenceTests {
     #expect(ranks.life.last == "rank-1: firing critical @3")
   }
 
+  @Test("a run that goes on with fewer ranks is compared anew; the others' alerts resolve")
+  func fewerRanks() throws {
+    var ranks = try Ranks(8)
+    for step in 0..<5 { ranks.feed(step) { $0 == 6 ? 10 : Self.usual(step, $0) } }
+    #expect(ranks.life.last == "rank-6: firing warning @2")
+    // Killed in the middle of a step.
+    ranks.feed(5, order: [0, 1, 2, 3, 6]) { Self.usual(5, $0) }
+    var fewer = try Ranks(4)
+    fewer.comparison = ranks.comparison
+    for step in 5..<10 { fewer.feed(step) { $0 == 1 ? 10 : Self.usual(step, $0) } }
+    #expect(
+      fewer.life == [
+        "rank-6: resolved warning @5", "rank-1: pending warning @6", "rank-1: firing warning @7",
+      ]
+    )
+    #expect(fewer.alerts.last?.summary.hasPrefix("rank 1 of 4") == true)
+  }
+
+  @Test("a rank that another process speaks for is one rank still")
+  func otherProcess() throws {
+    var comparison = RankComparison(run: try RunID("run"))
+    for step in 0..<3 {
+      for rank in 0..<4 as Range<UInt32> {
+        // Each attempt of the job names its processes anew.
+        for attempt in 0...1 where attempt == 1 || step == 0 {
+          var report = StepReport(step: UInt64(step))
+          report.scalars.globalNorm = rank == 3 && step == 2 ? .nan : 1
+          let changes = comparison.observe(
+            report,
+            from: Producer(id: try ProducerID("\(attempt)-\(rank)"), rank: rank),
+            receivedAt: Watch.time(UInt64(step))
+          )
+          #expect(changes.map(\.alert.state) == (rank == 3 && step == 2 ? [.firing] : []))
+        }
+      }
+    }
+  }
+
   @Test("a user's threshold and switch hold")
   func tuning() throws {
     var settings = RuleSettings(RankComparison.rule)

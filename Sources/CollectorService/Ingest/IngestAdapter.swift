@@ -25,7 +25,7 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
       }
       await collector.removal.heard(of: registration.run)
       for producer in await collector.producers.inMemory(of: registration.run) {
-        producer.resume()
+        producer.resume(registration.producer)
       }
       return .with {
         $0.run = Gradwatch_V1_Run(registered.run)
@@ -54,8 +54,10 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
         of: try RunID(request.runID)
       )
       var response = Gradwatch_V1_ReportStepsResponse()
+      var largest = 0
       for wire in request.reports {
         let arriving = try ArrivingReport(wire: wire)
+        largest = Swift.max(largest, arriving.bytes)
         await collector.committer.reserve(arriving.bytes)
         let sequence = arriving.sequence
         let decision = try producer.receive(arriving, at: collector.now(), claim: nil) { _ in }
@@ -73,7 +75,7 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
       await collector.committer.flush()
       try producer.checkIsStored()
       response.ack.sequence = last
-      response.ack.credits = UInt32(collector.options.streamCredits)
+      response.ack.credits = UInt32(collector.credits(reportBytes: largest))
       return response
     }
   }

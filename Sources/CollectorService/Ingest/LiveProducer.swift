@@ -25,6 +25,8 @@ final class LiveProducer: Sendable {
   struct Claim: Hashable, Sendable { fileprivate let number: UInt64 }
 
   private struct State {
+    /// As it was registered last: a run may go on with fewer ranks than it had.
+    var identity: Producer
     var sequencer: ProducerSequencer
     var detector: Detector
     /// What the detector is to use; it has its own set, which snapshots carry, until it takes this one.
@@ -44,13 +46,12 @@ final class LiveProducer: Sendable {
   /// The run.
   let run: RunID
   /// The producer.
-  var producer: ProducerID { identity.id }
+  let producer: ProducerID
   /// The run's project.
   let project: String
   /// The tensors and layers of its model, which its memory follows.
   let size: Int
 
-  private let identity: Producer
   /// What holds this rank against the others; `nil` if the producer is no rank.
   private let ranks: RankWatch?
   private let committer: Committer
@@ -75,13 +76,14 @@ final class LiveProducer: Sendable {
   ) {
     self.run = run
     self.size = size
-    self.identity = producer
+    self.producer = producer.id
     self.ranks = ranks
     self.project = project
     self.committer = committer
     self.snapshotInterval = snapshotInterval
     state = Mutex(
       State(
+        identity: producer,
         sequencer: sequencer,
         detector: detector,
         rules: rules,
@@ -148,8 +150,13 @@ final class LiveProducer: Sendable {
   /// Whether the run ended.
   var isFinished: Bool { state.withLock { $0.isFinished } }
 
-  /// Says that the run was registered again.
-  func resume() { state.withLock { $0.isFinished = false } }
+  /// Says that the run was registered again, maybe by this producer.
+  func resume(_ registered: Producer) {
+    state.withLock { state in
+      state.isFinished = false
+      if registered.id == producer { state.identity = registered }
+    }
+  }
 
   /// Takes one report: sequence, detect, and queue for the disk.
   ///
@@ -203,7 +210,7 @@ final class LiveProducer: Sendable {
           submit([.report(accepted)], bytes: arriving.bytes, &state, completion)
           break
         }
-        ranks.observe(report, from: identity, at: now) { ofRanks in
+        ranks.observe(report, from: state.identity, at: now) { ofRanks in
           accepted.transitions += ofRanks
           submit([.report(accepted)], bytes: arriving.bytes, &state, completion)
         }

@@ -33,7 +33,8 @@ package struct StreamOutbox: Sendable {
     case failed(any Error)
   }
 
-  private let credits: UInt64
+  /// How many reports may be accepted and not durable yet; with fewer than there are, the reading side waits until they are.
+  package var credits: Int
   /// The last sequence number that was accepted or refused on this stream or before it.
   private var taken: UInt64
   private var durable: UInt64
@@ -46,7 +47,7 @@ package struct StreamOutbox: Sendable {
 
   /// Starts where the producer's durable reports end.
   package init(durable: UInt64, credits: Int) {
-    self.credits = UInt64(credits)
+    self.credits = credits
     taken = durable
     self.durable = durable
     acked = durable
@@ -54,7 +55,7 @@ package struct StreamOutbox: Sendable {
 
   /// Whether the reading side may take another report.
   package var hasCredit: Bool {
-    taken - durable < credits && refusals.count < Int(credits)
+    taken - durable < UInt64(credits) && refusals.count < credits
   }
 
   /// Whether the stream is ending, so that nothing may be accepted any more.

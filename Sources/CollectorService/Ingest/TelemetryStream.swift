@@ -16,6 +16,8 @@ final class TelemetryStream: Sendable {
     var outbox: StreamOutbox?
     var openedMessage: Gradwatch_V1_StreamOpened?
     var alerts: (run: RunID, after: AlertCursor)?
+    /// About how much memory the largest report holds that has come.
+    var reportBytes: Int?
     /// Why the stream failed before it was open.
     var failure: (any Error)?
   }
@@ -94,8 +96,8 @@ final class TelemetryStream: Sendable {
     let after =
       open.hasAlertCursor
       ? try await collector.resumable(AlertCursor(open.alertCursor)) : cursor
-    let credits = collector.options.streamCredits
     state.withLock { state in
+      let credits = self.credits(state)
       state.outbox = StreamOutbox(durable: last.sequence, credits: credits)
       state.openedMessage = .with {
         $0.lastSequence = last.sequence
@@ -129,6 +131,7 @@ final class TelemetryStream: Sendable {
     let isTaken = try state.withLock { state in
       // The stream may have been ended while room was waited for: the last ack may be on its way.
       guard state.outbox?.isEnding != true else { return false }
+      state.reportBytes = Swift.max(state.reportBytes ?? 0, arriving.bytes)
       let decision = try producer.receive(arriving, at: collector.now(), claim: claim) {
         [weak self] result in self?.completed(sequence, result)
       }
@@ -172,25 +175,31 @@ final class TelemetryStream: Sendable {
     credit.raise()
   }
 
+  /// How many reports may be accepted and not durable yet, as things are now.
+  private func credits(_ state: borrowing State) -> Int {
+    collector.credits(reportBytes: state.reportBytes ?? CollectorOptions.presumedReportBytes)
+  }
+
   // MARK: Writing
 
   private func write(
     to writer: RPCWriter<Gradwatch_V1_StreamTelemetryResponse>
   ) async throws {
-    let credits = UInt32(collector.options.streamCredits)
     while true {
-      let (opened, events, ending, failure) = state.withLock { state in
+      let (opened, events, credits, ending, failure) = state.withLock { state in
         let opened = state.openedMessage
         state.openedMessage = nil
         let events = state.outbox?.takeEvents() ?? []
-        return (opened, events, state.outbox?.finished, state.failure)
+        let credits = self.credits(state)
+        state.outbox?.credits = credits
+        return (opened, events, credits, state.outbox?.finished, state.failure)
       }
       if let failure { throw failure }
       if let opened { try await writer.write(.with { $0.opened = opened }) }
       // First, so that who holds the ack of a report has heard the alerts that it raised.
       try await writeAlerts(to: writer)
       for event in events {
-        try await writer.write(Gradwatch_V1_StreamTelemetryResponse(event, credits: credits))
+        try await writer.write(.init(event, credits: UInt32(credits)))
       }
       credit.raise()
       switch ending {

@@ -1376,7 +1376,7 @@ public nonisolated struct Gradwatch_V1_ServerLimits: Sendable {
   /// reset of the stream, so split before.
   public var maximumMessageBytes: UInt64 = 0
 
-  /// Reports of one stream that may be in flight.
+  /// The most reports of one stream that may be in flight; StreamOpened and each Ack say how many may be.
   public var streamCredits: UInt32 = 0
 
   /// The most entries of a page.

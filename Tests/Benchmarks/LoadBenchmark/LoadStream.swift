@@ -18,7 +18,7 @@ struct LoadStream: Sendable {
   let reports: UInt64
   /// Reports a second; 0: as fast as they are acked.
   let rate: Double
-  /// Reports in flight; 0: without end, whatever credits the collector gives.
+  /// The most reports in flight, fewer if the collector gives fewer credits; 0: without end, whatever it gives.
   let inFlight: UInt64
   let line: StartLine
 
@@ -88,24 +88,25 @@ struct LoadStream: Sendable {
       ($0.open.runID, $0.open.producerID) = (run, IngestLoad.producer)
     }.serializedBytes()
     let flight = Flight()
-    // The first is 0: the stream is open.
+    // The first number is 0: the stream is open.
     let (acks, acked) = AsyncStream.makeStream(
-      of: UInt64.self,
+      of: (durable: UInt64, credits: UInt64).self,
       bufferingPolicy: .bufferingNewest(1)
     )
     try await client.bidirectionalStreaming(
       request: StreamingClientRequest { writer in
         try await writer.write(open)
         var acks = acks.makeAsyncIterator()
-        _ = await acks.next()
+        guard var (durable, credits) = await acks.next() else { return }
         await line.arrive()
         // Streams that all send in the same instant would wait for each other.
         let first = rate > 0 ? line.start + .seconds(.random(in: 0..<1) / rate) : line.start
-        var durable: UInt64 = 0
         for sequence in 1...reports {
           // The credits of the contract; the writer itself would run ahead without end.
-          while inFlight > 0, sequence > durable + inFlight, let newest = await acks.next() {
-            durable = newest
+          while inFlight > 0, sequence > durable + min(inFlight, credits),
+            let newest = await acks.next()
+          {
+            (durable, credits) = newest
           }
           var due = ContinuousClock.now
           if rate > 0 {
@@ -123,13 +124,13 @@ struct LoadStream: Sendable {
     ) { response in
       for try await message in response.messages {
         switch message.event {
-        case .opened: acked.yield(0)
+        case .opened(let opened): acked.yield((0, UInt64(opened.credits)))
         case .ack(let ack):
           guard ack.refusals.isEmpty else {
             throw RPCError(code: .unknown, message: "refused: \(ack.refusals[0].reason)")
           }
           flight.ack(ack.sequence)
-          acked.yield(ack.sequence)
+          acked.yield((ack.sequence, UInt64(ack.credits)))
         default: break
         }
       }
