@@ -39,8 +39,13 @@ struct Tuning: Sendable {
     }
   }
 
-  /// The value of a threshold.
-  subscript(threshold: Threshold) -> Double { thresholds[threshold.name] ?? threshold.standard }
+  /// The value of a threshold; the standard one in place of a value out of its range, as a damaged or later database may have it.
+  subscript(threshold: Threshold) -> Double {
+    guard let value = thresholds[threshold.name], threshold.range.contains(value) else {
+      return threshold.standard
+    }
+    return value
+  }
 
   /// Whether a rule that goes tensor by tensor looks at this one.
   func watches(tensor: Int) -> Bool { tensors?[tensor] ?? true }

@@ -57,7 +57,7 @@ public struct RunReader: Sendable {
   ///
   /// - Parameters:
   ///   - metric: The metric.
-  ///   - indices: The tensors or layers, ascending; memory follows their number.
+  ///   - indices: The tensors or layers, each once; memory follows their number.
   ///   - steps: The steps.
   ///   - maximumPoints: The most points of each.
   ///   - statistics: What is wanted of a point; the others are empty.
@@ -70,35 +70,38 @@ public struct RunReader: Sendable {
     maximumPoints: Int,
     statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
   ) throws(QueryError) -> [(index: UInt32, points: SeriesPoints)] {
-    var downsamplers = indices.map { _ in
+    let ascending = indices.sorted()
+    var downsamplers = ascending.map { _ in
       Downsampler(steps: steps, maximumPoints: maximumPoints, statistics: statistics)
     }
     let selection = PointSelection(
       run: run.run,
       producer: producer,
       metric: metric,
-      indices: indices,
+      indices: ascending,
       steps: steps,
       maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: maximumPoints),
       statistics: statistics
     )
     do throws(RunStoreError) {
-      // Parts come in the order of the indices, over and over again, so the next place is mostly that behind the last one.
+      // Parts come in ascending order, over and over again, so the next place is mostly that behind the last one.
       var next = 0
       try store.readPoints(selection) { index, part in
-        guard let place = indices[next] == index ? next : indices.firstIndex(of: index) else {
+        guard let place = ascending[next] == index ? next : ascending.firstIndex(of: index) else {
           return true
         }
         downsamplers[place].add(part)
-        next = (place + 1) % indices.count
+        next = (place + 1) % ascending.count
         return true
       }
     } catch {
       throw .store(error)
     }
-    return zip(indices, downsamplers).compactMap { index, downsampler in
-      let points = downsampler.finish()
-      return points.steps.isEmpty ? nil : (index, points)
+    let places = Dictionary(uniqueKeysWithValues: zip(ascending, downsamplers.indices))
+    return indices.compactMap { index in
+      guard let points = places[index].map({ downsamplers[$0].finish() }), !points.steps.isEmpty
+      else { return nil }
+      return (index, points)
     }
   }
 
@@ -106,7 +109,7 @@ public struct RunReader: Sendable {
   ///
   /// - Parameters:
   ///   - metric: The metric.
-  ///   - indices: The tensors or layers, ascending; memory follows their number.
+  ///   - indices: The tensors or layers, each once; memory follows their number.
   ///   - steps: The steps that the grid was made of.
   ///   - grid: The columns.
   ///   - statistic: What a cell shows.

@@ -44,7 +44,8 @@ public struct HistogramPoint: Sendable, Hashable {
     sum.merge(other)
     histogram = .exponential(sum)
     lastStep = step
-    mergedCount += UInt64(count)
+    // Bytes that were read back may say anything.
+    mergedCount &+= UInt64(count)
     return true
   }
 
@@ -66,7 +67,6 @@ public struct HistogramPoint: Sendable, Hashable {
       return false
     }
     lastStep = other.lastStep
-    // Bytes that were read back may say anything.
     mergedCount &+= other.mergedCount
     return true
   }

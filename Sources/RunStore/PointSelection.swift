@@ -8,7 +8,7 @@ public struct PointSelection: Sendable, Equatable {
   public var producer: ProducerID
   /// The metric; ``Telemetry/Metric/subject`` says whether ``indices`` are tensors' or layers'.
   public var metric: Metric
-  /// The indices of the tensors or layers in the model, ascending.
+  /// The indices of the tensors or layers in the model, each once, in any order.
   public var indices: [UInt32]
   /// The steps, both ends included.
   public var steps: ClosedRange<UInt64>

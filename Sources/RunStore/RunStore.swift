@@ -148,7 +148,7 @@ public protocol RunStore: Sendable {
   ///
   /// - Parameters:
   ///   - selection: What to read.
-  ///   - body: Called with parts, those of one index in step order; returns whether to go on.
+  ///   - body: Called with parts, those of one index in step order, and those of some steps by index; returns whether to go on.
   /// - Throws: As ``readSeries(_:_:)``; a damaged rollup is passed over, because all that it has is in what it was made of.
   func readPoints(
     _ selection: PointSelection,

@@ -17,9 +17,13 @@ public struct Terminal: Hashable, Sendable {
   public static let defaultColumns = 80
   /// The narrowest that anything is laid out for.
   public static let minimumColumns = 20
+  /// The widest.
+  public static let maximumColumns = 1000
 
   /// The width to lay plots and paragraphs out for.
-  public var layoutColumns: Int { max(columns ?? Self.defaultColumns, Self.minimumColumns) }
+  public var layoutColumns: Int {
+    min(max(columns ?? Self.defaultColumns, Self.minimumColumns), Self.maximumColumns)
+  }
 
   /// Describes a place; by default plain text without bounds.
   public init(

@@ -16,8 +16,7 @@ extension TraceHeader {
     self.init(
       framework: line.framework ?? "",
       hyperparameters: values,
-      model: try Model(layers: model.layers, tensors: model.tensors),
-      plannedSteps: line.steps
+      model: try Model(layers: model.layers, tensors: model.tensors)
     )
   }
 }

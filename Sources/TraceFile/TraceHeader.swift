@@ -8,8 +8,6 @@ public struct TraceHeader: Equatable, Sendable {
   public var hyperparameters: [String: String]
   /// Layers by depth, modules that own no tensors among them, and tensors in the trace's order.
   public var model: Model
-  /// The steps that were planned; `nil` if unknown.
-  public var plannedSteps: UInt64?
 
   /// What a collector has to know before the first report.
   ///

@@ -17,7 +17,8 @@ struct Announcement: Service {
         places.append(place)
       }
       for place in places {
-        FileHandle.standardOutput.write(Data("listening on \(place)\n".utf8))
+        // Standard output may be closed; then nobody waits for it.
+        try? FileHandle.standardOutput.write(contentsOf: Data("listening on \(place)\n".utf8))
         logger.info("listening", metadata: ["address": "\(place)"])
       }
     }

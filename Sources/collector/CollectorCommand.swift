@@ -40,7 +40,8 @@ struct CollectorCommand: AsyncParsableCommand {
   }
 
   private static func fail(_ message: String, status: Int32) -> Never {
-    FileHandle.standardError.write(Data("collector: \(message)\n".utf8))
+    // If nobody reads it, the status says it.
+    try? FileHandle.standardError.write(contentsOf: Data("collector: \(message)\n".utf8))
     Foundation.exit(status)
   }
 }

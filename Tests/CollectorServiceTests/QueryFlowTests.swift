@@ -265,6 +265,23 @@ struct QueryFlowTests {
         _ = try await harness.query.listRuns(.with { $0.pageToken = "x" })
       }
       #expect(token?.code == .invalidArgument)
+      for request in [
+        .with { $0.minimumSeverity = .UNRECOGNIZED(9) }, .with { $0.states = [.UNRECOGNIZED(9)] },
+        .with { $0.rules = (0...1000).map { "rule_\($0)" } },
+      ] as [Gradwatch_V1_ListAlertsRequest] {
+        let error = await #expect(throws: RPCError.self) {
+          _ = try await harness.query.listAlerts(request)
+        }
+        #expect(error?.code == .invalidArgument)
+      }
+      let status = await #expect(throws: RPCError.self) {
+        _ = try await harness.query.listRuns(.with { $0.status = .UNRECOGNIZED(9) })
+      }
+      #expect(status?.message == "status: expected a known value, found 9")
+      for count in 1...5 {
+        let rules = (0..<count).map { "rule_\($0)" }
+        #expect(try await harness.query.listAlerts(.with { $0.rules = rules }).alerts.isEmpty)
+      }
     }
   }
 

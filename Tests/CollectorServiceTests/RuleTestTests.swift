@@ -71,6 +71,35 @@ struct RuleTestTests {
     }
   }
 
+  @Test("end at the last step that there can be")
+  func lastStep() async throws {
+    let run = try RunBuilder(run: "r")
+    try await withCollectorOnDisk { harness in
+      _ = try await harness.ingest.register(run)
+      _ = try await harness.ingest.report([run.report(1, step: Step.maximum)], for: run)
+      #expect(try await test(harness, nil).run.reports == 1)
+    }
+  }
+
+  @Test("say nothing of what only all ranks together raise")
+  func ranks() async throws {
+    try await withCollectorOnDisk { harness in
+      for index in 0..<4 as Range<UInt32> {
+        let rank = try RunBuilder(run: "r", producer: "rank-\(index)", rank: (index, of: 4))
+        _ = try await harness.ingest.register(rank)
+        let reports = (0..<10 as Range<UInt64>).map {
+          rank.report($0 + 1, scale: index == 2 ? 6 : 1, loss: 1 / (1 + Double($0)))
+        }
+        _ = try await harness.ingest.report(reports, for: rank)
+      }
+      let recorded = try await harness.query.listAlerts(.with { $0.rules = ["rank_divergence"] })
+      #expect(recorded.alerts.count == 1)
+      let alerts = try await test(harness, nil).alerts
+      #expect(alerts.allSatisfy { $0.comparison == .same })
+      #expect(!alerts.contains { $0.alert.rule == "rank_divergence" })
+    }
+  }
+
   @Test("show what is added, removed and changed, and store nothing")
   func differences() async throws {
     let run = try FaultyRun()

@@ -85,6 +85,13 @@ struct SubscriptionTests {
         _ = try await open(.with { $0.runIds = (0...1000).map { "run \($0)" } })
       }
       #expect(error?.message == "run_ids: expected at most 1000, found 1001")
+      for request in [
+        .with { $0.rules = (0...1000).map { "rule_\($0)" } },
+        .with { $0.minimumSeverity = .UNRECOGNIZED(9) },
+      ] as [Gradwatch_V1_SubscribeAlertsRequest] {
+        let error = await #expect(throws: RPCError.self) { _ = try await open(request) }
+        #expect(error?.code == .invalidArgument)
+      }
       #expect(try await open(.with { $0.rules = ["stalled_run"] }) == [])
       #expect(try await open(.with { $0.minimumSeverity = .critical }).count == 2)
       #expect(

@@ -86,6 +86,21 @@ struct NonFiniteTests {
     #expect(watch.life(Self.gradient).suffix(2) == ["firing info @100", "firing warning @102"])
   }
 
+  @Test("a number of skips that no rule file could set counts as not set")
+  func impossibleSkips() throws {
+    let net = try Net(depth: 3)
+    for value in [-1, 1e300, .nan] {
+      var settings = RuleSettings(RuleID("non_finite_gradient"))
+      settings.thresholds = ["skips_in_row": value]
+      var watch = try Watch(net.model, rules: RuleSet([settings]))
+      for step in 0..<60 { watch.feed(report(net, UInt64(step))) }
+      for step in 60..<63 {
+        watch.feed(report(net, UInt64(step), positive: [2], skipped: true))
+      }
+      #expect(watch.life(Self.gradient) == ["firing info @60", "firing warning @62"])
+    }
+  }
+
   @Test("the search of a scaler that starts far too high is not counted against it")
   func highStart() throws {
     let net = try Net(depth: 3)

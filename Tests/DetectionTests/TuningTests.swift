@@ -34,6 +34,17 @@ struct TuningTests {
     #expect(try self.watch(RuleSet(), shares: [0.1, 0.6, 0.1, 0.1]).life("dead_relu") == [])
   }
 
+  @Test("a threshold that no rule file could set, as a database may have it, counts as not set")
+  func outOfRange() throws {
+    for value in [-1, 1e300, .nan] {
+      let rules = Self.settings { $0.thresholds = ["warning_share": value] }
+      #expect(
+        try watch(rules, shares: [0.1, 0.6, 0.1, 0.1]).life("dead_relu")
+          == watch(RuleSet(), shares: [0.1, 0.6, 0.1, 0.1]).life("dead_relu")
+      )
+    }
+  }
+
   @Test("a rule that is off says nothing")
   func off() throws {
     let rules = Self.settings { $0.isEnabled = false }

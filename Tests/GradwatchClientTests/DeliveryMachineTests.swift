@@ -227,6 +227,21 @@ struct DeliveryMachineTests {
     #expect(take(3, &machine))
   }
 
+  @Test("an earlier copy of the database counts its transitions from where it ends")
+  func earlierCopy() throws {
+    var machine = opened()
+    _ = machine.alertArrived(cursor: 900)
+    _ = machine.interrupted(.transient("gone"))
+    machine.resumed()
+    #expect(machine.nextTask == .openStream(alertCursor: 900))
+    #expect(!machine.forgetsAlerts(openedAt: 900))
+    #expect(machine.forgetsAlerts(openedAt: 40))
+    _ = machine.streamOpened(lastSequence: 0, credits: 100, alertCursor: 40)
+    #expect(!take(40, &machine))
+    #expect(take(41, &machine))
+    #expect(machine.forgetsAlerts(openedAt: 40))
+  }
+
   @Test("numbers that another process used are skipped")
   func foreignNumbers() {
     var machine = opened()

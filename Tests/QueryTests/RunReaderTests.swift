@@ -107,6 +107,20 @@ struct RunReaderTests {
     #expect(points.nonFiniteCount == [1, 1])
   }
 
+  @Test("series come in the order in which they are asked for, and the store is asked in its own")
+  func seriesOrder() throws {
+    var reports = slices.flatMap(\.steps).map {
+      StepReport(sequence: $0 + 1, scalars: StepScalars(step: $0, wallTime: WallTime(clamping: 0)))
+    }
+    for index in reports.indices { reports[index].gradients.norm = [0, 1, 2].map { Float($0) } }
+    var store = try FakeRunStore.run()
+    store.reports = reports
+    let series = try RunReader(run: run, store: store)
+      .series(.gradientNorm, of: [2, 0, 1], steps: 0...9, maximumPoints: 1)
+    #expect(series.map(\.index) == [2, 0, 1])
+    #expect(series.map(\.points.last) == [[2], [0], [1]])
+  }
+
   @Test("pages follow each other without a loss, and an empty one is the end")
   func pages() throws {
     let reader = try reader(slices: slices)

@@ -28,6 +28,15 @@ struct TerminalTests {
     #expect(choice.isOn(isTerminal: isTerminal, environment: environment) == expected)
   }
 
+  @Test("nothing is laid out wider than a thousand columns, whatever COLUMNS says")
+  func columns() {
+    for (text, columns) in [("9999999999", 1000), ("120", 120), ("1", 20), ("x", 80), ("0", 80)] {
+      // No terminal: the variable alone counts.
+      let terminal = Terminal(descriptor: -1, environment: ["COLUMNS": text])
+      #expect(terminal.layoutColumns == columns)
+    }
+  }
+
   @Test(
     "Unicode is drawn only where the locale promises UTF-8",
     arguments: [

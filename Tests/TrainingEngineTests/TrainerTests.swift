@@ -16,6 +16,18 @@ struct TrainerTests {
     Array(IteratorSequence(try Trainer(experiment)))
   }
 
+  @Test("numbers whose product no step could have are refused")
+  func impossibleCounts() throws {
+    for change in [
+      { $0.epochs = .max }, { $0.accumulation = .max }, { $0.rankCount = .max },
+      { $0.epochs = 0 }, { $0.accumulation = 0 }, { $0.rankCount = -1 },
+    ] as [(inout Experiment) -> Void] {
+      var experiment = try small()
+      change(&experiment)
+      #expect(throws: TrainingError.self) { _ = try Trainer(experiment) }
+    }
+  }
+
   @Test("an epoch is all samples once, the last batch what is left")
   func batches() throws {
     let steps = try steps(small())

@@ -14,8 +14,6 @@ final class AlertSubscription: Sendable {
   private let projects: Set<String>
   private let rules: Set<String>
   private let minimumSeverity: Severity
-  /// The most runs, and the most projects, that one may name.
-  private static let maximumPlaces = 1000
   private let wake = Signal()
   private let isEnding = Mutex(false)
 
@@ -25,14 +23,11 @@ final class AlertSubscription: Sendable {
   ) throws(TelemetryError) {
     self.collector = collector
     self.request = request
-    runs = Set(request.runIds)
-    projects = Set(request.projects)
-    rules = Set(request.rules)
-    minimumSeverity = Severity(wire: request.minimumSeverity) ?? .info
-    for (field, count) in [("run_ids", runs.count), ("projects", projects.count)]
-    where count > Self.maximumPlaces {
-      throw .outOfRange(field: field, expected: "at most \(Self.maximumPlaces)", found: "\(count)")
-    }
+    runs = try Set(wanted: request.runIds, field: "run_ids")
+    projects = try Set(wanted: request.projects, field: "projects")
+    rules = try Set(wanted: request.rules, field: "rules")
+    minimumSeverity =
+      try request.minimumSeverity.wanted(Severity.init(wire:), field: "minimum_severity") ?? .info
     if request.hasCursor, request.cursor < 0 {
       throw .outOfRange(field: "cursor", expected: "at least 0", found: "\(request.cursor)")
     }

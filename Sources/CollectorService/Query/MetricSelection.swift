@@ -29,7 +29,7 @@ struct MetricSelection: Sendable {
     self.metric = known
   }
 
-  /// The indices of the chosen ones, ascending.
+  /// The indices of the chosen ones, in forward order of the layers.
   func indices(in model: Model) -> [UInt32] {
     switch metric.subject {
     case .tensor: selector.tensors(in: model)

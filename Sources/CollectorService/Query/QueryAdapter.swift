@@ -18,7 +18,7 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
     try await Failure.mapped {
       let filter = RunFilter(
         project: request.project.isEmpty ? nil : request.project,
-        status: RunStatus(wire: request.status),
+        status: try request.status.wanted(RunStatus.init(wire:), field: "status"),
         createdSince: request.hasCreatedSince ? WallTime(wire: request.createdSince) : nil
       )
       let page = try PageRequest(size: request.pageSize, token: request.pageToken)
@@ -130,9 +130,14 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
       let filter = AlertFilter(
         run: request.runID.isEmpty ? nil : try RunID(request.runID),
         project: request.project.isEmpty ? nil : request.project,
-        rules: Set(request.rules.map(RuleID.init)),
-        minimumSeverity: Severity(wire: request.minimumSeverity),
-        states: Set(request.states.compactMap(AlertState.init(wire:)))
+        rules: Set(try Set(wanted: request.rules, field: "rules").map(RuleID.init)),
+        minimumSeverity: try request.minimumSeverity.wanted(
+          Severity.init(wire:),
+          field: "minimum_severity"
+        ),
+        states: Set(
+          try request.states.compactMap { try $0.wanted(AlertState.init(wire:), field: "states") }
+        )
       )
       let page = try PageRequest(size: request.pageSize, token: request.pageToken)
       let alerts = try await collector.blocking.run { [store = collector.store] in

@@ -29,6 +29,38 @@ extension PageRequest {
   }
 }
 
+extension Set<String> {
+  /// Takes what a filter names from the wire.
+  ///
+  /// - Throws: ``Telemetry/TelemetryError`` for more than a filter may name.
+  init(wanted names: [String], field: String) throws(TelemetryError) {
+    self.init(names)
+    guard count <= CollectorOptions.maximumFilterEntries else {
+      throw .outOfRange(
+        field: field,
+        expected: "at most \(CollectorOptions.maximumFilterEntries)",
+        found: "\(count)"
+      )
+    }
+  }
+}
+
+extension SwiftProtobuf.Enum where RawValue == Int {
+  /// What a filter asks for; `nil` if it is unspecified, so that all is wanted.
+  ///
+  /// - Throws: ``Telemetry/TelemetryError`` for a value of a later version: all would not be what was asked for.
+  func wanted<Known>(
+    _ known: (Self) -> Known?,
+    field: String
+  ) throws(TelemetryError) -> Known? {
+    let found = known(self)
+    guard found != nil || rawValue == 0 else {
+      throw .outOfRange(field: field, expected: "a known value", found: "\(rawValue)")
+    }
+    return found
+  }
+}
+
 extension TensorSelector {
   /// Takes a selector from the wire.
   ///

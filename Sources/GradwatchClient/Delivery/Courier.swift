@@ -288,6 +288,9 @@ final class Courier: Sendable {
   ) throws {
     switch message.event {
     case .opened(let opened):
+      state.withLock { state in
+        if state.machine.forgetsAlerts(openedAt: opened.alertCursor) { state.openAlerts = [:] }
+      }
       change {
         $0.streamOpened(
           lastSequence: opened.lastSequence,

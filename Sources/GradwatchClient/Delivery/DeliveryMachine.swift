@@ -171,7 +171,6 @@ package struct DeliveryMachine: Sendable {
     switch problem {
     case .permanent(let error): return fail(error)
     case .unknownRun(let message):
-      // Another database counts its transitions from the start.
       alertCursor = nil
       isRunFinished = false
       phase = .pausing(retryAfter: .zero, problem: message, then: .registering)
@@ -238,9 +237,15 @@ extension DeliveryMachine {
     guard phase == .opening else { return [] }
     phase = .open
     gapsSinceAck = 0
-    if self.alertCursor == nil { self.alertCursor = alertCursor }
+    if forgetsAlerts(openedAt: alertCursor) { self.alertCursor = alertCursor }
     setCredits(credits)
     return count(queue.restart(after: lastSequence))
+  }
+
+  /// Whether what was heard of alerts counts for nothing when a stream opens at a cursor: an earlier copy of the collector's database
+  /// was put back, or another one, and counts its transitions from there.
+  package func forgetsAlerts(openedAt cursor: Int64) -> Bool {
+    alertCursor.map { cursor < $0 } ?? true
   }
 
   /// What to do next on the open stream.

@@ -46,9 +46,6 @@ package struct ReportQueue: Sendable {
   /// The number of reports in it.
   package var count: Int { entries.count - head }
 
-  /// The reports in it, first to last.
-  package var reports: [PendingReport] { entries[head...].compactMap { $0?.pending } }
-
   /// Whether a report of so many bytes fits.
   package func hasRoom(for bytes: Int) -> Bool {
     count < maximumCount && self.bytes + bytes <= maximumBytes

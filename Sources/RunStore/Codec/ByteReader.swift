@@ -130,14 +130,14 @@ package struct ByteReader {
     return value
   }
 
-  /// Reads a number of entries that take at least `size` bytes each.
+  /// Reads a number of entries that take at least `size` bytes each, one or more.
   mutating func readEntryCount(atLeast size: Int) throws(CodecError) -> Int {
     let start = position
     let count = try readCount()
-    guard count <= remaining / Swift.max(size, 1) else {
+    guard count <= remaining / size else {
       throw .unexpected(
         "byte \(start)",
-        expected: "at most \(remaining / Swift.max(size, 1)) entries",
+        expected: "at most \(remaining / size) entries",
         found: "\(count)"
       )
     }

@@ -27,8 +27,12 @@ struct Listing {
   /// Adds the condition that a column has one of some values; none is no condition.
   mutating func require(_ column: String, in values: [SQLValue]) {
     guard !values.isEmpty else { return }
-    let marks = values.map { _ in "?" }.joined(separator: ", ")
-    require("\(column) IN (\(marks))", values)
+    // Repeated up to a power of two: a statement is kept for each text that there ever was.
+    var count = 1
+    while count < values.count { count *= 2 }
+    let padded = values + Array(repeating: values[0], count: count - values.count)
+    let marks = padded.map { _ in "?" }.joined(separator: ", ")
+    require("\(column) IN (\(marks))", padded)
   }
 
   private mutating func require(_ condition: String, _ values: [SQLValue]) {

@@ -27,7 +27,8 @@ struct PointReader {
     metric = selection.metric
     maximumSpan = selection.maximumSpan
     statistics = selection.statistics
-    indices = selection.indices
+    // Chunks lie in this order; a model may number tensors otherwise than by their layers.
+    indices = selection.indices.sorted()
   }
 
   /// Calls `body` with all parts; returns whether it never returned false.

@@ -21,6 +21,8 @@ public final class SQLiteRunStore: RunStore {
   package let sealingProbe = Mutex<(@Sendable () -> Void)?>(nil)
   /// Held while the store is open; `nil` after ``close()``.
   private let lock: Mutex<FileLock?>
+  /// Whether commits may not be synced, because the setting could not be put back.
+  private let isUnsynced = Atomic(false)
 
   /// Opens a file, and makes it if it does not exist.
   ///
@@ -101,7 +103,10 @@ public final class SQLiteRunStore: RunStore {
   ) throws(RunStoreError) -> Value {
     try checkIsOpen(operation)
     do {
-      return try pool.write(body)
+      return try pool.write { db in
+        try keepSynced(db)
+        return try body(db)
+      }
     } catch {
       throw RunStoreError(error, operation: operation, path: path)
     }
@@ -114,7 +119,10 @@ public final class SQLiteRunStore: RunStore {
   ) throws(RunStoreError) {
     try writeWithoutTransaction(operation) { db in
       try db.execute(sql: "PRAGMA synchronous = NORMAL")
-      defer { try? db.execute(sql: "PRAGMA synchronous = FULL") }
+      defer {
+        isUnsynced.store(true, ordering: .relaxed)
+        try? keepSynced(db)
+      }
       try db.inTransaction(.immediate) {
         try body(db)
         return .commit
@@ -134,10 +142,21 @@ public final class SQLiteRunStore: RunStore {
   ) throws(RunStoreError) {
     try checkIsOpen(operation)
     do {
-      try pool.writeWithoutTransaction(body)
+      try pool.writeWithoutTransaction { db in
+        try keepSynced(db)
+        try body(db)
+      }
     } catch {
       throw RunStoreError(error, operation: operation, path: path)
     }
+  }
+
+  /// Puts the setting back by which commits are synced, if that has failed; throws if it fails again, and inside of a transaction, so
+  /// that nothing counts as durable that may not be.
+  private func keepSynced(_ db: Database) throws {
+    guard isUnsynced.load(ordering: .relaxed) else { return }
+    try db.execute(sql: "PRAGMA synchronous = FULL")
+    isUnsynced.store(false, ordering: .relaxed)
   }
 
   private func checkIsOpen(_ operation: String) throws(RunStoreError) {

@@ -249,7 +249,8 @@ extension Gradwatch_V1_AlertService {
         /// > Source IDL Documentation:
         /// >
         /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
-        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > Neither silence nor the ranks of a run beside each other are replayed: alerts of stalled_run and
+        /// > rank_divergence are left out. A resumed run is replayed as it now
         /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
         /// > or if these rules raise more than 10,000 alerts.
         ///
@@ -416,7 +417,8 @@ extension Gradwatch_V1_AlertService {
         /// > Source IDL Documentation:
         /// >
         /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
-        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > Neither silence nor the ranks of a run beside each other are replayed: alerts of stalled_run and
+        /// > rank_divergence are left out. A resumed run is replayed as it now
         /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
         /// > or if these rules raise more than 10,000 alerts.
         ///
@@ -582,7 +584,8 @@ extension Gradwatch_V1_AlertService {
         /// > Source IDL Documentation:
         /// >
         /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
-        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > Neither silence nor the ranks of a run beside each other are replayed: alerts of stalled_run and
+        /// > rank_divergence are left out. A resumed run is replayed as it now
         /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
         /// > or if these rules raise more than 10,000 alerts.
         ///
@@ -1075,7 +1078,8 @@ extension Gradwatch_V1_AlertService {
         /// > Source IDL Documentation:
         /// >
         /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
-        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > Neither silence nor the ranks of a run beside each other are replayed: alerts of stalled_run and
+        /// > rank_divergence are left out. A resumed run is replayed as it now
         /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
         /// > or if these rules raise more than 10,000 alerts.
         ///
@@ -1332,7 +1336,8 @@ extension Gradwatch_V1_AlertService {
         /// > Source IDL Documentation:
         /// >
         /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
-        /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+        /// > Neither silence nor the ranks of a run beside each other are replayed: alerts of stalled_run and
+        /// > rank_divergence are left out. A resumed run is replayed as it now
         /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
         /// > or if these rules raise more than 10,000 alerts.
         ///
@@ -1595,7 +1600,8 @@ extension Gradwatch_V1_AlertService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
-    /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+    /// > Neither silence nor the ranks of a run beside each other are replayed: alerts of stalled_run and
+    /// > rank_divergence are left out. A resumed run is replayed as it now
     /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
     /// > or if these rules raise more than 10,000 alerts.
     ///
@@ -1853,7 +1859,8 @@ extension Gradwatch_V1_AlertService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > What rules would have raised on the recorded reports of a run, beside what was raised; stores nothing.
-    /// > Silence is not replayed: alerts of stalled_run are left out. A resumed run is replayed as it now
+    /// > Neither silence nor the ranks of a run beside each other are replayed: alerts of stalled_run and
+    /// > rank_divergence are left out. A resumed run is replayed as it now
     /// > stands, without the steps that it went back over. RESOURCE_EXHAUSTED if too many tests are under way,
     /// > or if these rules raise more than 10,000 alerts.
     ///

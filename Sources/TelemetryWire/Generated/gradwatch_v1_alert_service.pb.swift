@@ -91,7 +91,7 @@ public nonisolated struct Gradwatch_V1_SubscribeAlertsRequest: Sendable {
   /// Only alerts of runs of these projects, at most 1,000; empty: all.
   public var projects: [String] = []
 
-  /// Only alerts of these rules; empty: all.
+  /// Only alerts of these rules, at most 1,000; empty: all.
   public var rules: [String] = []
 
   /// Only alerts of this severity or a higher one; unspecified: all.

@@ -59,6 +59,9 @@ public struct Experiment: Hashable, Sendable {
     return batches / max(accumulation * rankCount, 1)
   }
 
+  /// The most epochs, ranks, and micro-batches of an update.
+  private static let maximumCount = 1_000_000
+
   /// Throws ``TrainingError`` if a setting is out of its range.
   func check() throws(TrainingError) {
     guard (1...max(data.count, 1)).contains(batchSize) else {
@@ -68,13 +71,13 @@ public struct Experiment: Hashable, Sendable {
         found: "\(batchSize)"
       )
     }
-    guard accumulation > 0 else {
-      throw .setting("accumulation", expected: "at least 1", found: "\(accumulation)")
+    // Products of these are numbers of steps.
+    for (name, number) in [
+      ("accumulation", accumulation), ("ranks", rankCount), ("epochs", epochs),
+    ]
+    where !(1...Self.maximumCount).contains(number) {
+      throw .setting(name, expected: "1 to \(Self.maximumCount)", found: "\(number)")
     }
-    guard rankCount > 0 else {
-      throw .setting("ranks", expected: "at least 1", found: "\(rankCount)")
-    }
-    guard epochs > 0 else { throw .setting("epochs", expected: "at least 1", found: "\(epochs)") }
     try schedule.check()
     for fault in faults { try fault.check(data: data, loss: loss) }
     guard updateRule.learningRate.isFinite else {

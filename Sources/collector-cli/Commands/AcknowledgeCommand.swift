@@ -38,10 +38,7 @@ struct AcknowledgeCommand: AsyncParsableCommand {
           + output.terminal.paint("\(alert.acknowledgedBy): \(alert.summary)") + "\n"
       )
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
-      try output.write(
-        text.header(AlertsTable.columns) + text.line(AlertsTable.fields(of: alert))
-      )
+      try output.write(columns: AlertsTable.columns, rows: [AlertsTable.fields(of: alert)])
     }
   }
 }

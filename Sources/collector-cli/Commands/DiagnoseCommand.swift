@@ -43,9 +43,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
         "run-id: expected a run, or --project for its newest one, found neither"
       )
     }
-    if let format = output.output, format == .csv || format == .tsv {
-      throw ValidationError("-o: expected table, json or jsonl, found \(format.rawValue)")
-    }
+    try output.checkHasNoColumns()
   }
 
   func run() async throws {

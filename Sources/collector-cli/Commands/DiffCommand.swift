@@ -54,9 +54,7 @@ struct DiffCommand: AsyncParsableCommand {
     guard factor > 1, factor.isFinite else {
       throw ValidationError("--factor: expected a number above 1, found \(factor)")
     }
-    if let format = output.output, format == .csv || format == .tsv {
-      throw ValidationError("-o: expected table, json or jsonl, found \(format.rawValue)")
-    }
+    try output.checkHasNoColumns()
   }
 
   func run() async throws {

@@ -78,11 +78,7 @@ struct LayersCommand: AsyncParsableCommand {
     case .jsonl: for row in rows { try output.write(line: row.entry) }
     case .table: try output.write(LayersTable.rendered(rows, on: output.terminal))
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
-      try output.write(
-        text.header(LayersTable.columns)
-          + rows.map { text.line(LayersTable.fields(of: $0)) }.joined()
-      )
+      try output.write(columns: LayersTable.columns, rows: rows.map(LayersTable.fields))
     }
   }
 

@@ -47,15 +47,15 @@ struct RulesLintCommand: ParsableCommand {
       )
     case .jsonl: try output.write(problems.map { $0.json + "\n" }.joined())
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
-      let lines = problems.map { problem in
-        text.line([
-          .text(file), .integer(UInt64(problem.line)), .integer(UInt64(problem.column)),
-          .text(problem.place), .text(problem.expected), .text(problem.found),
-        ])
-      }
-      let header = ["file", "line", "column", "place", "expected", "found"]
-      try output.write(text.header(header) + lines.joined())
+      try output.write(
+        columns: ["file", "line", "column", "place", "expected", "found"],
+        rows: problems.map { problem in
+          [
+            .text(file), .integer(UInt64(problem.line)), .integer(UInt64(problem.column)),
+            .text(problem.place), .text(problem.expected), .text(problem.found),
+          ]
+        }
+      )
     }
   }
 }

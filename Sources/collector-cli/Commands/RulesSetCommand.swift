@@ -52,12 +52,11 @@ struct RulesSetCommand: AsyncParsableCommand {
           ) + "\n"
       )
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
       try output.write(
-        text.header(["revision", "rules"])
-          + text.line([
-            .integer(UInt64(clamping: answer.revision)), .integer(UInt64(rules.rules.count)),
-          ])
+        columns: ["revision", "rules"],
+        rows: [
+          [.integer(UInt64(clamping: answer.revision)), .integer(UInt64(rules.rules.count))]
+        ]
       )
     }
   }

@@ -47,15 +47,15 @@ struct RulesShowCommand: AsyncParsableCommand {
     case .jsonl: try output.write(line: rule)
     case .table: try output.write(try RulesTable.page(rule, on: output.terminal))
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
-      let header = ["name", "effective", "standard", "minimum", "maximum", "meaning"]
-      let lines = rule.thresholds.map { threshold in
-        text.line([
-          .text(threshold.name), .real(threshold.effective), .real(threshold.standard),
-          .real(threshold.minimum), .real(threshold.maximum), .text(threshold.meaning),
-        ])
-      }
-      try output.write(text.header(header) + lines.joined())
+      try output.write(
+        columns: ["name", "effective", "standard", "minimum", "maximum", "meaning"],
+        rows: rule.thresholds.map { threshold in
+          [
+            .text(threshold.name), .real(threshold.effective), .real(threshold.standard),
+            .real(threshold.minimum), .real(threshold.maximum), .text(threshold.meaning),
+          ]
+        }
+      )
     }
   }
 

@@ -15,7 +15,8 @@ struct RulesTestCommand: AsyncParsableCommand {
       The file takes the place of the run's own set, above its project's; nothing is stored. In \
       front of an alert: + fires with this file only, - was recorded and does not fire any more, \
       ~ fires with another severity or at another step, nothing: as recorded. Alerts of \
-      stalled_run come from the clock and are left out.
+      stalled_run, which come from the clock, and of rank_divergence, which come of all ranks \
+      together, are left out.
 
       JSON: {"alerts": [gradwatch.v1.TestedAlert, ...], "run": gradwatch.v1.TestedRun, \
       "mismatches": [text, ...]}; jsonl: a gradwatch.v1.TestRulesResponse a line.

@@ -31,9 +31,7 @@ struct RunCommand: AsyncParsableCommand {
   private static let lossPoints: UInt32 = 40
 
   func validate() throws {
-    if let format = output.output, format == .csv || format == .tsv {
-      throw ValidationError("-o: expected table, json or jsonl, found \(format.rawValue)")
-    }
+    try output.checkHasNoColumns()
   }
 
   func run() async throws {

@@ -28,24 +28,11 @@ struct ServerInfoCommand: AsyncParsableCommand {
     case .json: try output.write(document: Output.json(info))
     case .jsonl: try output.write(line: info)
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
       try output.write(
-        text.header(["name", "value"])
-          + entries.map { text.line([.text($0.name), .text($0.value)]) }.joined()
+        columns: ["name", "value"],
+        rows: entries.map { [.text($0.name), .text($0.value)] }
       )
-    case .table:
-      let width = entries.map(\.name.count).max() ?? 0
-      try output.write(
-        entries.map { entry in
-          Paragraph.labelled(
-            entry.name,
-            .faint,
-            indentation: width + 2,
-            text: entry.value,
-            on: output.terminal
-          )
-        }.joined()
-      )
+    case .table: try output.write(labelled: entries)
     }
   }
 

@@ -32,8 +32,7 @@ struct SilenceRemoveCommand: AsyncParsableCommand {
         output.terminal.paint("removed", .success) + output.terminal.paint(" \(silenceID)") + "\n"
       )
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
-      try output.write(text.header(["silence_id"]) + text.line([.text(silenceID)]))
+      try output.write(columns: ["silence_id"], rows: [[.text(silenceID)]])
     }
   }
 }

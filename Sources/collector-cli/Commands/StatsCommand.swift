@@ -23,23 +23,11 @@ struct StatsCommand: AsyncParsableCommand {
     case .json: try output.write(document: Output.json(stats))
     case .jsonl: try output.write(line: stats)
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
-      let records = Self.records(of: stats).map { text.line([.text($0.name), $0.value]) }
-      try output.write(text.header(["name", "value"]) + records.joined())
-    case .table:
-      let entries = Self.entries(of: stats)
-      let width = entries.map(\.name.count).max() ?? 0
       try output.write(
-        entries.map { entry in
-          Paragraph.labelled(
-            entry.name,
-            .faint,
-            indentation: width + 2,
-            text: entry.value,
-            on: output.terminal
-          )
-        }.joined()
+        columns: ["name", "value"],
+        rows: Self.records(of: stats).map { [.text($0.name), $0.value] }
       )
+    case .table: try output.write(labelled: Self.entries(of: stats))
     }
   }
 

@@ -32,9 +32,7 @@ struct WatchCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if let format = output.output, format == .csv || format == .tsv {
-      throw ValidationError("-o: expected table, json or jsonl, found \(format.rawValue)")
-    }
+    try output.checkHasNoColumns()
     if let cursor, cursor < 0 {
       throw ValidationError("--cursor: expected at least 0, found \(cursor)")
     }

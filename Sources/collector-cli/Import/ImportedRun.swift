@@ -58,8 +58,7 @@ struct ImportedRun: Sendable {
       try output.write(document: JSONText.object(["runs": JSONText.array(runs.map(\.json))]))
     case .jsonl: break
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
-      try output.write(text.header(columns) + runs.map { text.line($0.fields) }.joined())
+      try output.write(columns: columns, rows: runs.map(\.fields))
     case .table:
       var table = Table(columns: [
         .init("RUN", truncation: .middle), .init("STEPS", alignment: .trailing),

@@ -53,17 +53,29 @@ struct Output: Sendable {
     case .json:
       try write(document: JSONText.object([member: JSONText.array(try messages.map(Self.json))]))
     case .jsonl: for message in messages { try write(line: message) }
-    case .csv: try write(messages, columns, row, as: .comma)
-    case .tsv: try write(messages, columns, row, as: .tab)
+    case .csv, .tsv: try write(columns: columns, rows: messages.map(row))
     }
   }
 
-  private func write<Record: Message>(
-    _ messages: [Record],
-    _ columns: [String],
-    _ row: (Record) -> [DelimitedText.Field],
-    as text: DelimitedText
-  ) throws {
-    try write(text.header(columns) + messages.map { text.line(row($0)) }.joined())
+  /// Writes values for people, each with its name in front.
+  func write(labelled entries: [(name: String, value: String)]) throws {
+    let width = entries.map(\.name.count).max() ?? 0
+    try write(
+      entries.map { entry in
+        Paragraph.labelled(
+          entry.name,
+          .faint,
+          indentation: width + 2,
+          text: entry.value,
+          on: terminal
+        )
+      }.joined()
+    )
+  }
+
+  /// Writes rows of fields for programs, below a line of names.
+  func write(columns: [String], rows: [[DelimitedText.Field]]) throws {
+    let text: DelimitedText = format == .csv ? .comma : .tab
+    try write(text.header(columns) + rows.map(text.line).joined())
   }
 }

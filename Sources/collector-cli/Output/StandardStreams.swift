@@ -5,7 +5,9 @@ import TerminalOutput
 enum Diagnostics {
   /// Writes a message, with the program's name in front; control characters are escaped.
   static func write(_ message: String) {
-    FileHandle.standardError.write(Data("collector-cli: \(message.escapingControls)\n".utf8))
+    let line = "collector-cli: \(message.escapingControls)\n"
+    // If nobody reads it, there is nobody to tell.
+    try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
   }
 }
 

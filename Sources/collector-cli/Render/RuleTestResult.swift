@@ -45,13 +45,9 @@ struct RuleTestResult {
       )
     case .jsonl: for event in events { try output.write(line: event) }
     case .csv, .tsv:
-      let text: DelimitedText = output.format == .csv ? .comma : .tab
-      let lines = alerts.map { text.line(fields(of: $0)) }
       try output.write(
-        text.header(
-          ["comparison", "recorded_severity", "recorded_fired_step"] + AlertsTable.columns
-        )
-          + lines.joined()
+        columns: ["comparison", "recorded_severity", "recorded_fired_step"] + AlertsTable.columns,
+        rows: alerts.map(fields)
       )
     }
   }

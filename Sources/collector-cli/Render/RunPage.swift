@@ -126,10 +126,11 @@ struct RunPage {
       let rules = Set(pending.map(\.rule)).sorted().joined(separator: ", ")
       text += terminal.paint("being watched: \(rules)", .faint) + "\n"
     }
+    let place = AlertPlace(layers)
     for alert in fired {
       let paragraph = AlertParagraph(
         alert: alert,
-        place: AlertPlace(layers),
+        place: place,
         commandSuffix: commandSuffix
       )
       text += "\n" + paragraph.rendered(on: terminal)

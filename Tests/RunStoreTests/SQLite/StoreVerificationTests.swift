@@ -77,6 +77,16 @@ struct StoreVerificationTests {
     return (result, damages)
   }
 
+  @Test("numbers of a segment that can't be are told, and counted as nothing or a whole segment")
+  func impossibleCount() throws {
+    for (count, reports) in [("-1", 256), ("9223372036854775807", 512), ("0", 256)] {
+      try store.executeOnWriter("UPDATE segments SET count = \(count) WHERE id = 2")
+      let (found, damages) = try verify()
+      #expect(found.reports.all == UInt64(reports + 88 + 10))
+      #expect(damages.contains { $0.place.contains("axis of steps 256...511") })
+    }
+  }
+
   @Test("a sound file is counted, while a store has it open and after")
   func sound() throws {
     var expected = StoreVerification()

@@ -146,7 +146,7 @@ struct SegmentVerifier {
       "SELECT key - ?, body FROM \(table) WHERE key >= ? AND key < ? ORDER BY key",
       .integer(first),
       .integer(first),
-      .integer(first + ChunkKey.span)
+      .integer(first &+ ChunkKey.span)
     ) { row in
       let offset = row.integer(0)
       let layers = Int64(Model.maximumCount)
