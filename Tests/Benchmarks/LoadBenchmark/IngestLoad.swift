@@ -25,7 +25,7 @@ struct IngestLoad: AsyncParsableCommand {
   @Option(help: "Reports of a stream a second; 0: as fast as they are acked.")
   var rate = 0.0
 
-  @Option(help: "The most reports of a stream in flight, within its credits; 0: without end, against them.")
+  @Option(help: "The most reports of a stream in flight, within its credits; 0: without end.")
   var inFlight: UInt64 = 48
 
   /// The project of all runs.
