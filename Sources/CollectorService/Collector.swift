@@ -116,7 +116,7 @@ public final class Collector: Service {
     try await blocking.run { [store] in try store.close() }
   }
 
-  /// How many reports of one stream may be accepted and not durable yet, as things are now.
+  /// How many reports of one stream may be under way, as things are now.
   func credits(reportBytes: Int) -> Int {
     options.credits(streams: activity.streams.value, reportBytes: reportBytes)
   }

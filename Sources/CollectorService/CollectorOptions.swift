@@ -49,7 +49,7 @@ public struct CollectorOptions: Sendable, Equatable {
   /// Makes the defaults.
   public init() {}
 
-  /// How many reports of one stream may be accepted and not durable yet, so that those of all streams have room together.
+  /// How many reports a client may have under way on one stream, so that those of all streams have room together.
   ///
   /// Each stream has an equal share of the bytes that may wait for the disk, but at least two reports: one is on its way while the
   /// other becomes durable. What has no room in the collector is then held by clients, who know how to drop; without

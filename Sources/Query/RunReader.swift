@@ -154,6 +154,41 @@ public struct RunReader: Sendable {
     return page
   }
 
+  /// One metric of some tensors or layers, every measurement; those without any are left out.
+  ///
+  /// - Parameters:
+  ///   - metric: The metric.
+  ///   - indices: The tensors or layers, each once; memory follows their number and that of the steps.
+  ///   - steps: The steps.
+  /// - Returns: The measurements by index, in the order of `indices`.
+  /// - Throws: ``QueryError/store(_:)`` if the store can't read.
+  public func measurements(
+    _ metric: Metric,
+    of indices: [UInt32],
+    steps: ClosedRange<UInt64>
+  ) throws(QueryError) -> [(index: UInt32, slice: SeriesSlice)] {
+    var slices: [UInt32: SeriesSlice] = [:]
+    let selection = PointSelection(
+      run: run.run,
+      producer: producer,
+      metric: metric,
+      indices: indices,
+      steps: steps,
+      maximumSpan: 1
+    )
+    do throws(RunStoreError) {
+      try store.readPoints(selection) { index, part in
+        guard case .measurements(let slice) = part else { return true }
+        slices[index, default: SeriesSlice()].steps += slice.steps
+        slices[index, default: SeriesSlice()].values += slice.values
+        return true
+      }
+    } catch {
+      throw .store(error)
+    }
+    return indices.compactMap { index in slices[index].map { (index, $0) } }
+  }
+
   /// What the producer said of its steps as a whole, of the first `size` steps of a range.
   public func scalars(
     steps: ClosedRange<UInt64>,
@@ -249,7 +284,8 @@ public struct RunReader: Sendable {
     _ body: (_ tensor: UInt32, HistogramPoint) -> Bool
   ) throws(QueryError) {
     let parts = StepParts(steps, maximumCount: maximumPoints)
-    var open: [UInt32: HistogramPoint] = [:]
+    // Of the range that each tensor is in, a point for each kind of histogram that can't be merged with the others.
+    var open: [UInt32: [HistogramPoint]] = [:]
     var goesOn = true
     do throws(RunStoreError) {
       try store.readHistograms(
@@ -261,17 +297,17 @@ public struct RunReader: Sendable {
           Downsampler.maximumSpan(steps: steps, maximumPoints: $0)
         } ?? 1
       ) { tensor, next in
-        // Taken out, so that there are not two of them while it is changed.
-        guard var point = open.removeValue(forKey: tensor) else {
-          open[tensor] = next
-          return true
+        // Taken out, so that there are not two of them while they are changed.
+        var points = open.removeValue(forKey: tensor) ?? []
+        if let first = points.first,
+          parts.index(of: first.firstStep) != parts.index(of: next.firstStep)
+        {
+          goesOn = points.allSatisfy { body(tensor, $0) }
+          points = []
         }
-        if parts.index(of: point.firstStep) == parts.index(of: next.firstStep), point.merge(next) {
-          open[tensor] = point
-          return true
-        }
-        goesOn = body(tensor, point)
-        open[tensor] = next
+        let candidates = points.indices.suffix(Self.kindsAtOnce)
+        if !candidates.contains(where: { points[$0].merge(next) }) { points.append(next) }
+        open[tensor] = points
         return goesOn
       }
     } catch {
@@ -279,9 +315,12 @@ public struct RunReader: Sendable {
     }
     for tensor in tensors {
       guard goesOn else { return }
-      if let point = open[tensor] { goesOn = body(tensor, point) }
+      goesOn = (open[tensor] ?? []).allSatisfy { body(tensor, $0) }
     }
   }
+
+  /// The kinds of histograms that a range is looked through for one to merge with; a tensor has two forms, and hardly more bounds.
+  private static let kindsAtOnce = 8
 
   private func read(
     _ metric: StepMetric,

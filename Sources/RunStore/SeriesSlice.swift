@@ -12,4 +12,13 @@ public struct SeriesSlice: Sendable, Hashable {
     self.steps = steps
     self.values = values
   }
+
+  /// The same points in slices of up to `size`; none of an empty one.
+  public func parts(of size: Int) -> [SeriesSlice] {
+    guard steps.count > size else { return steps.isEmpty ? [] : [self] }
+    return stride(from: 0, to: steps.count, by: size).map { start in
+      let places = start..<Swift.min(start + size, steps.count)
+      return SeriesSlice(steps: Array(steps[places]), values: Array(values[places]))
+    }
+  }
 }

@@ -191,6 +191,37 @@ struct QueryFlowTests {
     }
   }
 
+  @Test("a page of histograms ends behind a step, though that has both forms")
+  func histogramPages() async throws {
+    let run = try RunBuilder(run: "r", layers: 1)
+    try await withCollectorOnDisk { harness in
+      _ = try await harness.ingest.register(run)
+      // 1,500 steps with two histograms of a tensor each but the first, so that messages of 1,024 end within a step.
+      for first in stride(from: UInt64(1), through: 1500, by: 500) {
+        let reports = (first..<first + 500).map { sequence in
+          var report = run.report(sequence, histograms: true)
+          guard sequence > 1 else { return report }
+          var column = ExplicitHistogramColumn()
+          column.bounds = [0]
+          column.counts = run.registration.model.tensors.flatMap { [0, $0.elementCount] }
+          report.explicitHistograms = column
+          return report
+        }
+        _ = try await harness.ingest.report(reports, for: run)
+      }
+      let found = try await harness.query.getHistograms(
+        .with { ($0.runID, $0.selector.tensor) = ("r", "dense_0.weight") }
+      ) { response in
+        var found: [String] = []
+        for try await message in response.messages {
+          found += message.points.map { "\($0.firstStep) \($0.exponential.zeroCount)" }
+        }
+        return found
+      }
+      #expect(found == ["0 1"] + (1..<1500).flatMap { ["\($0) 1", "\($0) 0"] })
+    }
+  }
+
   @Test("layers are listed in forward order, with their tensors, in pages")
   func layers() async throws {
     let run = try RunBuilder(run: "r", layers: 5)

@@ -7,6 +7,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 
 from chance import seeded
@@ -267,6 +268,50 @@ def test_a_query_whose_client_left_reads_no_further(wide_runs, question, closes)
         collector.terminate()
         status, _, said = collector.result()
         assert status == 0 and "still open" not in said
+
+
+WORK = {
+    "TestRules": lambda client, run: client.alerts.TestRules(v1.TestRulesRequest(run_id=run), timeout=DEADLINE),
+    "CompareRuns": lambda client, run: client.query.CompareRuns(
+        v1.CompareRunsRequest(run_a=run, run_b=f"{run} again"), timeout=DEADLINE
+    ),
+}
+"""What keeps a core busy before it says a word, so that only two are let at it."""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="what a process reads is counted in /proc")
+@pytest.mark.parametrize("question", WORK)
+def test_work_for_a_client_that_left_stops(tmp_path, question):
+    length = 12_000
+    runs = ["whole", "left", "left too", "short"]
+    with serve(tmp_path) as collector, collector.client() as client:
+        for run_id in [*runs, *(f"{run_id} again" for run_id in runs)]:
+            script = Script(run_id, 256 if run_id.startswith("short") else length, rewinds=0)
+            client.register(script.registration())
+            for first in range(1, script.total + 1, 1000):
+                client.report(run_id, *script.reports(first, min(first + 999, script.total)))
+            client.ingest.FinishRun(v1.FinishRunRequest(run_id=run_id, status=v1.RUN_STATUS_FINISHED))
+        eventually(lambda: stats(client).unsealed_reports == 0, "sealed")
+        start = read_by(collector)
+        assert list(WORK[question](client, "whole"))
+        alone = read_by(collector) - start
+        start = read_by(collector)
+        calls = [WORK[question](client, run_id) for run_id in ("left", "left too")]
+        eventually(lambda: read_by(collector) - start > 0.1 * alone, "they are at work")
+        for call in calls:
+            call.cancel()
+
+        def has_room() -> bool:
+            try:
+                return bool(list(WORK[question](client, "short")))
+            except grpc.RpcError as error:
+                assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+                return False
+
+        eventually(has_room, "both stopped")
+        read = read_by(collector) - start
+        print(f"{alone} bytes are read for a whole answer, {read} for two whose client left")
+        assert read < 1.5 * alone
 
 
 def read_by(collector) -> int:

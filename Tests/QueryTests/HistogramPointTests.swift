@@ -103,11 +103,24 @@ struct HistogramPointTests {
     )
     #expect(
       points.map(\.histogram) == [
-        explicit([11, 1]), explicit([12, 14], bounds: [1]), explicit([9, 9]),
+        explicit([20, 10]), explicit([12, 14], bounds: [1]),
       ]
     )
-    #expect(points.map(\.firstStep) == [0, 2, 4])
-    #expect(points.map(\.lastStep) == [1, 3, 4])
+    #expect(points.map(\.firstStep) == [0, 2])
+    #expect(points.map(\.lastStep) == [4, 3])
+  }
+
+  @Test("a step's two forms, and forms that take turns, make two points of a range")
+  func turns() throws {
+    let histograms = (UInt64(0)..<60).flatMap { step in
+      step < 30
+        ? [(step, exponential([1])), (step, explicit([1, 0]))]
+        : [(step, step % 2 == 0 ? exponential([1]) : explicit([1, 0]))]
+    }
+    let points = try points(histograms, steps: 0...59, maximumPoints: 2)
+    #expect(points.map(\.firstStep) == [0, 0, 30, 31])
+    #expect(points.map(\.lastStep) == [29, 29, 58, 59])
+    #expect(points.map(\.mergedCount) == [30, 30, 15, 15])
   }
 
   @Test("histograms of two forms are never merged")
@@ -119,8 +132,13 @@ struct HistogramPointTests {
       steps: 0...9,
       maximumPoints: 1
     )
-    #expect(points.map(\.mergedCount) == [1, 2, 1])
-    #expect(points.map(\.histogram) == [exponential([1]), explicit([4, 6]), exponential([5])])
+    #expect(points.map(\.mergedCount) == [2, 2])
+    #expect(
+      points.map(\.histogram) == [
+        .exponential(ExponentialHistogram(zeroCount: 2, positive: .init(counts: [6]))),
+        explicit([4, 6]),
+      ]
+    )
   }
 
   @Test("a reader that has enough is given no more", arguments: [1, 2, 3])

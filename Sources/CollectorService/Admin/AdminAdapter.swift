@@ -48,8 +48,8 @@ struct AdminAdapter: Gradwatch_V1_AdminService.SimpleServiceProtocol {
       }
       return .with { response in
         if let standard = settings.standard { response.standard = .init(standard) }
-        response.projects = settings.projects.sorted { $0.key < $1.key }.map { project, retention in
-          .with { ($0.project, $0.retention) = (project, .init(retention)) }
+        response.projects = settings.entries.map { entry in
+          .with { ($0.project, $0.retention) = (entry.project, .init(entry.retention)) }
         }
       }
     }

@@ -68,7 +68,8 @@ struct AlertAdapter: Gradwatch_V1_AlertService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws {
     try await Failure.mapped {
-      try await RuleTest(collector: collector, request: request).write(to: response)
+      let test = RuleTest(collector: collector, request: request)
+      try await context.cancelling { try await test.write(to: response) }
     }
   }
 

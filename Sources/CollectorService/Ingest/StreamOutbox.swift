@@ -33,8 +33,7 @@ package struct StreamOutbox: Sendable {
     case failed(any Error)
   }
 
-  /// How many reports may be accepted and not durable yet; with fewer than there are, the reading side waits until they are.
-  package var credits: Int
+  private let credits: UInt64
   /// The last sequence number that was accepted or refused on this stream or before it.
   private var taken: UInt64
   private var durable: UInt64
@@ -47,7 +46,7 @@ package struct StreamOutbox: Sendable {
 
   /// Starts where the producer's durable reports end.
   package init(durable: UInt64, credits: Int) {
-    self.credits = credits
+    self.credits = UInt64(credits)
     taken = durable
     self.durable = durable
     acked = durable
@@ -55,7 +54,7 @@ package struct StreamOutbox: Sendable {
 
   /// Whether the reading side may take another report.
   package var hasCredit: Bool {
-    taken - durable < UInt64(credits) && refusals.count < credits
+    taken - durable < credits && refusals.count < Int(credits)
   }
 
   /// Whether the stream is ending, so that nothing may be accepted any more.

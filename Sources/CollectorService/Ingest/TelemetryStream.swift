@@ -97,12 +97,14 @@ final class TelemetryStream: Sendable {
       open.hasAlertCursor
       ? try await collector.resumable(AlertCursor(open.alertCursor)) : cursor
     state.withLock { state in
-      let credits = self.credits(state)
-      state.outbox = StreamOutbox(durable: last.sequence, credits: credits)
+      state.outbox = StreamOutbox(
+        durable: last.sequence,
+        credits: collector.options.streamCredits
+      )
       state.openedMessage = .with {
         $0.lastSequence = last.sequence
         if let step = last.step { $0.lastStep = step }
-        $0.credits = UInt32(credits)
+        $0.credits = UInt32(self.credits(state))
         $0.alertCursor = cursor.rawValue
       }
       if open.wantAlerts { state.alerts = (producer.run, after) }
@@ -175,7 +177,7 @@ final class TelemetryStream: Sendable {
     credit.raise()
   }
 
-  /// How many reports may be accepted and not durable yet, as things are now.
+  /// How many reports the client may have under way, as things are now.
   private func credits(_ state: borrowing State) -> Int {
     collector.credits(reportBytes: state.reportBytes ?? CollectorOptions.presumedReportBytes)
   }
@@ -190,9 +192,7 @@ final class TelemetryStream: Sendable {
         let opened = state.openedMessage
         state.openedMessage = nil
         let events = state.outbox?.takeEvents() ?? []
-        let credits = self.credits(state)
-        state.outbox?.credits = credits
-        return (opened, events, credits, state.outbox?.finished, state.failure)
+        return (opened, events, self.credits(state), state.outbox?.finished, state.failure)
       }
       if let failure { throw failure }
       if let opened { try await writer.write(.with { $0.opened = opened }) }

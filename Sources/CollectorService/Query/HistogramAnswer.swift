@@ -53,8 +53,12 @@ struct HistogramAnswer {
         return found
       }
       for tensor in tensors {
-        guard let points = found[tensor] else { continue }
-        try await writer.write(message(reader, tensor, points))
+        var points = (found[tensor] ?? [])[...]
+        while !points.isEmpty {
+          let some = points.prefix(Self.pointsPerMessage)
+          try await writer.write(message(reader, tensor, some))
+          points = points.dropFirst(some.count)
+        }
       }
     }
   }
@@ -77,14 +81,14 @@ struct HistogramAnswer {
       }
       first = page.next
       guard !page.points.isEmpty else { continue }
-      try await writer.write(message(reader, tensor, page.points))
+      try await writer.write(message(reader, tensor, page.points[...]))
     }
   }
 
   private func message(
     _ reader: RunReader,
     _ tensor: UInt32,
-    _ points: [HistogramPoint]
+    _ points: ArraySlice<HistogramPoint>
   ) -> Gradwatch_V1_GetHistogramsResponse {
     .with {
       $0.tensorID = tensor
@@ -105,7 +109,8 @@ extension RunReader {
     var points: [HistogramPoint] = []
     var next: UInt64?
     try histograms(of: [tensor], steps: steps, maximumPoints: nil) { _, point in
-      if points.count == size {
+      // A step may have both forms, and the next page begins at a step.
+      if points.count >= size, point.firstStep != points.last?.firstStep {
         next = point.firstStep
         return false
       }

@@ -88,7 +88,8 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws {
     try await Failure.mapped {
-      try await TimelineAnswer(collector: collector, request: request).write(to: response)
+      let answer = try TimelineAnswer(collector: collector, request: request)
+      try await context.cancelling { try await answer.write(to: response) }
     }
   }
 
@@ -98,7 +99,8 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws {
     try await Failure.mapped {
-      try await HeatmapAnswer(collector: collector, request: request).write(to: response)
+      let answer = try HeatmapAnswer(collector: collector, request: request)
+      try await context.cancelling { try await answer.write(to: response) }
     }
   }
 
@@ -108,7 +110,8 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws {
     try await Failure.mapped {
-      try await HistogramAnswer(collector: collector, request: request).write(to: response)
+      let answer = try HistogramAnswer(collector: collector, request: request)
+      try await context.cancelling { try await answer.write(to: response) }
     }
   }
 
@@ -118,7 +121,8 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws {
     try await Failure.mapped {
-      try await LossAnswer(collector: collector, request: request).write(to: response)
+      let answer = try LossAnswer(collector: collector, request: request)
+      try await context.cancelling { try await answer.write(to: response) }
     }
   }
 
@@ -193,7 +197,8 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws {
     try await Failure.mapped {
-      try await ComparisonAnswer(collector: collector, request: request).write(to: response)
+      let answer = try ComparisonAnswer(collector: collector, request: request)
+      try await context.cancelling { try await answer.write(to: response) }
     }
   }
 

@@ -5,10 +5,12 @@ import SwiftProtobuf
 import Telemetry
 import TelemetryWire
 
-/// The answer to GetLayerTimeline: two pages of one series in memory at a time, or a short answer's series together.
+/// The answer to GetLayerTimeline: two pages of one series in memory at a time, or some series together.
 struct TimelineAnswer {
   /// Points that are read at a time where a series has few: each reading goes through the end of the log anew.
   private static let pointsPerReading = 1 << 17
+  /// The same of measurements, which take a quarter of a point's bytes.
+  private static let measurementsPerReading = 1 << 19
   private let collector: Collector
   private let request: SeriesRequest
   private let selection: MetricSelection
@@ -33,10 +35,7 @@ struct TimelineAnswer {
     guard !chosen.isEmpty else { throw Failure.nothingMatches(request.run).status }
     guard let steps = reader.steps(within: request.steps) else { return }
     guard let maximumPoints = request.maximumPoints else {
-      for index in chosen {
-        try Task.checkCancellation()
-        try await writePages(of: index, steps, reader, writer)
-      }
+      try await writeAll(of: chosen, steps, reader, writer)
       return
     }
     for indices in request.readings(of: chosen, over: steps, points: Self.pointsPerReading) {
@@ -46,6 +45,29 @@ struct TimelineAnswer {
       }
       for (index, points) in series {
         try await writer.write(message(reader, index, .init(points)))
+      }
+    }
+  }
+
+  private func writeAll(
+    of chosen: [UInt32],
+    _ steps: ClosedRange<UInt64>,
+    _ reader: RunReader,
+    _ writer: RPCWriter<Gradwatch_V1_GetLayerTimelineResponse>
+  ) async throws {
+    for indices in request.readings(of: chosen, over: steps, points: Self.measurementsPerReading) {
+      try Task.checkCancellation()
+      if indices.count == 1 {
+        try await writePages(of: indices[0], steps, reader, writer)
+        continue
+      }
+      let series = try await collector.blocking.run { [metric = selection.metric] in
+        try reader.measurements(metric, of: indices, steps: steps)
+      }
+      for (index, slice) in series {
+        for part in slice.parts(of: CollectorOptions.pointsPerMessage) {
+          try await writer.write(message(reader, index, .init(part)))
+        }
       }
     }
   }

@@ -6,35 +6,49 @@ import Musl
 import Glibc
 #endif
 
-/// The right to write one database, held through an advisory lock on a file beside it.
+/// The right to write one database, held through advisory locks on a file beside it and on the database itself.
 ///
 /// SQLite lets many processes write one file in turn; two collectors would each trust what they
 /// remember of it. The kernel drops the lock with the process, however that ends, and two stores in
 /// one process exclude each other too, because `flock` locks belong to the open file. The lock file
-/// itself stays: who removed it could remove the one that the next owner has just locked.
+/// itself stays: who removed it could remove the one that the next owner has just locked. A database that has two names (a hard
+/// link, a file mounted into two containers) has two such files, but is one file: it is locked too.
 final class FileLock: Sendable {
-  private let descriptor: Int32
+  private let descriptors: [Int32]
 
-  /// Takes the lock at once or not at all.
+  /// Takes the locks at once or not at all.
   ///
-  /// - Throws: ``RunStoreError/inUse(path:)`` if another holds it, and
+  /// - Throws: ``RunStoreError/inUse(path:)`` if another holds one, and
   ///   ``RunStoreError/cannotOpen(path:detail:)``.
   init(database path: String) throws(RunStoreError) {
-    let flags = O_RDWR | O_CREAT | O_CLOEXEC
-    let descriptor = open(path + ".lock", flags, 0o644)
+    let beside = try Self.lock(path + ".lock", database: path)
+    do throws(RunStoreError) {
+      // An empty file is a new database.
+      descriptors = [beside, try Self.lock(path, database: path)]
+    } catch {
+      _ = close(beside)
+      throw error
+    }
+  }
+
+  deinit { for descriptor in descriptors { _ = close(descriptor) } }
+
+  private static func lock(
+    _ file: String,
+    database path: String
+  ) throws(RunStoreError) -> Int32 {
+    let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
-      throw .cannotOpen(path: path, detail: "\(path).lock: \(Self.reason(errno))")
+      throw .cannotOpen(path: path, detail: "\(file): \(reason(errno))")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let code = errno
       _ = close(descriptor)
       throw code == EWOULDBLOCK
-        ? .inUse(path: path) : .cannotOpen(path: path, detail: "\(path).lock: \(Self.reason(code))")
+        ? .inUse(path: path) : .cannotOpen(path: path, detail: "\(file): \(reason(code))")
     }
-    self.descriptor = descriptor
+    return descriptor
   }
-
-  deinit { _ = close(descriptor) }
 
   /// The path with links resolved, so that two names of one file have one lock.
   ///

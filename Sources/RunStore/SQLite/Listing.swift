@@ -40,14 +40,28 @@ struct Listing {
     self.values += values
   }
 
+  /// The bytes of rows past which a page ends, though more were asked for.
+  private static let maximumBytes = 2 << 20
+
   /// Runs the query.
-  func page<Item>(in db: Database, _ item: (SQLRow) throws -> Item) throws -> Page<Item> {
+  ///
+  /// - Parameters:
+  ///   - db: Where to read.
+  ///   - size: About how many bytes a row's entry takes; a page of large ones has fewer.
+  ///   - item: Makes a row's entry.
+  func page<Item>(
+    in db: Database,
+    size bytes: (SQLRow) -> Int = { _ in 0 },
+    _ item: (SQLRow) throws -> Item
+  ) throws -> Page<Item> {
     let filter = conditions.isEmpty ? "" : "WHERE \(conditions.joined(separator: " AND "))"
     let sql = "SELECT \(columns) FROM \(table) \(filter) ORDER BY key DESC LIMIT ?"
     var page = Page<Item>(items: [], next: nil)
     var last: Int64 = 0
+    var total = 0
     try db.rows(sql, values + [.integer(Int64(size) + 1)]) { row in
-      guard page.items.count < size else {
+      total += bytes(row)
+      guard page.items.count < size, page.items.isEmpty || total <= Self.maximumBytes else {
         page.next = last
         return false
       }

@@ -31,8 +31,9 @@ extension SQLiteRunStore {
   public func retention() throws(RunStoreError) -> RetentionSettings {
     try read("read retention") { db in
       var settings = RetentionSettings()
-      try db.rows("SELECT project, maximum_age, maximum_runs, maximum_bytes FROM retention") {
-        row in
+      try db.rows(
+        "SELECT project, maximum_age, maximum_runs, maximum_bytes FROM retention ORDER BY project"
+      ) { row in
         let retention = Retention(
           maximumAge: row.isNull(1) ? nil : row.real(1),
           maximumRuns: row.isNull(2) ? nil : row.number(2),
@@ -42,7 +43,7 @@ extension SQLiteRunStore {
         if project.isEmpty {
           settings.standard = retention
         } else {
-          settings.projects[project] = retention
+          settings.entries.append(.init(project: project, retention: retention))
         }
         return true
       }

@@ -25,7 +25,10 @@ extension SQLiteRunStore {
       listing.require("\(column) = ?", .integer(Int64(status.rawValue)))
     }
     if let time = filter.createdSince { listing.require("created_at >= ?", .real(time.seconds)) }
-    return try read("list runs") { db in try listing.page(in: db) { try RunRecord($0, in: db) } }
+    return try read("list runs") { db in
+      // The last column has the hyperparameters, of which there may be 16 MiB.
+      try listing.page(in: db, size: { $0.blob(11).count }) { try RunRecord($0, in: db) }
+    }
   }
 
   /// The run's model, or `nil` if the run is unknown.

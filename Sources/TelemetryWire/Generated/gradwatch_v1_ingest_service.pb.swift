@@ -201,7 +201,8 @@ public nonisolated struct Gradwatch_V1_StreamOpened: Sendable {
   public mutating func clearLastStep() {self._lastStep = nil}
 
   /// How many reports may be sent and not acked yet: fewer while there are many streams or the reports are large, at least 2
-  /// unless the operator set less. A client that sends more is not read from until the reports before are durable.
+  /// unless the operator set less. A client that sends more is not read from while --stream-credits of its reports, or
+  /// --max-pending-bytes of all, are not durable yet.
   public var credits: UInt32 = 0
 
   /// The newest alert transition at this moment; with it, a later stream misses none.

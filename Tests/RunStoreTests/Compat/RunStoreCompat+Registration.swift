@@ -205,6 +205,24 @@ extension RunStoreCompat {
     #expect(try list(RunFilter(project: "even", status: .running)) == [["r6", "r2"]])
     #expect(try list(RunFilter(createdSince: Samples.time(6))) == [["r7", "r6"]])
     #expect(try list(RunFilter(project: "none")) == [[]])
+    // A page of runs with megabytes of hyperparameters has fewer than were asked for, and one at least.
+    for index in 8...12 {
+      let registration = try RunRegistration(
+        run: RunID("r\(index)"),
+        project: "large",
+        hyperparameters: Dictionary(
+          uniqueKeysWithValues: (0..<100).map { ("\($0)", String(repeating: "x", count: 9_000)) }
+        ),
+        producer: Producer(id: producer),
+        model: Samples.model()
+      )
+      _ = try store.register(registration, at: Samples.time(Double(index)))
+    }
+    #expect(
+      try list(RunFilter(project: "large"), size: 100) == [["r12", "r11"], ["r10", "r9"], ["r8"]]
+    )
+    _ = try store.deleteRun(RunID("r12"), evenIfRunning: true)
+    for index in 8...11 { _ = try store.deleteRun(RunID("r\(index)"), evenIfRunning: true) }
     let page = try store.runs(RunFilter(), page: PageRequest(size: 1))
     #expect(page.items.first == (try store.run(RunID("r7"))))
     try store.close()

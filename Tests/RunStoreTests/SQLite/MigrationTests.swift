@@ -135,8 +135,8 @@ struct MigrationTests {
       try store.rules(of: .project("project"))?.rules == (version >= 2 ? fixture.rules : nil)
     )
     #expect(
-      try store.retention().projects
-        == (version >= 4 ? ["another": Retention(maximumRuns: 5)] : [:])
+      try store.retention().entries
+        == (version >= 4 ? [.init(project: "another", retention: Retention(maximumRuns: 5))] : [])
     )
     #expect(try store.queryOnWriter("SELECT count(*) FROM segments") == ["1"])
   }

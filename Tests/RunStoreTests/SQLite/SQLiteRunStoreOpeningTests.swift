@@ -110,7 +110,9 @@ struct SQLiteRunStoreOpeningTests {
     let first = try SQLiteRunStore(path: path)
     let link = folder.file("link.sqlite")
     try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
-    for name in [path, link] {
+    let hardLink = folder.file("hard.sqlite")
+    try FileManager.default.linkItem(atPath: path, toPath: hardLink)
+    for name in [path, link, hardLink] {
       let error = #expect(throws: RunStoreError.self) { try SQLiteRunStore(path: name) }
       guard case .inUse = error else {
         Issue.record("expected inUse, found \(String(describing: error))")
