@@ -177,6 +177,11 @@ public protocol RunStore: Sendable {
     _ body: (_ tensor: UInt32, HistogramPoint) -> Bool
   ) throws(RunStoreError)
 
+  /// The number of steps that a producer has; those that a rewind dropped don't count.
+  ///
+  /// - Throws: ``RunStoreError/unknownRun(_:)`` or ``RunStoreError/unknownProducer(_:_:)``.
+  func stepCount(of run: RunID, producer: ProducerID) throws(RunStoreError) -> UInt64
+
   /// Reads what a producer said of its steps as a whole, in step order, segments and log as one.
   ///
   /// - Parameters:

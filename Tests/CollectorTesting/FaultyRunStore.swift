@@ -115,6 +115,11 @@ public final class FaultyRunStore: RunStore {
   }
 
   /// Passes on.
+  public func stepCount(of run: RunID, producer: ProducerID) throws(RunStoreError) -> UInt64 {
+    try store.stepCount(of: run, producer: producer)
+  }
+
+  /// Passes on.
   public func readScalars(
     of run: RunID,
     producer: ProducerID,

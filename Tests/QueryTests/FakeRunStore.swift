@@ -121,6 +121,11 @@ struct FakeRunStore: RunStore {
     }
   }
 
+  func stepCount(of run: RunID, producer: ProducerID) throws(RunStoreError) -> UInt64 {
+    if let failure { throw failure }
+    return UInt64(scalars.count)
+  }
+
   func readScalars(
     of run: RunID,
     producer: ProducerID,

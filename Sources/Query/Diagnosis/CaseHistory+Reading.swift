@@ -4,8 +4,8 @@ public import Telemetry
 extension CaseHistory {
   /// Reads what a store has of a run.
   ///
-  /// Blocks the calling thread. Time follows the leading producer's steps, whose losses are all read,
-  /// and the alerts; memory is bounded by ``maximumAlerts``.
+  /// Blocks the calling thread. Time follows the alerts, and hardly the steps, which are read where they were summed up; memory
+  /// is bounded by ``maximumAlerts``.
   ///
   /// - Parameters:
   ///   - run: The run.
@@ -19,9 +19,14 @@ extension CaseHistory {
     hyperparameters = reader.run.hyperparameters
     producers = reader.run.producers.map(\.producer)
     lastStep = reader.run.lastStep
+    loss = try LossCourse(of: reader)
+    let rates = try reader.stepSeries(.learningRate, steps: 0...Step.maximum, maximumPoints: 1) {
+      _ in true
+    }
+    learningRate = rates.first?.points.last.last
     do throws(RunStoreError) {
+      stepCount = try store.stepCount(of: run, producer: reader.producer)
       try readAlerts(store)
-      try readScalars(of: reader.producer, store)
       // The leading producer first: it is the one that is always looked at.
       let others = reader.run.producers.filter { $0.producer.id != reader.producer }
       let lead = reader.run.producers.filter { $0.producer.id == reader.producer }
@@ -34,7 +39,9 @@ extension CaseHistory {
           lastStep: last,
           store: store
         )
-        columns[producer.producer.id] = try probe.columns()
+        var batch: UInt64?
+        columns[producer.producer.id] = try probe.columns { batch = $0.batchSize ?? batch }
+        if producer.producer.id == reader.producer { batchSize = batch }
       }
     } catch {
       throw .store(error)
@@ -62,27 +69,5 @@ extension CaseHistory {
       }
       page.after = found.next
     } while page.after != nil
-  }
-
-  private mutating func readScalars(
-    of producer: ProducerID,
-    _ store: any RunStore
-  ) throws(RunStoreError) {
-    var (count, rate, batch) = (0 as UInt64, learningRate, batchSize)
-    var course: LossCourse?
-    try store.readScalars(of: run, producer: producer, steps: 0...Step.maximum) { scalars in
-      count += 1
-      rate = scalars.learningRate ?? rate
-      batch = scalars.batchSize ?? batch
-      if let value = scalars.primaryLoss {
-        if course == nil {
-          course = LossCourse(step: scalars.step, loss: value)
-        } else {
-          course?.add(step: scalars.step, loss: value)
-        }
-      }
-      return true
-    }
-    (stepCount, learningRate, batchSize, loss) = (count, rate, batch, course)
   }
 }

@@ -24,11 +24,11 @@ public struct CaseHistory: Sendable {
   public var stepCount: UInt64
   /// The last step of all producers; `nil` before the first report.
   public var lastStep: UInt64?
-  /// How the leading producer's loss went; `nil` if none was sent.
+  /// How the leading producer's loss went: of the one called `loss`, else of the one that was sent first; `nil` if none was sent.
   public var loss: LossCourse?
   /// The leading producer's last learning rate; `nil` if none was sent.
   public var learningRate: Double?
-  /// The leading producer's last batch size; `nil` if none was sent.
+  /// The leading producer's batch size, the last one that its first and its last reports name; `nil` if they name none.
   public var batchSize: UInt64?
 
   /// Makes the history of a run that has not reported.

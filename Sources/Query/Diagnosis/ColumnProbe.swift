@@ -20,9 +20,14 @@ struct ColumnProbe {
   private static let maximumTrials = 12
 
   /// The columns that were sent.
-  func columns() throws(RunStoreError) -> Set<ReportColumn> {
+  ///
+  /// - Parameter body: Called with what the reports that are looked at say of their steps as a whole, in order.
+  /// - Returns: The columns.
+  /// - Throws: ``RunStore/RunStoreError`` if the store can't read.
+  func columns(_ body: (StepScalars) -> Void) throws(RunStoreError) -> Set<ReportColumn> {
     var columns: Set<ReportColumn> = []
     let windows = try windows { scalars in
+      body(scalars)
       if !scalars.losses.isEmpty { columns.insert(.losses) }
       if scalars.globalNorm != nil { columns.insert(.globalNorm) }
     }

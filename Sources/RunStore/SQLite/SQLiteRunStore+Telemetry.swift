@@ -83,6 +83,20 @@ extension SQLiteRunStore {
     }
   }
 
+  /// The number of steps that a producer has, from the rows of its segments and log alone.
+  public func stepCount(of run: RunID, producer: ProducerID) throws(RunStoreError) -> UInt64 {
+    try read("count steps of run \(run)") { db in
+      let count = try db.firstRow(
+        """
+        SELECT (SELECT coalesce(sum(max(0, min(count, rows, \(RowSet.maximumRows)))), 0)
+          FROM segments WHERE producer = ?1) + (SELECT count(*) FROM log WHERE producer = ?1)
+        """,
+        .integer(try db.keys(of: run, producer).producer)
+      ) { $0.number(0) }
+      return count ?? 0
+    }
+  }
+
   /// Reads what a producer said of its steps as a whole, in step order.
   public func readScalars(
     of run: RunID,

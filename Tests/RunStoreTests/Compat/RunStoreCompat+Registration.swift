@@ -272,6 +272,7 @@ extension RunStoreCompat {
     #expect(throws: error) {
       try store.readScalars(of: unknown, producer: producer, steps: all) { _ in true }
     }
+    #expect(throws: error) { try store.stepCount(of: unknown, producer: producer) }
     #expect(throws: error) { try store.readLog(of: unknown, producer: producer, after: 0) { _ in } }
     #expect(throws: error) { try store.snapshot(of: unknown, producer: producer) }
     #expect(throws: error) {

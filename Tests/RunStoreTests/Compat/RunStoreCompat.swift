@@ -167,6 +167,8 @@ struct RunStoreCompat: Sendable {
       return true
     }
     #expect(found == reference.scalars(steps).map(ScalarBits.init), "scalars \(comment)")
+    let count = try store.stepCount(of: run, producer: producer)
+    #expect(count == UInt64(reference.reports.count), "step count \(comment)")
     #expect(
       try annotations(store, producer: producer, in: steps) == reference.annotations(steps),
       "annotations \(comment)"
