@@ -154,20 +154,20 @@ public struct RunReader: Sendable {
     return page
   }
 
-  /// One metric of some tensors or layers, every measurement; those without any are left out.
+  /// Every measurement of one metric of some tensors or layers.
   ///
   /// - Parameters:
   ///   - metric: The metric.
-  ///   - indices: The tensors or layers, each once; memory follows their number and that of the steps.
-  ///   - steps: The steps.
-  /// - Returns: The measurements by index, in the order of `indices`.
+  ///   - indices: The tensors or layers, each once.
+  ///   - steps: The steps, both ends included.
+  ///   - body: Called with measurements, those of one index in step order.
   /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public func measurements(
     _ metric: Metric,
     of indices: [UInt32],
-    steps: ClosedRange<UInt64>
-  ) throws(QueryError) -> [(index: UInt32, slice: SeriesSlice)] {
-    var slices: [UInt32: SeriesSlice] = [:]
+    steps: ClosedRange<UInt64>,
+    _ body: (_ index: UInt32, SeriesSlice) -> Void
+  ) throws(QueryError) {
     let selection = PointSelection(
       run: run.run,
       producer: producer,
@@ -178,15 +178,12 @@ public struct RunReader: Sendable {
     )
     do throws(RunStoreError) {
       try store.readPoints(selection) { index, part in
-        guard case .measurements(let slice) = part else { return true }
-        slices[index, default: SeriesSlice()].steps += slice.steps
-        slices[index, default: SeriesSlice()].values += slice.values
+        if case .measurements(let slice) = part { body(index, slice) }
         return true
       }
     } catch {
       throw .store(error)
     }
-    return indices.compactMap { index in slices[index].map { (index, $0) } }
   }
 
   /// What the producer said of its steps as a whole, of the first `size` steps of a range.

@@ -62,10 +62,15 @@ struct TimelineAnswer {
         continue
       }
       let series = try await collector.blocking.run { [metric = selection.metric] in
-        try reader.measurements(metric, of: indices, steps: steps)
+        var series: [UInt32: SeriesSlice] = [:]
+        try reader.measurements(metric, of: indices, steps: steps) { index, slice in
+          series[index, default: SeriesSlice()].steps += slice.steps
+          series[index, default: SeriesSlice()].values += slice.values
+        }
+        return series
       }
-      for (index, slice) in series {
-        for part in slice.parts(of: CollectorOptions.pointsPerMessage) {
+      for index in indices {
+        for part in (series[index] ?? SeriesSlice()).parts(of: CollectorOptions.pointsPerMessage) {
           try await writer.write(message(reader, index, .init(part)))
         }
       }

@@ -1,26 +1,21 @@
 import RunStore
 import Telemetry
 
-/// Reads two runs side by side, step by step, and finds where they part.
+/// Reads two runs side by side, some steps at a time, and finds where they part.
 ///
-/// Time follows the number of steps and tensors, all of which are read. Memory does not follow the number
-/// of steps: it is a page a series, about ``pageBudget`` points together, and the points of the answer.
+/// Time follows the number of steps and tensors, all of which are read: a step is judged by those before it, and what the runs
+/// differ in may come at any. Memory does not follow the number of steps: it is what is looked at at a time, about ``valueBudget``
+/// values, and the points of the answer.
 public struct RunComparer: Sendable {
-  /// The steps that one ``advance()`` reads at most.
-  private static let stepsPerAdvance = 1024
-  /// Points of all series in memory together: 16 bytes each.
-  private static let pageBudget = 1 << 21
-  /// The most names of losses that are followed.
-  private static let mostLosses = 1024
+  /// The most steps that are looked at at a time.
+  private static let mostSteps = 4096
+  /// Values of all tensors that are looked at at a time: 16 bytes each, and as many again for layers of several.
+  private static let valueBudget = 1 << 20
 
-  private let a: RunReader
-  private let b: RunReader
-  private let last: UInt64
-  private var scalarsA: ScalarCursor
-  private var scalarsB: ScalarCursor
+  private var a: RunSide
+  private var b: RunSide
   private var layers: [LayerTrack]
-  private var lossNames: [String] = []
-  private var losses: [String: LossTrack] = [:]
+  private var losses = LossTracks()
   private let options: ComparisonOptions
   private var result: RunComparison
   private var beginsAlike: Bool?
@@ -46,22 +41,35 @@ public struct RunComparer: Sendable {
     guard !pairs.isEmpty else { throw .noCommonTensor(runA, runB) }
     guard let stepsA = a.steps(within: options.steps), let stepsB = b.steps(within: options.steps)
     else { throw .noCommonStep(runA, runB) }
-    self.a = a
-    self.b = b
-    self.options = options
-    scalarsA = ScalarCursor(stepsA)
-    scalarsB = ScalarCursor(stepsB)
-    last = max(stepsA.upperBound, stepsB.upperBound)
-    guard let firstA = try scalarsA.peek(from: a)?.step,
-      let firstB = try scalarsB.peek(from: b)?.step
-    else { throw .noCommonStep(runA, runB) }
-    let steps = min(firstA, firstB)...last
     let compared = pairs.prefix(options.maximumLayers)
     let series = compared.reduce(0) { $0 + $1.subjectsA.count + $1.subjectsB.count }
-    let pageSize = min(max(Self.pageBudget / max(series, 1), 256), 16_384)
-    layers = compared.map {
-      LayerTrack($0, a.model, b.model, options: options, steps: steps, pageSize: pageSize)
+    let size = min(max(Self.valueBudget / max(series, 1), 256), Self.mostSteps)
+    guard let firstA = try a.scalars(steps: stepsA, size: 1).first?.step,
+      let firstB = try b.scalars(steps: stepsB, size: 1).first?.step
+    else { throw .noCommonStep(runA, runB) }
+    let points = Downsampler(
+      steps: min(firstA, firstB)...max(stepsA.upperBound, stepsB.upperBound),
+      maximumPoints: options.maximumPoints
+    )
+    func side(
+      _ reader: RunReader,
+      _ steps: ClosedRange<UInt64>,
+      _ subjects: KeyPath<LayerPair, [UInt32]>
+    ) -> RunSide {
+      RunSide(
+        reader,
+        steps: steps,
+        metric: options.metric,
+        subjects: compared.map { $0[keyPath: subjects] },
+        points: points,
+        pageSize: size
+      )
     }
+    self.a = side(a, stepsA, \.subjectsA)
+    self.b = side(b, stepsB, \.subjectsB)
+    self.options = options
+    let detector = PartingDetector(bound: options.bound, persistence: options.persistence)
+    layers = compared.map { LayerTrack(pair: $0, detector: detector) }
     result = RunComparison(a: ComparedRun(a, beside: b.model), b: ComparedRun(b, beside: a.model))
     result.layerCount = compared.count
     result.omittedLayerCount = pairs.count - compared.count
@@ -72,28 +80,17 @@ public struct RunComparer: Sendable {
   /// - Returns: Whether there may be more.
   /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public mutating func advance() throws(QueryError) -> Bool {
-    // Constants, so that the readers are not copied for every layer and step.
-    let (a, b) = (a, b)
-    for _ in 0..<Self.stepsPerAdvance {
-      let nextA = try scalarsA.peek(from: a)
-      let nextB = try scalarsB.peek(from: b)
-      guard let step = [nextA?.step, nextB?.step].compactMap(\.self).min() else { return false }
-      let atA = nextA?.step == step ? nextA : nil
-      let atB = nextB?.step == step ? nextB : nil
-      if atA != nil { scalarsA.take() }
-      if atB != nil { scalarsB.take() }
-      for index in layers.indices {
-        try layers[index].read(
-          step,
-          last: last,
-          a: a,
-          b: b,
-          isInA: atA != nil,
-          isInB: atB != nil
-        )
-      }
-      take(step, atA, atB)
-    }
+    let ends = [try a.fill(), try b.fill()].compactMap(\.self)
+    guard let end = ends.min() else { return false }
+    try a.advance(through: end)
+    try b.advance(through: end)
+    let common = StepPair.common(a.steps, b.steps)
+    count(common)
+    if beginsAlike == nil, let first = common.first { begin(first) }
+    losses.add(a, b, freshDetector)
+    compareBits(common)
+    for place in common { result.compareStepSettings(a.scalars[place.a], b.scalars[place.b]) }
+    judgeLayers(common)
     return true
   }
 
@@ -102,103 +99,89 @@ public struct RunComparer: Sendable {
   /// - Returns: What differs as a whole, and the layers in forward order of run a.
   /// - Throws: ``QueryError/noCommonStep(_:_:)``, or ``QueryError/store(_:)`` if alerts can't be read.
   public consuming func finish() throws(QueryError) -> (RunComparison, [LayerComparison]) {
-    guard result.commonStepCount > 0 else { throw .noCommonStep(a.run.run, b.run.run) }
-    let finished = layers.map { $0.finish() }
-    for name in lossNames {
-      guard var track = losses[name] else { continue }
-      track.detector.finish()
-      result.losses.append(
-        RunComparison.Loss(
-          name: name,
-          a: track.a,
-          b: track.b,
-          parting: track.detector.parting
-        )
-      )
+    let (readerA, readerB) = (a.reader, b.reader)
+    guard result.commonStepCount > 0 else {
+      throw .noCommonStep(readerA.run.run, readerB.run.run)
     }
+    let finished = layers.indices.map { layers[$0].finish(a.layers[$0], b.layers[$0]) }
+    result.losses = losses.finish()
     result.partedLayerCount = finished.count { $0.parting != nil }
     result.firstParting = Self.first(of: finished)
-    result.compareSettings(a.run, b.run)
-    result.compareModels(a.model, b.model)
-    result.rules = try RuleComparison.all(a, b)
+    result.compareSettings(readerA.run, readerB.run)
+    result.compareModels(readerA.model, readerB.model)
+    result.rules = try RuleComparison.all(readerA, readerB)
     result.summary = result.verdict(metric: options.metric, beginsAlike: beginsAlike ?? true)
     return (result, finished)
   }
 
-  /// Compares what was read of a step.
-  private mutating func take(_ step: UInt64, _ atA: StepScalars?, _ atB: StepScalars?) {
-    result.a.count(atA, isOwn: atB == nil)
-    result.b.count(atB, isOwn: atA == nil)
-    followLosses(step, atA, atB)
-    guard let atA, let atB else { return }
-    if result.commonStepCount == 0 { result.firstCommonStep = step }
-    result.commonStepCount += 1
-    result.lastCommonStep = step
-    compareBits(step, atA, atB)
-    result.compareStepSettings(atA, atB)
-    if beginsAlike == nil { begin(atA, atB) }
-    for loss in atA.losses {
-      let other = atB.losses.first { $0.name == loss.name }
-      losses[loss.name]?.detector.add(step: step, a: loss.value, b: other?.value)
-    }
-    // A step that a loss scaler skipped has NaN by design; and a metric that one run takes every ten
-    // steps is not missing on the nine between.
-    guard !atA.optimizerSkipped, !atB.optimizerSkipped, layers.contains(where: { $0.a != nil }),
-      layers.contains(where: { $0.b != nil })
-    else { return }
-    for index in layers.indices { layers[index].judge(step) }
-  }
-
-  private mutating func followLosses(_ step: UInt64, _ atA: StepScalars?, _ atB: StepScalars?) {
-    func add(_ loss: NamedLoss, isA: Bool) {
-      if losses[loss.name] == nil {
-        guard lossNames.count < Self.mostLosses else { return }
-        lossNames.append(loss.name)
-        var detector = PartingDetector(bound: options.bound, persistence: options.persistence)
-        if beginsAlike == false { detector.beginApart() }
-        losses[loss.name] = LossTrack(detector)
-      }
-      losses[loss.name]?.add(
-        step: step,
-        a: isA ? loss.value : nil,
-        b: isA ? nil : loss.value
-      )
-    }
-    for loss in atA?.losses ?? [] { add(loss, isA: true) }
-    for loss in atB?.losses ?? [] { add(loss, isA: false) }
+  private mutating func count(_ common: [StepPair]) {
+    result.a.count(a.steps, common: common.count)
+    result.b.count(b.steps, common: common.count)
+    guard let first = common.first, let last = common.last else { return }
+    if result.commonStepCount == 0 { result.firstCommonStep = a.steps[first.a] }
+    result.commonStepCount += UInt64(common.count)
+    result.lastCommonStep = a.steps[last.a]
   }
 
   /// Decides, at the first common step, whether the runs begin alike, in everything that both measured.
-  private mutating func begin(_ atA: StepScalars, _ atB: StepScalars) {
-    var pairs = layers.map { ($0.a, $0.b) }
-    for loss in atA.losses {
-      pairs.append((loss.value, atB.losses.first { $0.name == loss.name }?.value))
+  private mutating func begin(_ place: StepPair) {
+    var pairs = zip(a.layers, b.layers).map { ($0.values[place.a], $1.values[place.b]) }
+    let others = b.scalars[place.b].losses
+    for loss in a.scalars[place.a].losses {
+      pairs.append((loss.value, others.first { $0.name == loss.name }?.value))
     }
     let isAlike = pairs.allSatisfy { a, b in
       guard let a, let b, a.isFinite, b.isFinite else { return true }
       return LogRatio.of(a, b).magnitude <= PartingDetector.alikeLogRatio
     }
     beginsAlike = isAlike
-    guard !isAlike else { return }
-    for index in layers.indices { layers[index].detector.beginApart() }
-    for name in lossNames { losses[name]?.detector.beginApart() }
+    for index in layers.indices { layers[index].detector = freshDetector }
   }
 
-  private mutating func compareBits(_ step: UInt64, _ atA: StepScalars, _ atB: StepScalars) {
+  /// A detector that has seen nothing.
+  private var freshDetector: PartingDetector {
+    var detector = PartingDetector(bound: options.bound, persistence: options.persistence)
+    if beginsAlike == false { detector.beginApart() }
+    return detector
+  }
+
+  private mutating func compareBits(_ common: [StepPair]) {
     guard result.firstDifferenceStep == nil else { return }
-    var names: [String] = []
-    for name in Set((atA.losses + atB.losses).map(\.name)).sorted() {
-      let a = atA.losses.first { $0.name == name }?.value.bitPattern
-      let b = atB.losses.first { $0.name == name }?.value.bitPattern
-      if a != b { names.append(name) }
+    for place in common {
+      var names: [String] = []
+      let (lossesA, lossesB) = (a.scalars[place.a].losses, b.scalars[place.b].losses)
+      if !lossesA.elementsEqual(
+        lossesB,
+        by: { $0.name == $1.name && $0.value.bitPattern == $1.value.bitPattern }
+      ) {
+        for name in Set((lossesA + lossesB).map(\.name)).sorted() {
+          let a = lossesA.first { $0.name == name }?.value.bitPattern
+          let b = lossesB.first { $0.name == name }?.value.bitPattern
+          if a != b { names.append(name) }
+        }
+      }
+      for index in layers.indices {
+        names += layers[index].differences(a.layers[index], b.layers[index], at: place)
+      }
+      guard names.isEmpty else {
+        result.firstDifferenceStep = a.steps[place.a]
+        result.firstDifferences = Array(names.prefix(RunComparison.mostFirstDifferences))
+        return
+      }
+      result.identicalUntilStep = a.steps[place.a]
     }
-    for layer in layers where !layer.differences.isEmpty { names += layer.differences }
-    guard !names.isEmpty else {
-      result.identicalUntilStep = step
-      return
+  }
+
+  private mutating func judgeLayers(_ common: [StepPair]) {
+    // A step that a loss scaler skipped has NaN by design; and a metric that one run takes every ten
+    // steps is not missing on the nine between.
+    let places = common.filter { place in
+      !a.scalars[place.a].optimizerSkipped && !b.scalars[place.b].optimizerSkipped
+        && a.isMeasured[place.a] && b.isMeasured[place.b]
     }
-    result.firstDifferenceStep = step
-    result.firstDifferences = Array(names.prefix(RunComparison.mostFirstDifferences))
+    for index in layers.indices {
+      layers[index].judge(a.layers[index], b.layers[index], a.steps, at: places)
+    }
   }
 
   /// The layer that parts first; of several at one step the one that is furthest apart, and of equal ones
@@ -219,11 +202,10 @@ public struct RunComparer: Sendable {
 }
 
 extension ComparedRun {
-  /// Counts a step, if this run has it.
-  fileprivate mutating func count(_ scalars: StepScalars?, isOwn: Bool) {
-    guard let scalars else { return }
-    stepCount += 1
-    if isOwn { ownStepCount += 1 }
-    lastStep = scalars.step
+  /// Counts steps, of which so many are in the other run too.
+  fileprivate mutating func count(_ steps: [UInt64], common: Int) {
+    stepCount += UInt64(steps.count)
+    ownStepCount += UInt64(steps.count - common)
+    lastStep = steps.last ?? lastStep
   }
 }

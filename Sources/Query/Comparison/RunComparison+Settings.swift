@@ -40,16 +40,22 @@ extension RunComparison {
 
   /// Finds the first step at which a number of the step differs.
   mutating func compareStepSettings(_ a: StepScalars, _ b: StepScalars) {
-    let settings = [
-      ("learning_rate", a.learningRate, b.learningRate),
-      ("batch_size", a.batchSize.map { Double($0) }, b.batchSize.map { Double($0) }),
-      ("clipping.threshold", a.clipping?.threshold, b.clipping?.threshold),
-      ("loss_scale", a.lossScale, b.lossScale),
-    ]
-    for (name, left, right) in settings where left != right {
-      guard !stepSettings.contains(where: { $0.name == name }) else { continue }
-      stepSettings.append(StepDifference(name: name, firstStep: a.step, a: left, b: right))
+    // Told apart before anything is made of them: this is asked of every step.
+    if a.learningRate != b.learningRate {
+      add("learning_rate", at: a.step, a.learningRate, b.learningRate)
     }
+    if a.batchSize != b.batchSize {
+      add("batch_size", at: a.step, a.batchSize.map { Double($0) }, b.batchSize.map { Double($0) })
+    }
+    if a.clipping?.threshold != b.clipping?.threshold {
+      add("clipping.threshold", at: a.step, a.clipping?.threshold, b.clipping?.threshold)
+    }
+    if a.lossScale != b.lossScale { add("loss_scale", at: a.step, a.lossScale, b.lossScale) }
+  }
+
+  private mutating func add(_ name: String, at step: UInt64, _ a: Double?, _ b: Double?) {
+    guard !stepSettings.contains(where: { $0.name == name }) else { return }
+    stepSettings.append(StepDifference(name: name, firstStep: step, a: a, b: b))
   }
 }
 

@@ -47,8 +47,10 @@ struct Listing {
   ///
   /// - Parameters:
   ///   - db: Where to read.
-  ///   - size: About how many bytes a row's entry takes; a page of large ones has fewer.
+  ///   - bytes: About how many bytes a row's entry takes; a page of large ones has fewer.
   ///   - item: Makes a row's entry.
+  /// - Returns: The page.
+  /// - Throws: What SQLite or `item` throws.
   func page<Item>(
     in db: Database,
     size bytes: (SQLRow) -> Int = { _ in 0 },
