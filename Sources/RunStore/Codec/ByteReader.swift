@@ -92,12 +92,12 @@ package struct ByteReader {
   mutating func readString() throws(CodecError) -> String {
     let length = try readCount()
     let start = try take(length)
-    guard
-      let text = String(
-        validating: UnsafeRawBufferPointer(rebasing: bytes[start..<start + length]),
-        as: UTF8.self
-      )
-    else { throw CodecError("byte \(start): expected \(length) bytes of UTF-8, found others") }
+    let units = UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
+    // Names mostly are ASCII, which is found out faster than UTF-8: comparing two runs takes a tenth longer without this.
+    if units.allSatisfy({ $0 < 0x80 }) { return String(decoding: units, as: UTF8.self) }
+    guard let text = String(validating: units, as: UTF8.self) else {
+      throw CodecError("byte \(start): expected \(length) bytes of UTF-8, found others")
+    }
     return text
   }
 
