@@ -344,6 +344,10 @@ final class Courier: Sendable {
   private var callOptions: CallOptions {
     var options = CallOptions.defaults
     options.timeout = self.options.callTimeout
+    // The answer to a registration repeats the hyper-parameters, of which there may be 16 MiB, four times gRPC's default. The
+    // transport takes its limit of an answer from the option for requests.
+    options.maxRequestMessageBytes = 64 << 20
+    options.maxResponseMessageBytes = 64 << 20
     return options
   }
 

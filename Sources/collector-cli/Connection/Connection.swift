@@ -60,7 +60,8 @@ struct Connection: Sendable {
     var options = CallOptions.defaults
     options.timeout = timeout
     // A page of 1,000 layers with long names, or of wide histograms, passes gRPC's default of 4
-    // MiB.
+    // MiB. The transport takes its limit of an answer from the option for requests.
+    options.maxRequestMessageBytes = 256 << 20
     options.maxResponseMessageBytes = 256 << 20
     return options
   }
