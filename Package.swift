@@ -53,7 +53,7 @@ let signals: Target.Dependency = .product(
   package: "swift-service-lifecycle"
 )
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
-let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let nioSockets: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let arguments: Target.Dependency = .product(
   name: "ArgumentParser",
   package: "swift-argument-parser"
@@ -88,12 +88,11 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     // For the system's own words about an address that is taken.
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
-    // For FilePath, in which swift-configuration takes its file.
-    .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
     .package(
       url: "https://github.com/apple/swift-configuration.git",
       from: "1.4.0",
-      traits: ["YAML"]
+      // Its reader of YAML passes over what it does not know.
+      traits: []
     ),
   ],
   targets: [
@@ -142,7 +141,7 @@ let package = Package(
       name: "collector",
       dependencies: [
         "Telemetry", "RunStore", "CollectorService", core, sockets, logging, lifecycle, signals,
-        arguments, configuration, systemPackage, nio,
+        arguments, configuration, nio, nioSockets, yams,
       ]
     ),
     .executableTarget(

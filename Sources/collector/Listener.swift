@@ -5,6 +5,7 @@ import GRPCNIOTransportHTTP2Posix
 import ServiceLifecycle
 
 import struct NIOCore.IOError
+import struct NIOPosix.UnixDomainSocketPathWrongType
 
 /// One address at which the collector is served.
 struct Listener: Service {
@@ -88,6 +89,9 @@ struct Listener: Service {
   /// The system's own words for why an address can't be used.
   private static func reason(of error: any Error) -> String {
     let cause = (error as? RPCError)?.cause ?? (error as? RuntimeError)?.cause ?? error
+    if cause is UnixDomainSocketPathWrongType {
+      return "expected a socket or nothing, found something else"
+    }
     guard let failure = cause as? IOError else { return "\(cause)" }
     return String(cString: strerror(failure.errnoCode))
   }

@@ -58,10 +58,11 @@ struct ServeCommand: AsyncParsableCommand {
       "max-live-tensors": maxLiveTensors,
     ]
     let environment = ProcessInfo.processInfo.environment
-    let settings = try await Settings(
+    var settings = try Settings(
       flags: given.compactMapValues(\.self),
       file: config ?? environment["GRADWATCH_CONFIG"]
     )
+    settings.listen = try settings.listen?.resolved()
     var logger = Logger(label: "collector") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = settings.logLevel
 

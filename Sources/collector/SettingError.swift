@@ -1,5 +1,7 @@
 /// A setting that can't be used; the operator corrects it.
 struct SettingError: Error, CustomStringConvertible {
+  /// The file and the place in it, if it is from one.
+  var place: String?
   /// The setting's name, as in a file.
   var name: String
   /// What it has to be.
@@ -7,7 +9,9 @@ struct SettingError: Error, CustomStringConvertible {
   /// What it is.
   var found: String
 
-  var description: String { "setting \(name): expected \(expected), found \(found)" }
+  var description: String {
+    (place.map { "\($0): " } ?? "") + "setting \(name): expected \(expected), found \(found)"
+  }
 }
 
 /// What kept the collector from serving, or from doing what a command asks, in one line.

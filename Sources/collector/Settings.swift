@@ -2,7 +2,6 @@ import CollectorService
 import Configuration
 import Foundation
 import Logging
-import SystemPackage
 
 /// What an operator set: flags count before `GRADWATCH_*`, and those before the file.
 struct Settings: Sendable {
@@ -22,35 +21,28 @@ struct Settings: Sendable {
   /// The database if nobody sets one, in the current folder.
   static let defaultDatabase = "gradwatch.sqlite"
 
+  /// All that may be set, by the names that flags and files use.
+  static let names = [
+    "listen", "unix-socket", "database", "log-level", "stream-credits", "max-message-bytes",
+    "max-pending-bytes", "max-live-producers", "max-live-tensors",
+  ]
+
   /// Reads the settings from flags, environment and file.
   ///
   /// - Parameters:
   ///   - flags: The settings given as flags, by name.
   ///   - file: A YAML file of settings; `nil`: none.
   /// - Throws: ``SettingError`` for a value that can't be used, or a file that can't be read.
-  init(flags: [String: String], file: String?) async throws {
-    var providers: [any ConfigProvider] = [
-      InMemoryProvider(
-        values: Dictionary(
-          uniqueKeysWithValues: flags.map { name, text in
-            (AbsoluteConfigKey([name]), ConfigValue(.string(text), isSecret: false))
-          }
-        )
-      ),
-      EnvironmentVariablesProvider().prefixKeys(with: "gradwatch"),
-    ]
-    if let file {
-      do {
-        providers.append(try await FileProvider<YAMLSnapshot>(filePath: FilePath(file)))
-      } catch {
-        throw SettingError(
-          name: "config",
-          expected: "a readable YAML file",
-          found: "\(file): \(Self.line("\(error)"))"
-        )
-      }
-    }
-    let source = SettingSource(ConfigReader(providers: providers))
+  init(flags: [String: String], file: String?) throws {
+    let source = SettingSource(
+      ConfigReader(
+        providers: [
+          InMemoryProvider(texts: flags),
+          EnvironmentVariablesProvider().prefixKeys(with: "gradwatch"),
+          InMemoryProvider(texts: try file.map { try SettingsFile(path: $0).values } ?? [:]),
+        ]
+      )
+    )
 
     let listen = source.text("listen") ?? Self.defaultListen
     if listen != "none" {
@@ -97,11 +89,16 @@ struct Settings: Sendable {
   }
 }
 
-extension Settings {
-  /// A message of several lines, as one.
-  fileprivate static func line(_ message: String) -> String {
-    message.split(whereSeparator: \.isNewline)
-      .map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
+extension InMemoryProvider {
+  /// Settings as texts, by name.
+  fileprivate init(texts: [String: String]) {
+    self.init(
+      values: Dictionary(
+        uniqueKeysWithValues: texts.map { name, text in
+          (AbsoluteConfigKey([name]), ConfigValue(.string(text), isSecret: false))
+        }
+      )
+    )
   }
 }
 
@@ -117,10 +114,8 @@ private struct SettingSource {
   /// Takes a whole number, if somebody set it.
   func read(_ name: String, _ range: ClosedRange<Int>, into value: inout Int) throws {
     let key = ConfigKey([name])
-    // A flag is text, a file's value may be a number.
-    let number = reader.int(forKey: key) ?? reader.string(forKey: key).flatMap { Int($0) }
-    guard let found = number.map(String.init) ?? reader.string(forKey: key) else { return }
-    guard let number, range.contains(number) else {
+    guard let found = reader.string(forKey: key) else { return }
+    guard let number = Int(found), range.contains(number) else {
       throw SettingError(
         name: name,
         expected: "a whole number from \(range.lowerBound) to \(range.upperBound)",

@@ -46,7 +46,7 @@ def assert_does_not_start(collector: Collector, status: int, *named: str):
         (["--stream-credits", "many"], "stream-credits"),
         (["--max-message-bytes", "-1"], "max-message-bytes"),
         (["--config", "no/such/file.yaml"], "no/such/file.yaml"),
-        (["--unix-socket", "s" * 200], "unix-socket"),
+        (["--unix-socket", "s" * 200], "expected a path of at most 103 bytes"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
@@ -61,6 +61,34 @@ def test_a_wrong_setting_in_the_environment_or_in_a_file_is_named(tmp_path):
         (tmp_path / "wrong.yaml").write_text(text)
         collector = Collector(tmp_path, "--config", str(tmp_path / "wrong.yaml"))
         assert_does_not_start(collector, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("stream-credits: [1]", "1:17: setting stream-credits: expected one value, found a list"),
+        ("stream-credits: {a: 1}", "1:17: setting stream-credits: expected one value, found a mapping"),
+        ("# credits\nstream-credits:", "2:16: setting stream-credits: expected one value, found nothing"),
+        ("stream_credits: 5", "1:1: setting stream_credits: expected a setting's name, perhaps stream-credits"),
+        ("\nstreem-credits: 5", "2:1: setting streem-credits: expected a setting's name, perhaps stream-credits"),
+        ("Listen: 127.0.0.1:0", "1:1: setting Listen: expected a setting's name, perhaps listen"),
+        ("zz: 1", "1:1: setting zz: expected one of listen, unix-socket"),
+        ("[listen]", "1:1: setting config: expected lines of NAME: VALUE, found a list"),
+        ("stream-credits: 1\nstream-credits: 2", "stream-credits"),
+    ],
+)
+def test_what_a_file_of_settings_may_not_say_is_told_with_its_place(tmp_path, text, found):
+    file = tmp_path / "settings.yaml"
+    file.write_text(text + "\n")
+    collector = Collector(tmp_path, *LISTEN, "--config", str(file))
+    assert_does_not_start(collector, 2, str(file), found)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "{}\n"])
+def test_a_file_may_set_nothing(tmp_path, text):
+    (tmp_path / "settings.yaml").write_text(text)
+    with serve(tmp_path, "--config", str(tmp_path / "settings.yaml")) as collector:
+        assert collector.listening()
 
 
 def test_flags_count_before_the_environment_and_that_before_the_file(tmp_path):
@@ -159,6 +187,24 @@ def test_a_port_in_use_is_named(tmp_path):
         assert_does_not_start(collector, 1, address)
 
 
+def test_a_host_name_without_an_address_is_named(tmp_path):
+    arguments = ["--listen", "no-such-host.invalid:0", "--database", "gradwatch.sqlite"]
+    with Collector(tmp_path, *arguments) as collector:
+        code, output, error = collector.result()
+    assert (code, output) == (1, "")
+    assert "listen on no-such-host.invalid:0: expected a host name or an IP address" in error
+    assert not (tmp_path / "gradwatch.sqlite").exists()
+
+
+def test_a_file_at_the_place_of_the_unix_socket_is_named_and_left_alone(tmp_path):
+    path = tmp_path / "notes"
+    path.write_text("somebody's notes")
+    arguments = ["--listen", "none", "--unix-socket", str(path), "--database", "gradwatch.sqlite"]
+    expected = f"unix:{path}: expected a socket or nothing, found something else"
+    assert_does_not_start(Collector(tmp_path, *arguments), 1, expected)
+    assert path.read_text() == "somebody's notes"
+
+
 def test_a_second_collector_on_one_database_does_not_start(tmp_path):
     with serve(tmp_path) as first, first.client() as client:
         client.register(registration("run"))
@@ -202,6 +248,13 @@ def test_a_collector_waits_while_another_program_recovers_the_log(tmp_path):
 
 
 # Serving and stopping
+
+
+def test_it_serves_on_the_address_of_a_host_name(tmp_path):
+    arguments = ["--listen", "localhost:0", "--database", "gradwatch.sqlite"]
+    with Collector(tmp_path, *arguments) as collector, collector.client() as client:
+        assert collector.target.startswith(("127.0.0.1:", "[::1]:"))
+        client.register(registration("run"))
 
 
 def test_it_serves_on_a_unix_socket(tmp_path):

@@ -1,5 +1,5 @@
 /// Names that somebody who wrote `name` may have meant, the nearest first; at most three.
-func nearestNames(to name: String, among names: [String]) -> [String] {
+public func nearestNames(to name: String, among names: [String]) -> [String] {
   let wanted = Array(name.lowercased().prefix(64))
   let limit = Swift.max(2, wanted.count / 3)
   return
