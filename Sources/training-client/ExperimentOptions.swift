@@ -5,15 +5,17 @@ import TrainingEngine
 /// How experiments are trained and streamed, whichever command does it.
 struct ExperimentOptions: ParsableArguments {
   @Option(
+    name: [.customLong("server"), .customLong("collector")],
     help: ArgumentHelp(
       """
       HOST:PORT or unix:PATH of a collector that must be there. Without this option the one of \
       GRADWATCH_ADDRESS, else 127.0.0.1:50151, may also come later.
       """,
       valueName: "address"
-    )
+    ),
+    transform: { try CollectorAddress($0) }
   )
-  var collector: CollectorAddress?
+  var server: CollectorAddress?
 
   @Option(help: "The project that groups runs.")
   var project = "training-client"
@@ -50,6 +52,17 @@ struct ExperimentOptions: ParsableArguments {
       throw ValidationError("--steps: expected at least 1, found \(steps)")
     }
     if every < 1 { throw ValidationError("--every: expected at least 1, found \(every)") }
+  }
+
+  /// The address to stream to.
+  ///
+  /// - Throws: ``CommandFailure`` if the environment names one that can't be used.
+  func address() throws(CommandFailure) -> CollectorAddress {
+    do {
+      return try server ?? .ofEnvironment()
+    } catch {
+      throw CommandFailure(.usage, "\(error)")
+    }
   }
 
   /// Finds an experiment by its name or identifier, and changes what was asked for.

@@ -43,7 +43,7 @@ struct TrainingJob {
     _ console: Console,
     _ interruption: Interruption
   ) async throws -> TrainingResult {
-    let address = try options.collector ?? .ofEnvironment()
+    let address = try options.address()
     let log = AlertLog(console: console)
     console.show("run \(run), project \(options.project), to \(address)")
     let outcome: RunOutcome<TrainingResult>
@@ -89,7 +89,7 @@ struct TrainingJob {
       model: model
     )
     var settings = RunOptions()
-    settings.requiresCollector = options.collector != nil
+    settings.requiresCollector = options.server != nil
     settings.wantsAlerts = open.isEmpty
     return try await withRun(
       transport: try address.makeTransport(),

@@ -146,7 +146,7 @@ def test_the_newest_run_of_a_project_is_taken_and_wrong_ones_are_refused(collect
         (["--project", "none"], 3, "project none: has no run"),
         (["nowhere"], 3, "nowhere"),
         ([], 2, "expected a run, or --project"),
-        (["old", "-o", "csv"], 2, "expected table, json or jsonl, found csv"),
+        (["old", "-o", "csv"], 2, "Please provide one of 'table', 'json'"),
     ]:
         result = diagnose(collector, *arguments)
         assert result.returncode == status, (arguments, result.stderr)

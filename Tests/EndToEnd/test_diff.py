@@ -133,7 +133,7 @@ def test_what_can_not_be_compared_is_said(collector, client):
         (["one", "one"], 2, "expected another one beside it, found the same"),
         (["one", "later"], 2, "runs one and later: expected a common step, found none"),
         (["one", "other"], 2, "expected a tensor or layer of the same name, found none"),
-        (["one", "later", "-o", "csv"], 2, "expected table, json or jsonl, found csv"),
+        (["one", "later", "-o", "csv"], 2, "Please provide one of 'table', 'json'"),
         (["one", "later", "--factor", "1"], 2, "expected a number above 1"),
     ]:
         result = diff(collector, *arguments)

@@ -48,6 +48,15 @@ def test_all_experiments_say_what_they_declare_and_the_table_is_current():
     assert count >= 40
 
 
+def test_the_collector_is_named_as_for_collector_cli(collector):
+    result = training_client(
+        "run", "healthy-clusters", "--server", collector.target, "--steps", 5, "--quiet", "-o", "json"
+    )
+    assert result.returncode == 0, result.stderr
+    wrong = training_client("run", "healthy-clusters", "--server", "a/b")
+    assert wrong.returncode == 2 and "expected HOST:PORT or unix:PATH" in wrong.stderr
+
+
 def test_a_seed_gives_the_same_bits_and_another_seed_others():
     runs = [
         training_client("run", "healthy-clusters", "--dry-run", "--quiet", "-o", "json", "--run-id", "a", *more)

@@ -1,7 +1,7 @@
-import ArgumentParser
-
 /// A number of bytes: a number, and perhaps a unit, `kB` to `TB` or `KiB` to `TiB`.
-struct ByteCount: ExpressibleByArgument, Sendable, Equatable {
+struct ByteCount: DescribedArgument, Sendable, Equatable {
+  static let expectation = "a number of bytes, perhaps with a unit, such as 500MB or 20GiB"
+
   var bytes: UInt64
 
   init?(argument: String) {

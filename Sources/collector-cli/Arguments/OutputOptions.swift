@@ -30,12 +30,6 @@ struct OutputOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("Whether to use colours.", valueName: "when"))
   var color: ColorChoice = .auto
-
-  /// Refuses rows of fields for an answer that has no columns.
-  func checkHasNoColumns() throws {
-    guard let output, output == .csv || output == .tsv else { return }
-    throw ValidationError("-o: expected table, json or jsonl, found \(output.rawValue)")
-  }
 }
 
 /// Whether to draw the answer.

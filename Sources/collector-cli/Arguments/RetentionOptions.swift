@@ -5,18 +5,23 @@ import TelemetryWire
 /// How much of a project is kept.
 struct RetentionOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Runs that ended longer ago go, such as 30d or 12h.", valueName: "time")
+    help: ArgumentHelp("Runs that ended longer ago go, such as 30d or 12h.", valueName: "time"),
+    transform: TimeSpan.parse
   )
   var olderThan: TimeSpan?
 
-  @Option(help: ArgumentHelp("So many runs of a project stay.", valueName: "runs"))
+  @Option(
+    help: ArgumentHelp("So many runs of a project stay.", valueName: "runs"),
+    transform: UInt64.parse
+  )
   var keep: UInt64?
 
   @Option(
     help: ArgumentHelp(
       "Runs of a project may take so much, such as 500MB or 20GB (or a number of bytes).",
       valueName: "size"
-    )
+    ),
+    transform: ByteCount.parse
   )
   var maxBytes: ByteCount?
 

@@ -33,14 +33,18 @@ struct SelectorOptions: ParsableArguments {
 
 /// Which steps, in how many points, of which producer.
 struct SeriesOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Only these steps: A:B, A:, :B or N.", valueName: "range"))
+  @Option(
+    help: ArgumentHelp("Only these steps: A:B, A:, :B or N.", valueName: "range"),
+    transform: StepRange.parse
+  )
   var steps: StepRange?
 
   @Option(
     help: ArgumentHelp(
       "At most so many points a series, each with min, max, mean and last; 0: all measured.",
       valueName: "points"
-    )
+    ),
+    transform: UInt32.parse
   )
   var resolution: UInt32?
 

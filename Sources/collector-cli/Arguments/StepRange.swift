@@ -1,9 +1,10 @@
-import ArgumentParser
 import SwiftProtobuf
 import TelemetryWire
 
 /// Steps: `N`, `A:B`, `A:` or `:B`, both ends included.
-struct StepRange: ExpressibleByArgument, Sendable, Equatable {
+struct StepRange: DescribedArgument, Sendable, Equatable {
+  static let expectation = "steps as N, A:B with A at most B, A: or :B"
+
   var first: UInt64
   /// `nil`: to the end.
   var last: UInt64?

@@ -1,7 +1,7 @@
-import ArgumentParser
-
 /// A span of time: a number and one of `s`, `m`, `h`, `d` and `w`.
-struct TimeSpan: ExpressibleByArgument, Sendable, Equatable {
+struct TimeSpan: DescribedArgument, Sendable, Equatable {
+  static let expectation = "a number and one of s, m, h, d and w, such as 30m or 2d"
+
   var seconds: Double
 
   init?(argument: String) {

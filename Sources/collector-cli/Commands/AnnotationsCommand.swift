@@ -20,7 +20,10 @@ struct AnnotationsCommand: AsyncParsableCommand {
   @Option(help: "Only those of this producer.")
   var producer: String = ""
 
-  @Option(help: ArgumentHelp("Only those of these steps: A:B, A:, :B or N.", valueName: "range"))
+  @Option(
+    help: ArgumentHelp("Only those of these steps: A:B, A:, :B or N.", valueName: "range"),
+    transform: StepRange.parse
+  )
   var steps: StepRange?
 
   @Option(help: "At most so many; 0: all.")

@@ -35,7 +35,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
   var failOn: SeverityChoice?
 
   @OptionGroup var connection: ConnectionOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var output: DocumentOptions
 
   func validate() throws {
     if runID == nil, project.isEmpty {
@@ -43,7 +43,6 @@ struct DiagnoseCommand: AsyncParsableCommand {
         "run-id: expected a run, or --project for its newest one, found neither"
       )
     }
-    try output.checkHasNoColumns()
   }
 
   func run() async throws {

@@ -37,7 +37,10 @@ struct DiffCommand: AsyncParsableCommand {
   @Option(help: "How many common steps in a row it must be more.")
   var partingSteps: UInt32 = 3
 
-  @Option(help: ArgumentHelp("Only these steps: A:B, A:, :B or N.", valueName: "range"))
+  @Option(
+    help: ArgumentHelp("Only these steps: A:B, A:, :B or N.", valueName: "range"),
+    transform: StepRange.parse
+  )
   var steps: StepRange?
 
   @Option(help: "The one run's producer, if not the one with the lowest rank.")
@@ -48,13 +51,12 @@ struct DiffCommand: AsyncParsableCommand {
 
   @OptionGroup var selector: SelectorOptions
   @OptionGroup var connection: ConnectionOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var output: DocumentOptions
 
   func validate() throws {
     guard factor > 1, factor.isFinite else {
       throw ValidationError("--factor: expected a number above 1, found \(factor)")
     }
-    try output.checkHasNoColumns()
   }
 
   func run() async throws {

@@ -28,7 +28,10 @@ struct HeatmapCommand: AsyncParsableCommand {
   @Option(help: "The most columns; 0: as many as the terminal has room for.")
   var columns: UInt32 = 0
 
-  @Option(help: ArgumentHelp("Only these steps: A:B, A:, :B or N.", valueName: "range"))
+  @Option(
+    help: ArgumentHelp("Only these steps: A:B, A:, :B or N.", valueName: "range"),
+    transform: StepRange.parse
+  )
   var steps: StepRange?
 
   @Option(help: "The producer, if not the one with the lowest rank.")

@@ -19,7 +19,7 @@ struct HistogramCommand: AsyncParsableCommand {
   @Argument(help: "The run's id.")
   var runID: String
 
-  @Option(help: "Only this step; the same as --steps N.")
+  @Option(help: "Only this step; the same as --steps N.", transform: UInt64.parse)
   var step: UInt64?
 
   @OptionGroup var selector: SelectorOptions

@@ -21,7 +21,7 @@ struct RunCommand: AsyncParsableCommand {
   var runID: String
 
   @OptionGroup var connection: ConnectionOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var output: DocumentOptions
 
   /// Alerts beyond these are for `query alerts`.
   private static let mostAlerts = 200
@@ -29,10 +29,6 @@ struct RunCommand: AsyncParsableCommand {
   private static let mostAnnotations = 20
   /// Points of a loss for its sparkline.
   private static let lossPoints: UInt32 = 40
-
-  func validate() throws {
-    try output.checkHasNoColumns()
-  }
 
   func run() async throws {
     let output = Output(output)

@@ -24,7 +24,8 @@ struct RunsCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Only runs registered within this span, such as 24h or 7d.",
       valueName: "span"
-    )
+    ),
+    transform: TimeSpan.parse
   )
   var since: TimeSpan?
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import GradwatchClient
 import SwiftProtobuf
 import TelemetryWire
 import TerminalOutput
@@ -38,7 +39,7 @@ struct ServerInfoCommand: AsyncParsableCommand {
 
   private func entries(
     of info: Gradwatch_V1_GetServerInfoResponse,
-    at address: ServerAddress
+    at address: CollectorAddress
   ) -> [(name: String, value: String)] {
     let limits = info.limits
     let ahead = info.serverTime.seconds - Date().timeIntervalSince1970

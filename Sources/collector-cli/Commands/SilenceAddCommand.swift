@@ -15,7 +15,8 @@ struct SilenceAddCommand: AsyncParsableCommand {
 
   @Option(
     name: .customLong("for"),
-    help: ArgumentHelp("How long (2h, 30m, 1d).", valueName: "time")
+    help: ArgumentHelp("How long (2h, 30m, 1d).", valueName: "time"),
+    transform: TimeSpan.parse
   )
   var duration: TimeSpan
 

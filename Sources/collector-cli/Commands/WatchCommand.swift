@@ -29,10 +29,9 @@ struct WatchCommand: AsyncParsableCommand {
   var cursor: Int64?
 
   @OptionGroup var connection: ConnectionOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var output: DocumentOptions
 
   func validate() throws {
-    try output.checkHasNoColumns()
     if let cursor, cursor < 0 {
       throw ValidationError("--cursor: expected at least 0, found \(cursor)")
     }

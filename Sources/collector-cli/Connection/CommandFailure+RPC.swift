@@ -1,6 +1,7 @@
 import Foundation
 import GRPCCore
 import GRPCProtobuf
+import GradwatchClient
 
 // The one place where a status of gRPC becomes an exit status and a line for people.
 
@@ -10,7 +11,7 @@ extension CommandFailure {
   /// - Parameters:
   ///   - error: The error; details of google.rpc in it are read.
   ///   - address: The collector that was asked.
-  init(_ error: RPCError, from address: ServerAddress) {
+  init(_ error: RPCError, from address: CollectorAddress) {
     let details = (try? error.unpackGoogleRPCStatus())?.details ?? []
     let message = Self.message(of: error, details)
     switch error.code {

@@ -1,11 +1,12 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import GradwatchClient
 import TelemetryWire
 
 /// A client of one collector, open for the length of a scope.
 struct Connection: Sendable {
   /// The collector.
-  let address: ServerAddress
+  let address: CollectorAddress
   /// Where a run's end is told; what streams goes through the client library.
   let ingest: Gradwatch_V1_IngestService.Client<HTTP2ClientTransport.Posix>
   /// Its queries.
@@ -67,7 +68,7 @@ struct Connection: Sendable {
   }
 }
 
-extension ServerAddress {
+extension CollectorAddress {
   /// A transport for one client.
   func makeTransport() throws -> HTTP2ClientTransport.Posix {
     try HTTP2ClientTransport.Posix(

@@ -10,10 +10,14 @@ struct Output: Sendable {
   /// The form to write.
   let format: OutputFormat
 
-  init(_ options: OutputOptions) {
-    terminal = Terminal(color: options.color)
-    chosenFormat = options.output
-    format = options.output ?? (terminal.isInteractive ? .table : .tsv)
+  init(_ options: OutputOptions) { self.init(options.output, options.color) }
+
+  init(_ options: DocumentOptions) { self.init(options.output?.format, options.color) }
+
+  private init(_ chosen: OutputFormat?, _ color: ColorChoice) {
+    terminal = Terminal(color: color)
+    chosenFormat = chosen
+    format = chosen ?? (terminal.isInteractive ? .table : .tsv)
   }
 
   /// Writes text to standard output.
