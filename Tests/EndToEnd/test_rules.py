@@ -130,6 +130,22 @@ def test_a_rule_file_is_tried_on_a_recorded_run(collector, client, tmp_path):
     )
 
 
+def test_a_rule_that_does_not_exist_is_refused_with_the_nearest(collector):
+    commands = [
+        ["rules", "show", "loss_platau"],
+        ["silence", "add", "--for", "1h", "--rule", "loss_platau"],
+        ["query", "alerts", "--rule", "dead_relu", "--rule", "loss_platau"],
+        ["watch", "--rule", "loss_platau"],
+    ]
+    for command in commands:
+        result = cli(*command, collector=collector)
+        assert (result.returncode, result.stdout) == (3, ""), command
+        assert "rule loss_platau: expected one of those that 'rules list' shows" in result.stderr
+        assert "perhaps loss_plateau" in result.stderr
+    assert answer("silence", "list", collector=collector) == {"silences": []}
+    assert cli("query", "alerts", "--rule", "loss_plateau", collector=collector).returncode == 0
+
+
 def test_silenced_alerts_are_listed_and_not_pushed(collector, client):
     assert cli("silence", "add", "--for", "1h", collector=collector).returncode == 2
     matcher = ["--rule", "non_finite_loss", "--comment", "known", "--by", "ada"]

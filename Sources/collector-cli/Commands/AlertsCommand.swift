@@ -60,7 +60,8 @@ struct AlertsCommand: AsyncParsableCommand {
     }
     let limit = Limit(limit)
     let (alerts, hasMore) = try await Connection.with(connection) { connection in
-      try await connection.alerts(request, limit: limit.count)
+      try await connection.checkRules(request.rules)
+      return try await connection.alerts(request, limit: limit.count)
     }
     try output.write(
       alerts,

@@ -36,12 +36,7 @@ struct RulesShowCommand: AsyncParsableCommand {
       try await connection.alerts.listRules(request, options: connection.unary)
     }
     guard let name = rule else { return try write(answer.set, to: output) }
-    guard let rule = answer.rules.first(where: { $0.rule == name }) else {
-      throw CommandFailure(
-        .notFound,
-        "rule \(name): expected one of those that 'rules list' shows"
-      )
-    }
+    let rule = try Connection.rule(name, among: answer.rules)
     switch output.format {
     case .json: try output.write(document: try Output.json(rule))
     case .jsonl: try output.write(line: rule)

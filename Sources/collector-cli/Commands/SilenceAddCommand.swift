@@ -55,6 +55,7 @@ struct SilenceAddCommand: AsyncParsableCommand {
   func run() async throws {
     let output = Output(output)
     let silence = try await Connection.with(connection) { connection in
+      try await connection.checkRules(rule.isEmpty ? [] : [rule])
       // The collector's clock decides when it ends, so it is asked for it.
       let info = try await connection.query.getServerInfo(.init(), options: connection.unary)
       let request = Gradwatch_V1_SilenceAlertsRequest.with { request in

@@ -73,6 +73,7 @@ final class AlertWatch: Sendable {
       } else {
         _ = try await connection.query.getServerInfo(.init(), options: connection.unary)
       }
+      try await connection.checkRules(self.request.rules)
       var request = self.request
       if let cursor = self.position.withLock({ $0.cursor }) { request.cursor = cursor }
       try await connection.alerts.subscribeAlerts(
