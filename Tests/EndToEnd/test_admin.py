@@ -158,6 +158,21 @@ def test_verify_and_backup_beside_a_collector_that_ingests(tmp_path):
         assert client.register(registration("run")).producer.last_sequence == 400
 
 
+def test_a_database_that_can_not_be_opened_is_named(tmp_path):
+    with serve(tmp_path) as collector, collector.client() as client:
+        record(client, "run", 3)
+        collector.terminate()
+        assert collector.result()[0] == 0
+    # Not even root can use a folder as the log's index or as the log.
+    for suffix in ("shm", "wal"):
+        folder = tmp_path / f"gradwatch.sqlite-{suffix}"
+        folder.unlink(missing_ok=True)
+        folder.mkdir()
+    refused = store("verify", tmp_path / "gradwatch.sqlite")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert str(tmp_path / "gradwatch.sqlite") in refused.stderr
+
+
 def test_verify_names_what_is_damaged(tmp_path):
     path = tmp_path / "gradwatch.sqlite"
     with serve(tmp_path) as collector, collector.client() as client:
@@ -181,3 +196,4 @@ def test_verify_names_what_is_damaged(tmp_path):
     for wrong in (tmp_path / "missing", tmp_path):
         refused = store("verify", wrong)
         assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1
+        assert str(wrong) in refused.stderr

@@ -82,11 +82,16 @@ extension SQLiteRunStore {
       throw .cannotOpen(path: path, detail: "No such file or directory")
     }
     try inspect(path, Options())
+    var configuration = Configuration()
+    configuration.readonly = true
+    configuration.busyMode = .timeout(Options().busySeconds)
+    let queue: DatabaseQueue
     do {
-      var configuration = Configuration()
-      configuration.readonly = true
-      configuration.busyMode = .timeout(Options().busySeconds)
-      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      queue = try DatabaseQueue(path: path, configuration: configuration)
+    } catch {
+      throw RunStoreError(opening: path, error)
+    }
+    do {
       let value = try body(queue)
       try queue.close()
       return value
