@@ -3,7 +3,7 @@ public import Telemetry
 
 extension SQLiteRunStore {
   /// Registers a run and a producer in one transaction; a run that exists keeps project, framework
-  /// and creation time.
+  /// and creation time, and what the registration leaves empty.
   public func register(
     _ registration: RunRegistration,
     at time: WallTime
@@ -65,10 +65,10 @@ extension SQLiteRunStore {
     to registration: RunRegistration,
     in db: Database
   ) throws {
-    let labels = labels(of: registration)
+    let labels = labels(of: try completed(registration, run: key, in: db))
     try db.run(
       """
-      UPDATE runs SET name = ?, labels = ?, status = ?, status_reason = '', finished_at = NULL
+      UPDATE runs SET name = coalesce(nullif(?, ''), name), labels = ?, status = ?, status_reason = '', finished_at = NULL
       WHERE key = ?
       """,
       .text(registration.name),
@@ -76,6 +76,26 @@ extension SQLiteRunStore {
       .integer(Int64(RunStatus.running.rawValue)),
       .integer(key)
     )
+  }
+
+  /// A registration with the tags and hyper-parameters of its run where it has none.
+  private static func completed(
+    _ registration: RunRegistration,
+    run key: Int64,
+    in db: Database
+  ) throws -> RunRegistration {
+    guard registration.tags.isEmpty || registration.hyperparameters.isEmpty else {
+      return registration
+    }
+    let stored = try db.firstRow("SELECT labels FROM runs WHERE key = ?", .integer(key)) { row in
+      // What can't be read is replaced: a training does not wait for labels.
+      try? LabelsCodec.read(row.blob(0))
+    }
+    guard let labels = stored ?? nil else { return registration }
+    var completed = registration
+    if completed.tags.isEmpty { completed.tags = labels.tags }
+    if completed.hyperparameters.isEmpty { completed.hyperparameters = labels.hyperparameters }
+    return completed
   }
 
   private static func insert(

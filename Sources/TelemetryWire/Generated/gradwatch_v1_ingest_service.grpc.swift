@@ -115,7 +115,10 @@ extension Gradwatch_V1_IngestService {
         /// > Source IDL Documentation:
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
-        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id.
+        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
+        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
+        /// > is told otherwise.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Gradwatch_V1_RegisterRunRequest` messages.
@@ -203,7 +206,10 @@ extension Gradwatch_V1_IngestService {
         /// > Source IDL Documentation:
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
-        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id.
+        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
+        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
+        /// > is told otherwise.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Gradwatch_V1_RegisterRunRequest` message.
@@ -289,7 +295,10 @@ extension Gradwatch_V1_IngestService {
         /// > Source IDL Documentation:
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
-        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id.
+        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
+        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
+        /// > is told otherwise.
         ///
         /// - Parameters:
         ///   - request: A `Gradwatch_V1_RegisterRunRequest` message.
@@ -528,7 +537,10 @@ extension Gradwatch_V1_IngestService {
         /// > Source IDL Documentation:
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
-        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id.
+        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
+        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
+        /// > is told otherwise.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Gradwatch_V1_RegisterRunRequest` message.
@@ -644,7 +656,10 @@ extension Gradwatch_V1_IngestService {
         /// > Source IDL Documentation:
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
-        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id.
+        /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
+        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
+        /// > is told otherwise.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Gradwatch_V1_RegisterRunRequest` message.
@@ -786,7 +801,10 @@ extension Gradwatch_V1_IngestService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
-    /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id.
+    /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
+    /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+    /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
+    /// > is told otherwise.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Gradwatch_V1_RegisterRunRequest` message.
@@ -907,7 +925,10 @@ extension Gradwatch_V1_IngestService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
-    /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id.
+    /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
+    /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+    /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
+    /// > is told otherwise.
     ///
     /// - Parameters:
     ///   - message: request message to send.

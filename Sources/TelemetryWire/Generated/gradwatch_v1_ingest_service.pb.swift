@@ -123,7 +123,7 @@ public nonisolated struct Gradwatch_V1_StreamOpen: Sendable {
   /// Whether this run's alert transitions are wanted on this stream.
   public var wantAlerts: Bool = false
 
-  /// Transitions after this cursor are wanted; absent: from now on.
+  /// Transitions after this cursor are wanted, at least 0; absent: from now on.
   public var alertCursor: Int64 {
     get {_alertCursor ?? 0}
     set {_alertCursor = newValue}

@@ -21,6 +21,9 @@ struct SQLiteRunStoreCompatTests {
   @Test("registering again updates the labels and says where to resume")
   func registrationAgain() throws { try compat.registeringAgainResumes() }
 
+  @Test("what a later registration leaves empty stays as it was")
+  func emptyRegistrationAgain() throws { try compat.whatALaterRegistrationLeavesEmptyStays() }
+
   @Test("another model is refused, naming the first field that differs")
   func modelDiffers() throws { try compat.anotherModelIsRefusedNamingTheField() }
 
