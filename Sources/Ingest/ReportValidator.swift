@@ -15,13 +15,11 @@ struct ReportValidator: Sendable {
     try check(report.activations)
     if let column = report.histograms { try check(column, beside: report.gradients) }
     if let column = report.explicitHistograms { try check(column, beside: report.gradients) }
-    for profile in report.timeStepNorms where Int(profile.layer) >= model.layers.count {
-      throw .unknownIndex(
-        column: "time_step_norms.layer_id",
-        index: Int(profile.layer),
-        count: model.layers.count
-      )
-    }
+    _ = try subjects(
+      report.timeStepNorms.map(\.layer),
+      of: model.layers.count,
+      column: "time_step_norms.layer_id"
+    )
   }
 
   private func check(_ columns: GradientColumns) throws(TelemetryError) {

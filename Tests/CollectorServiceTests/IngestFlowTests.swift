@@ -277,6 +277,26 @@ struct IngestFlowTests {
     }
   }
 
+  @Test("a stream that would resume from a cursor below 0 is refused, as a subscription is")
+  func negativeCursor() async throws {
+    let run = try RunBuilder(run: "r")
+    try await withCollectorOnDisk { harness in
+      _ = try await harness.ingest.register(run)
+      for wantsAlerts in [true, false] {
+        let error = await #expect(throws: RPCError.self) {
+          try await withTelemetryStream(
+            harness.ingest,
+            run.registration,
+            wantAlerts: wantsAlerts,
+            alertCursor: -1
+          ) { _, _ in }
+        }
+        #expect(error?.code == .invalidArgument)
+        #expect(error?.message == "alert_cursor: expected at least 0, found -1")
+      }
+    }
+  }
+
   @Test(
     "while the disk is full reports are answered UNAVAILABLE, and afterwards nothing is missing"
   )

@@ -238,6 +238,10 @@ REFUSED = {
     "explicit counts": (_explicit([0], [1, 1, 1]), "explicit_histograms.counts"),
     "explicit sum": (_explicit([0], [1, 1]), "histograms"),
     "profile of no layer": (_profile(layer_id=2), "time_step_norms.layer_id"),
+    "profile twice": (
+        lambda message: message.time_step_norms.extend([v1.TimeStepNorms(layer_id=1)] * 2),
+        "time_step_norms.layer_id",
+    ),
     "profile length": (_profile(positions=[0, 1], norms=[1]), "time_step_norms.norms"),
     "profile order": (_profile(positions=[1, 1], norms=[1, 1]), "time_step_norms.positions"),
 }

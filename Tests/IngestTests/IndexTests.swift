@@ -92,7 +92,7 @@ struct IndexTests {
     )
   }
 
-  @Test("a profile through time must be of a layer that the model has")
+  @Test("profiles through time must be of layers that the model has, one of each")
   func timeStepNorms() throws {
     func decision(_ layers: [UInt32]) throws -> Decision {
       try Fixture.decision { report in
@@ -110,5 +110,15 @@ struct IndexTests {
           )
       )
     }
+    #expect(
+      try decision([1, 1])
+        == .refuse(
+          .outOfRange(
+            field: "time_step_norms.layer_id",
+            expected: "each id once",
+            found: "a repeated one"
+          )
+        )
+    )
   }
 }

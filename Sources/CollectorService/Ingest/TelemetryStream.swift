@@ -92,6 +92,13 @@ final class TelemetryStream: Sendable {
       await collector.committer.flush()
     } while producer.last.sequence != last.sequence
     guard !producer.isBroken else { throw Failure.shuttingDown.status }
+    if open.hasAlertCursor, open.alertCursor < 0 {
+      throw TelemetryError.outOfRange(
+        field: "alert_cursor",
+        expected: "at least 0",
+        found: "\(open.alertCursor)"
+      )
+    }
     let cursor = collector.feed.last
     let after =
       open.hasAlertCursor
