@@ -163,7 +163,7 @@ public nonisolated struct Gradwatch_V1_Tensor: Sendable {
   /// What it does in its layer.
   public var role: Gradwatch_V1_TensorRole = .unspecified
 
-  /// Its shape, outermost dimension first; empty: a scalar, or unknown.
+  /// Its shape, outermost dimension first, at most 16 dimensions; empty: a scalar, or unknown.
   public var shape: [UInt64] = []
 
   /// Its number of elements, at least 1; the product of shape, if that is given.

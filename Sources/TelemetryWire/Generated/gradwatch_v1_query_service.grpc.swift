@@ -221,7 +221,8 @@ extension Gradwatch_V1_QueryService {
     /// > Source IDL Documentation:
     /// >
     /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more.
+    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "ListRuns" method.
         ///
@@ -455,7 +456,8 @@ extension Gradwatch_V1_QueryService {
     /// > Source IDL Documentation:
     /// >
     /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more.
+    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public protocol ServiceProtocol: Gradwatch_V1_QueryService.StreamingServiceProtocol {
         /// Handle the "ListRuns" method.
         ///
@@ -687,7 +689,8 @@ extension Gradwatch_V1_QueryService {
     /// > Source IDL Documentation:
     /// >
     /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more.
+    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public protocol SimpleServiceProtocol: Gradwatch_V1_QueryService.ServiceProtocol {
         /// Handle the "ListRuns" method.
         ///
@@ -1383,7 +1386,8 @@ extension Gradwatch_V1_QueryService {
     /// > Source IDL Documentation:
     /// >
     /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more.
+    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public protocol ClientProtocol: Sendable {
         /// Call the "ListRuns" method.
         ///
@@ -1675,7 +1679,8 @@ extension Gradwatch_V1_QueryService {
     /// > Source IDL Documentation:
     /// >
     /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more.
+    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 

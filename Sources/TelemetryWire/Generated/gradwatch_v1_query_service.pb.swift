@@ -582,6 +582,7 @@ public nonisolated struct Gradwatch_V1_GetLayerTimelineRequest: Sendable {
   public mutating func clearSteps() {self._steps = nil}
 
   /// At most this many points a series, each covering an equal range of steps; 0: every measurement.
+  /// At most 100,000.
   public var maxPoints: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -805,6 +806,7 @@ public nonisolated struct Gradwatch_V1_GetHistogramsRequest: Sendable {
   public mutating func clearSteps() {self._steps = nil}
 
   /// At most this many points a tensor, each covering an equal range of steps; 0: every histogram.
+  /// At most 100,000.
   public var maxPoints: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -965,6 +967,7 @@ public nonisolated struct Gradwatch_V1_GetLossTimelineRequest: Sendable {
   public mutating func clearSteps() {self._steps = nil}
 
   /// At most this many points a series, each covering an equal range of steps; 0: every measurement.
+  /// At most 100,000.
   public var maxPoints: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

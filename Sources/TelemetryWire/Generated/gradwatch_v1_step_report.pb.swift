@@ -247,13 +247,14 @@ public nonisolated struct Gradwatch_V1_ExponentialHistogramColumn: Sendable {
   /// Elements that are 0 or subnormal, a value a tensor.
   public var zeroCount: [UInt64] = []
 
-  /// Index of the first positive bucket, a value a tensor.
+  /// Index of the first positive bucket, a value a tensor; all buckets lie within +-1,100 at scale 0 and below, within
+  /// +-1,100 * 2^scale above.
   public var positiveOffset: [Int32] = []
 
   /// Number of positive buckets, a value a tensor.
   public var positiveLength: [UInt32] = []
 
-  /// Index of the first negative bucket, a value a tensor.
+  /// Index of the first negative bucket, a value a tensor; likewise.
   public var negativeOffset: [Int32] = []
 
   /// Number of negative buckets, a value a tensor.
@@ -277,7 +278,7 @@ public nonisolated struct Gradwatch_V1_ExplicitHistogramColumn: Sendable {
   /// The tensors that have a histogram; empty: all, in registration order.
   public var tensorIds: [UInt32] = []
 
-  /// Ascending and finite; bucket i holds values in [bounds[i-1], bounds[i]), the outer buckets are open.
+  /// Ascending and finite, at most 4,096; bucket i holds values in [bounds[i-1], bounds[i]), the outer buckets are open.
   public var bounds: [Double] = []
 
   /// Elements in each bucket, len(bounds) + 1 a tensor, tensor by tensor.
@@ -375,13 +376,14 @@ public nonisolated struct Gradwatch_V1_StepReport: @unchecked Sendable {
     set {_uniqueStorage()._step = newValue}
   }
 
-  /// When the step was taken: seconds since 1970-01-01T00:00:00Z by the producer's clock; finite.
+  /// When the step was taken: seconds since 1970-01-01T00:00:00Z by the producer's clock; from 0 to the end of the
+  /// year 9999.
   public var wallTimeSeconds: Double {
     get {_storage._wallTimeSeconds}
     set {_uniqueStorage()._wallTimeSeconds = newValue}
   }
 
-  /// Losses; empty: not measured.
+  /// Losses, at most 1,024; empty: not measured.
   public var losses: [Gradwatch_V1_NamedLoss] {
     get {_storage._losses}
     set {_uniqueStorage()._losses = newValue}
@@ -511,7 +513,7 @@ public nonisolated struct Gradwatch_V1_StepReport: @unchecked Sendable {
   /// Clears the value of `activations`. Subsequent reads from it will return its default value.
   public mutating func clearActivations() {_uniqueStorage()._activations = nil}
 
-  /// One entry a recurrent layer; empty: not measured.
+  /// At most one entry a layer, of recurrent ones; empty: not measured.
   public var timeStepNorms: [Gradwatch_V1_TimeStepNorms] {
     get {_storage._timeStepNorms}
     set {_uniqueStorage()._timeStepNorms = newValue}
