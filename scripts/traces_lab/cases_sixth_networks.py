@@ -50,7 +50,8 @@ def equivariant(seed, scale):
 
     def label(seen):
         alt = ["poor_initialization", "loss_spike", "gradient_spike", "loss_divergence"]
-        must = {"exploding_gradient": due(0, 60, alt=alt)}
+        bad = seen.first_bad("gn")
+        must = {"exploding_gradient": due(0, 60, alt=alt)} if bad is None or bad > 1 else {}
         for rule, column in (("non_finite_loss", "loss"), ("non_finite_gradient", "gn")):
             bad = seen.first_bad(column)
             if bad is not None:
