@@ -116,7 +116,8 @@ def offline(seed, fine):
             bad = seen.first_bad(column)
             if bad is not None:
                 must[rule] = due(bad, bad + 2)
-        may = [*blown(*must), "dead_relu"]
+        # Beside gradients of 1e10 in the policy, those of the other nets are divided away, or rounded.
+        may = [*blown(*must), "dead_relu", "unchanged_weights", "update_ratio_too_low"]
         return sick(must, may, "weights of 1e10 and more, then of infinity")
 
     return job, label
