@@ -195,9 +195,30 @@ struct PoorInitializationTests {
     var watch = try Watch(net.model)
     var report = net.report(0) { $0 == 3 ? 0.1 : 0 }
     report.parameters.norm = net.column(weights: { _ in 0 }, biases: 0)
+    // The head's inputs are 0, too: only its offset gets a gradient.
+    report.gradients.norm[6] = 0
     watch.feed(report)
     #expect(watch.life(Self.rule) == ["firing critical @0"])
     #expect(watch.open(Self.rule)?.summary.hasPrefix("no hidden layer gets a gradient") == true)
+  }
+
+  @Test("zeros behind a layer that starts at 0 and has a gradient are gone with its first step")
+  func zeroGates() throws {
+    for staysSilent in [false, true] {
+      let net = try Net(depth: 4)
+      var watch = try Watch(net.model)
+      for step in 0..<3 {
+        // The second layer is a gate; nothing passes the head at first either.
+        var report = net.report(UInt64(step)) { $0 == 3 || step > 0 && !staysSilent ? 0.1 : 0 }
+        let isStart = step == 0 || staysSilent
+        report.parameters.norm = net.column(
+          weights: { $0 == 1 && isStart || $0 == 3 && step == 0 ? 0 : 8 },
+          biases: 1
+        )
+        watch.feed(report)
+      }
+      #expect(watch.life(Self.rule) == (staysSilent ? ["firing critical @1"] : []))
+    }
   }
 
   @Test("units that are copies of each other warn", arguments: [true, false])

@@ -13,6 +13,9 @@ import Telemetry
 /// data. Where more is left they vanish by as many decades as the product has, twice what the weights
 /// explain (a product is of squares): behind sigmoids such a start is what keeps the net from learning.
 /// Units that all get the same gradient are copies of each other, and stay so.
+/// Behind a layer that starts at exactly 0 on purpose (the gates of a residual branch, adaptive normalization,
+/// a low-rank pair, the head) gradients are exactly 0, too, but only until its own gradient has moved it: then
+/// the next report is judged. A start of zeros throughout passes no gradient to any of its weights, and stays.
 /// Sound weights keep the mean square of inputs whose own is 1, and if no hidden layer's first outputs have
 /// less than a million, the inputs are at fault: raw bytes have at most 255 squared, and times the largest
 /// factor that is let pass that is a million. From there on one column (a raw time, an identifier) outweighs
@@ -98,6 +101,7 @@ struct PoorInitialization: Rule {
     let signal = leastSignal(step)
     let isFlooded = signal >= tuning[Self.critical]
     guard !factors.isEmpty || hasZeroWeight(step) || isFlooded else { return }
+    let isDead = hasZeroWeight(step) && isHiddenSilent(step)
     judgedStep = step.number
     decades = factors.reduce(0, +)
     middle = factors.isEmpty ? 0 : power(10, factors.sorted()[factors.count / 2])
@@ -106,7 +110,11 @@ struct PoorInitialization: Rule {
     } else if isFlooded {
       fault = .inputs
       decades = signal
-    } else if hasZeroWeight(step), isHiddenSilent(step) {
+    } else if isDead, isAboutToOpen(step) {
+      // The next report tells whether gradients arrive then.
+      isJudged = false
+      return
+    } else if isDead {
       fault = .dead
     } else if areUnitsEqual(step) {
       fault = .equal
@@ -137,6 +145,11 @@ struct PoorInitialization: Rule {
   /// Whether a hidden weight is exactly 0.
   private func hasZeroWeight(_ step: StepContext) -> Bool {
     hidden(step).contains { step.parameterNorms[$0] == 0 }
+  }
+
+  /// Whether a weight of exactly 0 gets a gradient, so that the first step lets others have theirs.
+  private func isAboutToOpen(_ step: StepContext) -> Bool {
+    step.anatomy.weights.contains { step.parameterNorms[$0] == 0 && step.norms[$0] > 0 }
   }
 
   /// Whether no hidden weight gets a gradient while the head does.
