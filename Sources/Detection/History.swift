@@ -6,6 +6,8 @@ struct History: Sendable {
   private(set) var lastStep: UInt64?
   /// Finite global norms since the baselines were armed.
   private(set) var samples: UInt64 = 0
+  /// The first of them.
+  private var firstNorms = FirstValues()
   /// The last finite global norm since the baselines were armed.
   private(set) var lastNorm: Double?
   /// The highest one since then.
@@ -120,6 +122,7 @@ struct History: Sendable {
   /// Forgets the norms: what comes is not to be held against what was.
   mutating func arm() {
     samples = 0
+    firstNorms = FirstValues()
     lastNorm = nil
     highestNorm = 0
     fast = 0
@@ -153,18 +156,25 @@ struct History: Sendable {
     samples &+= 1
     lastNorm = norm
     highestNorm = max(highestNorm, norm)
+    let median = firstNorms.take(norm)
     guard norm > 0 else { return }
     let ln = naturalLog(norm)
     fast = samples == 1 ? ln : fast + Self.fastWeight * (min(ln, fast + Self.largestRise) - fast)
     let weight = max(Self.slowWeight, 1 / Double(samples))
     slow += weight * (min(ln, (samples == 1 ? ln : fast) + Self.largestRise) - slow)
     highestSlow = max(highestSlow, slow)
+    if let median, FirstValues.isExtreme(highestNorm, besideMedian: median) {
+      highestNorm = median
+      let ln = naturalLog(median)
+      (fast, slow, highestSlow) = (min(fast, ln), min(slow, ln), min(highestSlow, ln))
+    }
   }
 
   /// Visits the stored values.
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
     try coder.code(&lastStep)
     try coder.code(&samples)
+    try firstNorms.code(&coder)
     try coder.code(&lastNorm)
     try coder.code(&highestNorm)
     try coder.code(&fast)

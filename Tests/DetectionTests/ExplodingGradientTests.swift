@@ -47,6 +47,21 @@ struct ExplodingGradientTests {
     #expect((60...120).contains(try #require(alert.firedStep)))
   }
 
+  @Test("one extreme first step does not hide the growth that follows")
+  func extremeStart() throws {
+    for grows in [true, false] {
+      let net = try Net(depth: 1)
+      var watch = try Watch(net.model)
+      var size = Float(5)
+      for step in 0..<200 {
+        if grows, step > 60 { size *= 1.06 }
+        let now = step == 0 ? 1e18 : size
+        watch.feed(net.report(UInt64(step), loss: Double(now * now)) { _ in now })
+      }
+      #expect(watch.alerts("exploding_gradient").isEmpty != grows)
+    }
+  }
+
   @Test("0.3 % a step is found too, as long as the loss rises with it")
   func drift() throws {
     for (rises, isFound) in [(true, true), (false, false)] {

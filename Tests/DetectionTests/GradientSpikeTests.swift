@@ -41,6 +41,14 @@ struct GradientSpikeTests {
     #expect(alert.summary.contains("at step 100, most in dense_3"))
   }
 
+  @Test("one extreme first norm does not hide a spike")
+  func extremeStart() throws {
+    let watch = try watch(steps: 110) { [0: 1e15, 100: 30][$0] }
+    #expect(watch.life(Self.rule) == ["firing warning @100"])
+    let healthy = try self.watch(steps: 110) { $0 == 0 ? 1e15 : nil }
+    #expect(healthy.life(Self.rule) == [])
+  }
+
   @Test("a hundredfold step and more is critical")
   func hugeSpike() throws {
     let watch = try watch(steps: 120) { $0 == 100 ? 500 : nil }

@@ -34,6 +34,14 @@ struct LossSpikeTests {
     #expect(watch.alerts(Self.rule).last?.cause.hasPrefix("the loss has not come back") == true)
   }
 
+  @Test("one extreme first loss does not hide a spike")
+  func extremeStart() throws {
+    let watch = try Watch(steps: 80) { $0 == 0 ? 1e20 : $0 == 60 ? 5 : Self.noisy($0) }
+    #expect(watch.life(Self.rule) == ["firing warning @60"])
+    let healthy = try Watch(steps: 80) { $0 == 0 ? 1e20 : Self.noisy($0) }
+    #expect(healthy.life(Self.rule) == [])
+  }
+
   @Test("during warm-up it is info")
   func warmup() throws {
     let watch = try Watch(steps: 110, change: { $1.scalars.phase = .warmup }) {

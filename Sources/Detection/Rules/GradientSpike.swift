@@ -58,6 +58,7 @@ struct GradientSpike: Rule {
 
   private let tuning: Tuning
   private var samples: UInt64 = 0
+  private var first = FirstValues()
   private var mean = 0.0
   private var variance = 0.0
   private var window: [Float] = Array(repeating: 0, count: windowLength)
@@ -73,6 +74,7 @@ struct GradientSpike: Rule {
 
   mutating func arm() {
     samples = 0
+    first = FirstValues()
     mean = 0
     variance = 0
     for index in window.indices { window[index] = 0 }
@@ -127,6 +129,9 @@ struct GradientSpike: Rule {
     let difference = value - mean
     mean += weight * difference
     variance = (1 - weight) * (variance + weight * difference * difference)
+    if let median = first.take(norm), FirstValues.isExtreme(mean, besideMedian: median) {
+      (mean, variance) = (median, 0)
+    }
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
@@ -174,6 +179,7 @@ struct GradientSpike: Rule {
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
     try coder.code(&samples)
+    try first.code(&coder)
     try coder.code(&mean)
     try coder.code(&variance)
     try coder.code(&window)

@@ -47,6 +47,7 @@ struct LossSpike: Rule {
 
   private let tuning: Tuning
   private var samples: UInt64 = 0
+  private var first = FirstValues()
   private var mean = 0.0
   private var variance = 0.0
   private var window: [Float] = Array(repeating: 0, count: windowLength)
@@ -60,6 +61,7 @@ struct LossSpike: Rule {
   // A new rate, or a step back, does not change what a loss is; another batch may.
   private mutating func forget() {
     samples = 0
+    first = FirstValues()
     mean = 0
     variance = 0
     for index in window.indices { window[index] = 0 }
@@ -100,6 +102,9 @@ struct LossSpike: Rule {
     let value = samples > 8 ? min(loss, mean + Self.winsor * deviation) : loss
     let difference = value - mean
     mean += max(Self.meanWeight, 1 / Double(samples)) * difference
+    if let median = first.take(loss), FirstValues.isExtreme(mean, besideMedian: median) {
+      mean = median
+    }
     if samples > 8 { variance += Self.weight * (difference * difference - variance) }
   }
 
@@ -128,6 +133,7 @@ struct LossSpike: Rule {
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
     try coder.code(&samples)
+    try first.code(&coder)
     try coder.code(&mean)
     try coder.code(&variance)
     try coder.code(&window)
