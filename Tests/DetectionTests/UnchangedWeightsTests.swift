@@ -88,6 +88,61 @@ struct UnchangedWeightsTests {
     #expect(watch.open(Self.rule)?.evidence.tensors == ["dense_2.weight"])
   }
 
+  @Test(
+    "most of the weights at exactly 0 since the start are told of before the loss is a plateau",
+    arguments: ["most", "a few", "falling loss", "later", "decays"]
+  )
+  func silentFromTheStart(_ kind: String) throws {
+    let net = try Net(depth: 6)
+    let watch = try Watch(
+      net,
+      steps: 40,
+      change: { step, report in
+        for layer in 0..<(kind == "a few" ? 2 : 4) where kind != "later" || step > 3 {
+          report.gradients.norm[2 * layer] = 0
+          if kind != "decays" { report.parameters.updateNorm[2 * layer] = 0 }
+        }
+      },
+      loss: { kind == "falling loss" ? 1 / (1 + 0.05 * Double($0)) : 1 }
+    )
+    #expect(watch.life(Self.rule) == (kind == "most" ? ["firing warning @19"] : []))
+    guard kind == "most" else { return }
+    #expect(watch.open(Self.rule)?.cause.hasPrefix("the parameters are not used") == true)
+  }
+
+  @Test(
+    "most trainable tensors without any gradient, in blocks that ran, are cut off",
+    arguments: ["cut off", "frozen", "did not run", "unfrozen", "a third"]
+  )
+  func cutOff(_ kind: String) throws {
+    let net = try Net(depth: 6)
+    var tensors = net.model.tensors
+    if kind == "frozen" { for index in 0..<8 { tensors[index].isTrainable = false } }
+    var watch = try Watch(try Model(layers: net.model.layers, tensors: tensors))
+    for step in 0..<40 {
+      var report = net.report(UInt64(step))
+      if kind != "unfrozen" || step < 10 {
+        let first: UInt32 = kind == "a third" ? 4 : 8
+        report.gradients.tensorIDs = Array(first..<12)
+        report.gradients.norm = report.gradients.tensorIDs.map { _ in 0.1 }
+        report.parameters.tensorIDs = report.gradients.tensorIDs
+        report.parameters.norm = report.gradients.tensorIDs.map { _ in 8 }
+        report.parameters.updateNorm = report.gradients.tensorIDs.map { _ in 0.008 }
+      }
+      let isRunning = kind != "did not run"
+      report.activations.layerIDs = isRunning ? [0, 1, 2, 3, 4, 5] : [4, 5]
+      report.activations.mean = report.activations.layerIDs.map { _ in 0.1 }
+      report.activations.std = report.activations.layerIDs.map { _ in 1 }
+      watch.feed(report)
+    }
+    #expect(watch.life(Self.rule) == (kind == "cut off" ? ["firing warning @19"] : []))
+    guard kind == "cut off" else { return }
+    let alert = try #require(watch.open(Self.rule))
+    #expect(alert.scope == .run)
+    #expect(alert.summary.contains("never had a gradient"))
+    #expect(alert.evidence.tensors.first == "dense_0.weight")
+  }
+
   @Test("a learning rate of 0 is named as the cause")
   func rateZero() throws {
     let net = try Net(depth: 2)

@@ -6,7 +6,10 @@ import Telemetry
 /// Frozen and unused parameters have no gradient, and a gradient far below all others gives an
 /// update that float32 rounds away: these are no fault of the optimizer's. A gradient of exactly 0 is
 /// told of as an info, for it may be meant so; where the loss does not fall either, a weight that nothing
-/// reaches while others get a gradient is a likely cause, and worth a warning.
+/// reaches while others get a gradient is a likely cause, and worth a warning: once the loss is a plateau, or
+/// as soon as for the others if most of the weights have had neither gradient nor update since the start.
+/// Tensors without any gradient are frozen as a rule. But where most of those that are declared trainable
+/// never had one, and layers among them report activations, so that they do run, the path back to them is cut.
 /// SageMaker Debugger's bound of three steps alarms at the start of every warm-up.
 struct UnchangedWeights: Rule {
   static let id = RuleID("unchanged_weights")
@@ -31,6 +34,9 @@ struct UnchangedWeights: Rule {
   /// norm of update / norm of weight in the layer that moves most, below which rounding takes the
   /// rest: ten times float32's precision.
   private static let roundedRatio: Float = 1e-6
+  private static let mostSeen: UInt64 = 1 << 24
+  /// Smoothed loss / first losses above which nothing was learned yet, as for ``LossPlateau``.
+  private static let leastLevel = 0.8
   /// The rules that say why a gradient is 0.
   private static let reasons = [DeadReLU.id, UniformlySmallGradient.id]
 
@@ -39,11 +45,16 @@ struct UnchangedWeights: Rule {
   private var still: [Float]
   /// For each tensor, reports in a row in which its gradient was exactly 0.
   private var silent: [Float]
+  /// For each tensor, reports in a row in which it had no gradient.
+  private var absent: [Float]
+  /// Reports with gradients; counts of Float go no further than ``mostSeen``.
+  private var seen: UInt64 = 0
 
   init(_ anatomy: Anatomy, _ tuning: Tuning) {
     self.tuning = tuning
     still = Array(repeating: 0, count: anatomy.model.tensors.count)
     silent = still
+    absent = still
   }
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
@@ -53,7 +64,10 @@ struct UnchangedWeights: Rule {
     let largest = step.norms.reduce(Float(0)) { $1 > $0 ? $1 : $0 }
     let model = step.anatomy.model
     var (moved, mostMoved) = (0, Float(0))
+    let hasGradients = !step.report.gradients.norm.isEmpty
+    if hasGradients { seen = min(seen &+ 1, Self.mostSeen) }
     for (tensor, norm) in step.norms.enumerated() {
+      if hasGradients { absent[tensor] = norm.isNaN ? absent[tensor] + 1 : 0 }
       let update = step.updateNorms[tensor]
       guard !update.isNaN, !norm.isNaN else {
         (still[tensor], silent[tensor]) = (0, 0)
@@ -73,10 +87,18 @@ struct UnchangedWeights: Rule {
     guard stuck.isEmpty else {
       return scopes(of: stuck, step).map { Finding(scope: $0, met: .warning, held: .warning) }
     }
-    let unused = silent.indices.filter { silent[$0] >= quiet && isJudged($0, model) }
+    let cut = cutOff(step)
+    guard cut.isEmpty else {
+      return scopes(of: cut, step).map { Finding(scope: $0, met: .warning, held: .warning) }
+    }
+    let unreached = unreached(step)
+    let unused =
+      unreached.isEmpty
+      ? silent.indices.filter { silent[$0] >= quiet && isJudged($0, model) } : unreached
     let isBlamed =
-      largest > 0 && step.symptoms.containsAny(of: [LossPlateau.id])
-      && !step.symptoms.containsAny(of: Self.reasons)
+      !unreached.isEmpty
+      || largest > 0 && step.symptoms.containsAny(of: [LossPlateau.id])
+        && !step.symptoms.containsAny(of: Self.reasons)
     let blamed = isBlamed ? unused.filter(step.anatomy.weights.contains) : []
     return scopes(of: unused, step).map { scope in
       let severity: Severity =
@@ -89,6 +111,37 @@ struct UnchangedWeights: Rule {
   private func stuck(_ model: Model) -> [Int] {
     let patience = Float(tuning[Self.reports])
     return still.indices.filter { still[$0] >= patience && isJudged($0, model) }
+  }
+
+  /// The weights without gradient or update since the start, if they are most of all and nothing else says
+  /// why the loss does not fall.
+  private func unreached(_ step: StepContext) -> [Int] {
+    let model = step.anatomy.model
+    guard Double(seen) >= tuning[Self.reports], (step.globalNorm ?? 0) > 0,
+      let progress = step.history.loss.progress, progress >= Self.leastLevel,
+      !step.symptoms.containsAny(of: Self.reasons)
+    else { return [] }
+    let judged = step.anatomy.weights.filter { isJudged($0, model) }
+    let unreached = judged.filter { silent[$0] == Float(seen) && step.updateNorms[$0] == 0 }
+    func size(_ tensors: [Int]) -> UInt64 {
+      tensors.reduce(0) { $0 &+ model.tensors[$1].elementCount }
+    }
+    return size(unreached) > size(judged) / 2 ? unreached : []
+  }
+
+  /// The tensors that never had a gradient, if they are most of all and layers among theirs ran.
+  private func cutOff(_ step: StepContext) -> [Int] {
+    guard Double(seen) >= tuning[Self.reports] else { return [] }
+    let model = step.anatomy.model
+    let cut = absent.indices.filter { absent[$0] == Float(seen) && isJudged($0, model) }
+    guard !cut.isEmpty, 2 * cut.count > absent.indices.count(where: { isJudged($0, model) }),
+      let first = cut.map({ model.tensors[$0].layer }).min(),
+      let last = cut.map({ model.tensors[$0].layer }).max()
+    else { return [] }
+    let columns = step.report.activations
+    let ran =
+      columns.layerIDs.isEmpty ? columns.mean.indices.map { UInt32($0) } : columns.layerIDs
+    return ran.contains { (first...last).contains($0) } ? cut : []
   }
 
   private func isInside(_ tensor: Int, _ scope: AlertScope, _ model: Model) -> Bool {
@@ -113,8 +166,10 @@ struct UnchangedWeights: Rule {
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let model = step.anatomy.model
     let isUnused = stuck(model).isEmpty
-    let counts = isUnused ? silent : still
-    let bound = tuning[isUnused ? Self.unused : Self.reports]
+    let isCut = isUnused && !cutOff(step).isEmpty
+    let isEarly = isCut || isUnused && !unreached(step).isEmpty
+    let counts = isCut ? absent : isUnused ? silent : still
+    let bound = tuning[isUnused && !isEarly ? Self.unused : Self.reports]
     let tensors = counts.indices.filter { tensor in
       Double(counts[tensor]) >= bound && isJudged(tensor, model)
         && isInside(tensor, finding.scope, model)
@@ -124,14 +179,18 @@ struct UnchangedWeights: Rule {
     let rest = names.count > 1 ? " and \(tensors.count - 1) more" : ""
     return Diagnosis(
       summary: (names.first ?? "a weight") + rest
-        + (isUnused
-          ? " had a gradient of exactly 0 in the last \(text(longest)) reports"
-          : " had a gradient and did not change in the last \(text(longest)) reports"),
-      cause: isUnused
-        ? "the parameters are not used in the forward pass, or all that they feed is dead"
-        : step.history.learningRate == 0
-          ? "the learning rate is 0"
-          : "the parameters are missing from the optimizer, or their step is multiplied by 0",
+        + (isCut
+          ? " never had a gradient in \(text(longest)) reports, though declared trainable"
+          : isUnused
+            ? " had a gradient of exactly 0 in the last \(text(longest)) reports"
+            : " had a gradient and did not change in the last \(text(longest)) reports"),
+      cause: isCut
+        ? "no path leads back to them: their outputs are detached, or computed without gradients"
+        : isUnused
+          ? "the parameters are not used in the forward pass, or all that they feed is dead"
+          : step.history.learningRate == 0
+            ? "the learning rate is 0"
+            : "the parameters are missing from the optimizer, or their step is multiplied by 0",
       confidence: isUnused ? 0.6 : 0.9,
       evidence: Evidence(
         quantity: "reports in a row without a change",
@@ -149,5 +208,7 @@ struct UnchangedWeights: Rule {
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
     try coder.code(&still)
     try coder.code(&silent)
+    try coder.code(&absent)
+    try coder.code(&seen)
   }
 }
