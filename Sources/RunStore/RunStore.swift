@@ -17,7 +17,7 @@ public protocol RunStore: Sendable {
 
   /// Registers a run and the producer that speaks for it; idempotent.
   ///
-  /// A run that exists takes the new name, tags and hyper-parameters, each unless it is empty, and runs again if it had finished.
+  /// A run that exists takes the new name, tags and hyper-parameters, unless all are empty, and runs again if it had finished.
   /// Project and framework stay those of its first registration.
   ///
   /// - Returns: The run, and where this producer's reports end, so that the client resumes there.

@@ -5,7 +5,7 @@ import Telemetry
 ///
 /// Time follows the number of steps and tensors, all of which are read: a step is judged by those before it, and what the runs
 /// differ in may come at any. Memory does not follow the number of steps: it is what is looked at at a time, about ``valueBudget``
-/// values, and the points of the answer.
+/// values (or those of 256 steps, as chunks have them, if there are so many tensors that these are more), and the points of the answer.
 public struct RunComparer: Sendable {
   /// The most steps that are looked at at a time.
   private static let mostSteps = 4096

@@ -3,7 +3,7 @@ public import Telemetry
 
 extension SQLiteRunStore {
   /// Registers a run and a producer in one transaction; a run that exists keeps project, framework
-  /// and creation time, and what the registration leaves empty.
+  /// and creation time, and its labels if the registration has none.
   public func register(
     _ registration: RunRegistration,
     at time: WallTime
@@ -65,37 +65,37 @@ extension SQLiteRunStore {
     to registration: RunRegistration,
     in db: Database
   ) throws {
-    let labels = labels(of: try completed(registration, run: key, in: db))
+    if try saysWhatItIs(registration, run: key, in: db) {
+      let labels = labels(of: registration)
+      try db.run(
+        "UPDATE runs SET name = ?, labels = ? WHERE key = ?",
+        .text(registration.name),
+        .blob(labels.bytes),
+        .integer(key)
+      )
+    }
     try db.run(
-      """
-      UPDATE runs SET name = coalesce(nullif(?, ''), name), labels = ?, status = ?, status_reason = '', finished_at = NULL
-      WHERE key = ?
-      """,
-      .text(registration.name),
-      .blob(labels.bytes),
+      "UPDATE runs SET status = ?, status_reason = '', finished_at = NULL WHERE key = ?",
       .integer(Int64(RunStatus.running.rawValue)),
       .integer(key)
     )
   }
 
-  /// A registration with the tags and hyper-parameters of its run where it has none.
-  private static func completed(
+  /// Whether a registration's labels take the place of those of its run.
+  ///
+  /// A rank may know no more than its run and itself; where labels can't be read a training does not wait for them.
+  private static func saysWhatItIs(
     _ registration: RunRegistration,
     run key: Int64,
     in db: Database
-  ) throws -> RunRegistration {
-    guard registration.tags.isEmpty || registration.hyperparameters.isEmpty else {
-      return registration
+  ) throws -> Bool {
+    guard registration.name.isEmpty, registration.tags.isEmpty,
+      registration.hyperparameters.isEmpty
+    else { return true }
+    let isReadable = try db.firstRow("SELECT labels FROM runs WHERE key = ?", .integer(key)) {
+      (try? LabelsCodec.read($0.blob(0))) != nil
     }
-    let stored = try db.firstRow("SELECT labels FROM runs WHERE key = ?", .integer(key)) { row in
-      // What can't be read is replaced: a training does not wait for labels.
-      try? LabelsCodec.read(row.blob(0))
-    }
-    guard let labels = stored ?? nil else { return registration }
-    var completed = registration
-    if completed.tags.isEmpty { completed.tags = labels.tags }
-    if completed.hyperparameters.isEmpty { completed.hyperparameters = labels.hyperparameters }
-    return completed
+    return isReadable != true
   }
 
   private static func insert(

@@ -116,7 +116,7 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
         /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
-        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > hyper-parameters replace those of the run, unless all are empty; project and framework stay those of its
         /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
         /// > is told otherwise.
         ///
@@ -207,7 +207,7 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
         /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
-        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > hyper-parameters replace those of the run, unless all are empty; project and framework stay those of its
         /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
         /// > is told otherwise.
         ///
@@ -296,7 +296,7 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
         /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
-        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > hyper-parameters replace those of the run, unless all are empty; project and framework stay those of its
         /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
         /// > is told otherwise.
         ///
@@ -538,7 +538,7 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
         /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
-        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > hyper-parameters replace those of the run, unless all are empty; project and framework stay those of its
         /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
         /// > is told otherwise.
         ///
@@ -657,7 +657,7 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
         /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
-        /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+        /// > hyper-parameters replace those of the run, unless all are empty; project and framework stay those of its
         /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
         /// > is told otherwise.
         ///
@@ -802,7 +802,7 @@ extension Gradwatch_V1_IngestService.ClientProtocol {
     /// >
     /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
     /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
-    /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+    /// > hyper-parameters replace those of the run, unless all are empty; project and framework stay those of its
     /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
     /// > is told otherwise.
     ///
@@ -926,7 +926,7 @@ extension Gradwatch_V1_IngestService.ClientProtocol {
     /// >
     /// > Announces a run and the producer that will stream for it. Idempotent; a run that exists must have the
     /// > same model. FAILED_PRECONDITION (reason MODEL_DIFFERS) if it has not: choose another run id. Name, tags and
-    /// > hyper-parameters replace those of the run, each unless it is empty; project and framework stay those of its
+    /// > hyper-parameters replace those of the run, unless all are empty; project and framework stay those of its
     /// > first registration. The answer repeats them all, perhaps more than the 4 MiB that a gRPC client takes unless it
     /// > is told otherwise.
     ///

@@ -21,8 +21,8 @@ struct SQLiteRunStoreCompatTests {
   @Test("registering again updates the labels and says where to resume")
   func registrationAgain() throws { try compat.registeringAgainResumes() }
 
-  @Test("what a later registration leaves empty stays as it was")
-  func emptyRegistrationAgain() throws { try compat.whatALaterRegistrationLeavesEmptyStays() }
+  @Test("a run's labels stay as they were if a later registration has none")
+  func emptyRegistrationAgain() throws { try compat.labelsStayIfALaterRegistrationHasNone() }
 
   @Test("another model is refused, naming the first field that differs")
   func modelDiffers() throws { try compat.anotherModelIsRefusedNamingTheField() }
