@@ -257,6 +257,7 @@ class Sender:
                 self._fail(problem.text)
                 return
             if problem.unknown_run:
+                # Another database counts its transitions from the start.
                 self._cursor = None
             self._state, self._problem = "waiting", problem.text
             if self._failures == 0:
@@ -343,10 +344,8 @@ class Sender:
         self._state, self._problem = "streaming", ""
         self._gaps = 0
         self._credits = max(1, opened.credits)
-        if self._cursor is None or opened.alert_cursor < self._cursor:
-            # Another database, or an earlier copy of it, counts its transitions from there.
+        if self._cursor is None:
             self._cursor = opened.alert_cursor
-            self._open_alerts.clear()
         self._delivered += self._queue.restart(opened.last_sequence)
 
     def _acknowledge(self, ack: ingest.Ack) -> None:
