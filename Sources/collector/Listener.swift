@@ -98,7 +98,7 @@ struct Listener: Service {
 }
 
 extension HTTP2ServerTransport.Posix.Config {
-  /// The transport as limits.md of the design found it: six times the throughput of the defaults.
+  /// The transport, for streams of large messages of which there may be thousands.
   fileprivate static func gradwatch(_ options: CollectorOptions) -> Self {
     .defaults { config in
       // What a stream may hold unread is memory, two to three times over in the transport's buffers: 1,000 streams that never stop
