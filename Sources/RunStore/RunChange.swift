@@ -16,21 +16,23 @@ public enum RunChange: Sendable {
   case transitions([AlertTransition])
 
   /// A report that ingest accepted, with what detection made of it.
-  public struct AcceptedReport: Sendable {
+  ///
+  /// A reference, because a report is forty arrays, and a change is handed on many times.
+  public final class AcceptedReport: Sendable {
     /// The run.
-    public var run: RunID
+    public let run: RunID
     /// The producer.
-    public var producer: ProducerID
+    public let producer: ProducerID
     /// The report; its sequence number is one above the producer's last.
-    public var report: StepReport
+    public let report: StepReport
     /// When it arrived, by the collector's clock.
-    public var receivedAt: WallTime
+    public let receivedAt: WallTime
     /// Whether the producer went back: its points at this step and above are dropped first.
-    public var rewinds: Bool
+    public let rewinds: Bool
     /// What detection said, in order.
-    public var transitions: [AlertTransition]
+    public let transitions: [AlertTransition]
     /// The detector's state after this report, if a snapshot is due.
-    public var snapshot: [UInt8]?
+    public let snapshot: [UInt8]?
 
     /// Makes an accepted report.
     public init(

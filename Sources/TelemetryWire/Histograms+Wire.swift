@@ -28,20 +28,25 @@ extension ExponentialHistogramColumn {
     // 131,072 tensors of 2^32 buckets are far below 2^63, so this sum can't overflow.
     var buckets = 0
     let limit = Int64(Self.maximumOctave) << Int64(max(wire.scale, 0))
-    for index in 0..<count {
-      buckets += Int(wire.positiveLength[index]) + Int(wire.negativeLength[index])
-      for (name, offset, length) in [
-        ("positive_offset", wire.positiveOffset[index], wire.positiveLength[index]),
-        ("negative_offset", wire.negativeOffset[index], wire.negativeLength[index]),
-      ] where length > 0 {
-        guard Int64(offset) >= -limit, Int64(offset) + Int64(length) <= limit else {
-          throw .outOfRange(
-            field: "histograms.\(name)[\(index)]",
-            expected: "buckets within ±\(limit)",
-            found: "\(length) from \(offset)"
-          )
-        }
+    func check(
+      _ side: @autoclosure () -> String,
+      _ index: Int,
+      from offset: Int32,
+      _ length: UInt32
+    ) throws(TelemetryError) {
+      guard length == 0 || Int64(offset) >= -limit && Int64(offset) + Int64(length) <= limit else {
+        throw .outOfRange(
+          field: "histograms.\(side())_offset[\(index)]",
+          expected: "buckets within ±\(limit)",
+          found: "\(length) from \(offset)"
+        )
       }
+    }
+    for index in 0..<count {
+      let (positive, negative) = (wire.positiveLength[index], wire.negativeLength[index])
+      buckets += Int(positive) + Int(negative)
+      try check("positive", index, from: wire.positiveOffset[index], positive)
+      try check("negative", index, from: wire.negativeOffset[index], negative)
     }
     guard buckets == wire.counts.count else {
       throw .columnLength(

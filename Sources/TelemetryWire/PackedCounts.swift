@@ -1,13 +1,43 @@
 /// Decodes packed varints, which the counts of histograms are.
 ///
-/// Nine tenths of a report are counts, most of them below 2^14. Eight bytes are looked at together: where they are eight counts of
-/// a byte or four of two, no count waits for the length of the one before. A count then takes 0.4 to 1 ns, with a branch for each
-/// length 1.2 to 4, in the generated decoder 5.
+/// Nine tenths of a report are counts, of one to four bytes in any order, and a branch that guesses a length wrong costs as much as ten
+/// counts. So up to four are taken at a time by a table that knows where they are, from two places in turn, neither of which waits for
+/// the other. A count then takes 0.5 to 2.5 ns; with a branch for each length 1 to 25, in the generated decoder 5 and more.
 enum PackedCounts {
   /// The highest bit of each byte: set in all bytes of a varint but the last.
   private static let goesOn: UInt64 = 0x8080_8080_8080_8080
-  /// ``goesOn`` where the word is four varints of two bytes.
-  private static let fourPairs: UInt64 = 0x0080_0080_0080_0080
+  /// The least bytes that are left where four varints are taken: that many have at least four, of at most nine bytes each.
+  private static let margin = 32
+
+  /// Where the first varints of eight bytes are: up to four, none of them longer than four bytes.
+  private struct Lanes {
+    /// The bits of each that are its value's.
+    var bits = SIMD4<UInt32>(repeating: 0)
+    /// The first byte of each.
+    var offsets = SIMD4<UInt8>(repeating: 0)
+    /// How many there are.
+    var count: UInt8 = 0
+    /// How many bytes they take.
+    var size: UInt8 = 0
+
+    /// Finds them.
+    ///
+    /// - Parameter mask: A bit for each byte: whether its varint goes on behind it.
+    init(_ mask: Int) {
+      var start = 0
+      while count < 4, start < 8 {
+        let length = (~mask >> start).trailingZeroBitCount + 1
+        guard length <= 4, start + length <= 8 else { break }
+        bits[Int(count)] = 0x7f7f_7f7f >> UInt32(8 * (4 - length))
+        offsets[Int(count)] = UInt8(start)
+        start += length
+        count += 1
+        size = UInt8(start)
+      }
+    }
+  }
+
+  private static let lanes = (0..<256).map(Lanes.init)
 
   /// Decodes the counts in some parts of a message.
   ///
@@ -58,59 +88,78 @@ enum PackedCounts {
     to end: UnsafeRawPointer,
     _ target: inout UnsafeMutablePointer<UInt64>
   ) -> Bool {
-    var source = start
-    var next = target
-    defer { target = next }
-    while end - source >= 8 {
-      let word = source.loadUnaligned(as: UInt64.self)
-      switch word & goesOn {
-      case fourPairs:
-        let pairs = word & 0x007f_007f_007f_007f | (word &>> 1) & 0x3f80_3f80_3f80_3f80
-        for place in 0..<4 {
-          (next + place).initialize(to: (pairs &>> UInt64(16 &* place)) & 0x3fff)
-        }
-        next += 4
-        source += 8
-      case 0:
-        for place in 0..<8 { (next + place).initialize(to: (word &>> UInt64(8 &* place)) & 0x7f) }
-        next += 8
-        source += 8
-      default:
-        guard let value = one(&source) else { return false }
-        next.initialize(to: value)
-        next += 1
+    var middle = start + (end - start) / 2
+    while middle > start, (middle - 1).load(as: UInt8.self) >= 0x80 { middle -= 1 }
+    var (first, second) = (start, middle)
+    var nextFirst = target
+    var nextSecond = target + count(from: start, to: middle)
+    return lanes.withUnsafeBufferPointer { lanes in
+      guard let lanes = lanes.baseAddress else { return false }
+      while middle - first >= margin, end - second >= margin {
+        guard takeSome(&first, lanes, &nextFirst), takeSome(&second, lanes, &nextSecond)
+        else { return false }
       }
+      while first < middle { guard takeOne(&first, &nextFirst) else { return false } }
+      while second < end { guard takeOne(&second, &nextSecond) else { return false } }
+      target = nextSecond
+      return true
     }
-    while source < end {
-      guard let value = one(&source) else { return false }
-      next.initialize(to: value)
-      next += 1
+  }
+
+  /// Takes at least one varint, with ``margin`` bytes behind `source`; what it writes behind them is written again.
+  @inline(__always)
+  private static func takeSome(
+    _ source: inout UnsafeRawPointer,
+    _ table: UnsafePointer<Lanes>,
+    _ next: inout UnsafeMutablePointer<UInt64>
+  ) -> Bool {
+    let word = source.loadUnaligned(as: UInt64.self)
+    let high = word & goesOn
+    guard high != 0 else {
+      for place in 0..<8 { (next + place).initialize(to: (word &>> UInt64(8 &* place)) & 0x7f) }
+      next += 8
+      source += 8
+      return true
     }
+    // The product's highest byte has the eight bits in order.
+    let mask = Int(truncatingIfNeeded: ((high &>> 7) &* 0x0102_0408_1020_4080) &>> 56)
+    let lanes = table + mask
+    guard lanes.pointee.count > 0 else { return takeOne(&source, &next) }
+    let offsets = lanes.pointee.offsets
+    var values = SIMD4<UInt32>(
+      source.loadUnaligned(fromByteOffset: Int(offsets[0]), as: UInt32.self),
+      source.loadUnaligned(fromByteOffset: Int(offsets[1]), as: UInt32.self),
+      source.loadUnaligned(fromByteOffset: Int(offsets[2]), as: UInt32.self),
+      source.loadUnaligned(fromByteOffset: Int(offsets[3]), as: UInt32.self)
+    )
+    values &= lanes.pointee.bits
+    // Four times 7 bits become two times 14, and those one of 28.
+    values = values & 0x007f_007f | (values & 0x7f00_7f00) &>> 1
+    values = values & 0x3fff | (values & 0x3fff_0000) &>> 2
+    UnsafeMutableRawPointer(next)
+      .storeBytes(of: SIMD4<UInt64>(truncatingIfNeeded: values), as: SIMD4<UInt64>.self)
+    next += Int(lanes.pointee.count)
+    source += Int(lanes.pointee.size)
     return true
   }
 
-  /// The varint at `source`, which is known to end within the bytes.
+  /// Takes the varint at `source`, which is known to end within the bytes; returns whether it is not too long.
   @inline(__always)
-  private static func one(_ source: inout UnsafeRawPointer) -> UInt64? {
-    let first = UInt64(source.load(as: UInt8.self))
-    if first < 0x80 {
-      source += 1
-      return first
-    }
-    let second = UInt64(source.load(fromByteOffset: 1, as: UInt8.self))
-    if second < 0x80 {
-      source += 2
-      return first & 0x7f | second &<< 7
-    }
-    var value = first & 0x7f | (second & 0x7f) &<< 7
-    for place in 2..<9 {
+  private static func takeOne(
+    _ source: inout UnsafeRawPointer,
+    _ next: inout UnsafeMutablePointer<UInt64>
+  ) -> Bool {
+    var value: UInt64 = 0
+    for place in 0..<9 {
       let byte = UInt64(source.load(fromByteOffset: place, as: UInt8.self))
       value |= (byte & 0x7f) &<< UInt64(7 &* place)
       if byte < 0x80 {
+        next.initialize(to: value)
+        next += 1
         source += place &+ 1
-        return value
+        return true
       }
     }
-    return nil
+    return false
   }
 }

@@ -93,6 +93,45 @@ struct StreamOutboxTests {
     #expect(found as? TelemetryError == error)
   }
 
+  @Test("what is durable before it is known to be refused is acked with its refusal")
+  func durableBeforeItIsTold() {
+    var outbox = StreamOutbox(durable: 4, credits: 8)
+    let isOpen = outbox.take()
+    #expect(isOpen)
+    outbox.becameDurable(5)
+    #expect(outbox.takeEvents() == [])
+    outbox.took()
+    outbox.refused(5, error)
+    #expect(
+      outbox.takeEvents() == [.ack(sequence: 5, refusals: [.init(sequence: 5, error: error)])]
+    )
+  }
+
+  @Test("a stream does not finish while a report is being taken, nor is one taken after its end")
+  func finishesAfterTheReportThatIsBeingTaken() {
+    var outbox = StreamOutbox(durable: 0, credits: 8)
+    let isOpen = outbox.take()
+    #expect(isOpen)
+    outbox.end(.failed(error))
+    #expect(outbox.finished == nil)
+    outbox.took()
+    #expect(outbox.finished != nil)
+    let isStillOpen = outbox.take()
+    #expect(!isStillOpen)
+    #expect(outbox.finished != nil)
+  }
+
+  @Test("a report that is lost before it is known to be accepted is not waited for")
+  func abandonedBeforeItIsTold() {
+    var outbox = StreamOutbox(durable: 0, credits: 8)
+    let isOpen = outbox.take()
+    #expect(isOpen)
+    outbox.abandon(error)
+    outbox.took()
+    outbox.accepted(1)
+    #expect(outbox.finished != nil)
+  }
+
   @Test("a failure overrides a client that was done, and no second failure replaces the first")
   func firstFailureCounts() {
     var outbox = StreamOutbox(durable: 0, credits: 8)

@@ -37,8 +37,6 @@ final class LiveProducer: Sendable {
     /// Why nothing is taken any more.
     var failure: Interruption?
     var reportsSinceSnapshot = 0
-    /// Units that were submitted and not completed.
-    var pending = 0
     var isFinished: Bool
     var lastUsed: WallTime
   }
@@ -57,6 +55,8 @@ final class LiveProducer: Sendable {
   private let committer: Committer
   private let snapshotInterval: Int
   private let state: Mutex<State>
+  /// Units that were submitted and not completed; beside the state, whose lock is held while a report is detected.
+  private let pending = Atomic(0)
 
   /// Takes a sequencer and a detector that are as the store has them.
   init(
@@ -144,7 +144,7 @@ final class LiveProducer: Sendable {
 
   /// Whether nothing would be lost by forgetting this object, and since when it was not used.
   var idleSince: WallTime? {
-    state.withLock { $0.pending == 0 && $0.onLost == nil ? $0.lastUsed : nil }
+    state.withLock { isAllCompleted && $0.onLost == nil ? $0.lastUsed : nil }
   }
 
   /// Whether the run ended.
@@ -197,23 +197,23 @@ final class LiveProducer: Sendable {
           state.reportsSinceSnapshot = 0
           snapshot = state.detector.snapshot()
         }
-        var accepted = RunChange.AcceptedReport(
-          run: run,
-          producer: producer,
-          report: report,
-          receivedAt: now,
-          rewinds: rewinds,
-          transitions: transitions,
-          snapshot: snapshot
-        )
-        guard let ranks else {
+        func submitAccepted(_ transitions: [AlertTransition]) {
+          let accepted = RunChange.AcceptedReport(
+            run: run,
+            producer: producer,
+            report: report,
+            receivedAt: now,
+            rewinds: rewinds,
+            transitions: transitions,
+            snapshot: snapshot
+          )
           submit([.report(accepted)], bytes: arriving.bytes, &state, completion)
+        }
+        guard let ranks else {
+          submitAccepted(transitions)
           break
         }
-        ranks.observe(report, from: state.identity, at: now) { ofRanks in
-          accepted.transitions += ofRanks
-          submit([.report(accepted)], bytes: arriving.bytes, &state, completion)
-        }
+        ranks.observe(report, from: state.identity, at: now) { submitAccepted(transitions + $0) }
       case .refuse:
         submit(
           [.refusal(run: run, producer: producer, sequence: sequence)],
@@ -255,7 +255,7 @@ final class LiveProducer: Sendable {
   func settle() -> Bool {
     state.withLock { state in
       guard state.failure == nil, state.reportsSinceSnapshot > 0 else {
-        return state.pending == 0 && state.onLost == nil
+        return isAllCompleted && state.onLost == nil
       }
       submitWithSnapshot([], &state)
       return false
@@ -334,7 +334,7 @@ final class LiveProducer: Sendable {
     _ state: inout State,
     _ completion: @escaping @Sendable (Result<Void, RunStoreError>) -> Void
   ) {
-    state.pending += 1
+    pending.add(1, ordering: .relaxed)
     committer.submit(
       .init(changes: changes, project: project, bytes: bytes) { result in
         self.completed(result)
@@ -343,12 +343,14 @@ final class LiveProducer: Sendable {
     )
   }
 
+  private var isAllCompleted: Bool { pending.load(ordering: .acquiring) == 0 }
+
   private func completed(_ result: Result<Void, RunStoreError>) {
-    state.withLock { state in
-      state.pending -= 1
-      if case .failure(let error) = result, state.failure == nil {
-        state.failure = .storeFailed(error)
+    if case .failure(let error) = result {
+      state.withLock { state in
+        if state.failure == nil { state.failure = .storeFailed(error) }
       }
     }
+    pending.subtract(1, ordering: .releasing)
   }
 }

@@ -38,6 +38,10 @@ package struct StreamOutbox: Sendable {
   private var taken: UInt64
   private var durable: UInt64
   private var acked: UInt64
+  /// A report is being taken, of which nobody knows yet what becomes of it.
+  private var isTaking = false
+  /// Nothing more becomes durable.
+  private var isAbandoned = false
   private var wantsAck = false
   private var refusals: [Refusal] = []
   private var gap: (expected: UInt64, found: UInt64)?
@@ -54,16 +58,27 @@ package struct StreamOutbox: Sendable {
 
   /// Whether the reading side may take another report.
   package var hasCredit: Bool {
-    taken - durable < credits && refusals.count < Int(credits)
+    taken < durable + credits && refusals.count < Int(credits)
   }
 
   /// Whether the stream is ending, so that nothing may be accepted any more.
   package var isEnding: Bool { ending != nil }
 
-  /// A report was accepted.
+  /// A report is about to be taken: until ``took()`` the stream does not finish.
+  ///
+  /// - Returns: Whether it may be, for the stream is not ending: its last ack may be on its way.
+  package mutating func take() -> Bool {
+    isTaking = !isEnding
+    return isTaking
+  }
+
+  /// The report that was being taken was, or was not; what became of it is told as well.
+  package mutating func took() { isTaking = false }
+
+  /// A report was accepted; it may be durable already, or lost.
   package mutating func accepted(_ sequence: UInt64) {
-    taken = sequence
     toldGap = nil
+    if !isAbandoned { taken = Swift.max(taken, sequence) }
   }
 
   /// A report was refused.
@@ -95,6 +110,7 @@ package struct StreamOutbox: Sendable {
 
   /// A report could not be made durable: nothing more will be, so the stream need not wait for it.
   package mutating func abandon(_ error: any Error) {
+    isAbandoned = true
     taken = durable
     ending = .failed(error)
   }
@@ -102,9 +118,11 @@ package struct StreamOutbox: Sendable {
   /// Takes what is to be sent, in order.
   package mutating func takeEvents() -> [Event] {
     var events: [Event] = []
-    if durable > acked || wantsAck || !refusals.isEmpty {
-      events.append(.ack(sequence: durable, refusals: refusals))
-      acked = durable
+    // What became durable before it was told that it was accepted waits for that: it may have been refused.
+    let settled = Swift.min(durable, taken)
+    if settled > acked || wantsAck || !refusals.isEmpty {
+      events.append(.ack(sequence: settled, refusals: refusals))
+      acked = settled
       wantsAck = false
       refusals = []
     }
@@ -117,7 +135,7 @@ package struct StreamOutbox: Sendable {
 
   /// How the stream ended, once all that was accepted is durable and told.
   package var finished: Ending? {
-    guard durable >= taken, durable == acked, refusals.isEmpty, gap == nil else { return nil }
+    guard !isTaking, acked == taken, refusals.isEmpty, gap == nil else { return nil }
     return ending
   }
 }

@@ -136,27 +136,33 @@ final class TelemetryStream: Sendable {
     let arriving = try ArrivingReport(wire: wire)
     await collector.committer.reserve(arriving.bytes)
     let sequence = arriving.sequence
-    // The lock is held over acceptance, so that a completion can't overtake it.
-    let isTaken = try state.withLock { state in
-      // The stream may have been ended while room was waited for: the last ack may be on its way.
-      guard state.outbox?.isEnding != true else { return false }
+    // The stream may have been ended while room was waited for.
+    let isOpen = state.withLock { state in
       state.reportBytes = Swift.max(state.reportBytes ?? 0, arriving.bytes)
-      let decision = try producer.receive(arriving, at: collector.now(), claim: claim) {
-        [weak self] result in self?.completed(sequence, result)
-      }
-      collector.activity.count(decision)
-      switch decision {
-      case .accept: state.outbox?.accepted(sequence)
-      case .refuse(let error): state.outbox?.refused(sequence, error)
-      case .duplicate: state.outbox?.duplicate()
-      case .gap(let expected): state.outbox?.gapFound(expected: expected, found: sequence)
-      }
-      return true
+      return state.outbox?.take() ?? true
     }
-    guard isTaken else {
+    guard isOpen else {
       collector.committer.release(arriving.bytes)
       return false
     }
+    // Not under the lock: the commits that end meanwhile would wait for detection.
+    let decision = Result { () throws(LiveProducer.Interruption) in
+      try producer.receive(arriving, at: collector.now(), claim: claim) { [weak self] result in
+        self?.completed(sequence, result)
+      }
+    }
+    state.withLock { state in
+      state.outbox?.took()
+      switch decision {
+      case .success(.accept): state.outbox?.accepted(sequence)
+      case .success(.refuse(let error)): state.outbox?.refused(sequence, error)
+      case .success(.duplicate): state.outbox?.duplicate()
+      case .success(.gap(let expected)):
+        state.outbox?.gapFound(expected: expected, found: sequence)
+      case .failure: break
+      }
+    }
+    collector.activity.count(try decision.get())
     outgoing.raise()
     return true
   }

@@ -17,6 +17,8 @@ struct CommitGroup: ~Copyable {
     /// The number of its reports in the log, and of those that the snapshot covers.
     var logRows: Int64
     var coveredRows: Int64
+    /// ``coveredRows`` as the row has it.
+    let storedCoveredRows: Int64
     /// The snapshot to write; `nil` if the group has none.
     var snapshot: [UInt8]?
   }
@@ -83,7 +85,7 @@ struct CommitGroup: ~Copyable {
       try db.run(
         """
         UPDATE producers SET last_sequence = ?, last_step = ?, last_received_at = ?,
-          covered_sequence = ?, log_rows = ?, covered_rows = ?
+          covered_sequence = ?, log_rows = ?
         WHERE key = ?
         """,
         .number(state.lastSequence),
@@ -91,9 +93,16 @@ struct CommitGroup: ~Copyable {
         .real(state.lastReceivedAt),
         .number(state.coveredSequence),
         .integer(state.logRows),
-        .integer(state.coveredRows),
         .integer(state.key)
       )
+      // By itself: an index has it, a page of which would be written with each commit.
+      if state.coveredRows != state.storedCoveredRows {
+        try db.run(
+          "UPDATE producers SET covered_rows = ? WHERE key = ?",
+          .integer(state.coveredRows),
+          .integer(state.key)
+        )
+      }
       guard let snapshot = state.snapshot else { continue }
       body.removeAll()
       SnapshotCodec.write(snapshot, to: &body, deflater)
@@ -240,7 +249,8 @@ struct CommitGroup: ~Copyable {
         lastReceivedAt: row.isNull(3) ? nil : row.real(3),
         coveredSequence: row.number(4),
         logRows: row.integer(5),
-        coveredRows: row.integer(6)
+        coveredRows: row.integer(6),
+        storedCoveredRows: row.integer(6)
       )
     }
     guard let found else { throw RunStoreError.unknownProducer(name.run, name.producer) }

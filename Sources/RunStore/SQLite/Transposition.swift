@@ -5,6 +5,9 @@ import Telemetry
 /// Values and runs of counts go from the log's bytes to the chunks' bytes without being decoded, so
 /// the memory that it takes is that of both, and no more than twice the log's.
 struct Transposition {
+  /// The tensors whose histograms are gathered at a time: what a row says of them lies side by side.
+  private static let window = 16
+
   /// A log row whose blobs lie end to end with those of the others.
   struct Row {
     var sequence: UInt64
@@ -117,7 +120,7 @@ struct Transposition {
     for index in 0..<subjects {
       var columns: [ChunkCodec.Column] = []
       for (metric, sources) in metrics {
-        let column = Self.column(of: index, metric, from: sources, maps)
+        let column = Self.column(of: index, metric, from: sources, maps, rows: bodies.count)
         if !column.bits.isEmpty { columns.append(column) }
       }
       guard !columns.isEmpty else { continue }
@@ -133,22 +136,25 @@ struct Transposition {
     of index: Int,
     _ metric: Metric,
     from sources: [Source],
-    _ maps: IndexMaps
+    _ maps: IndexMaps,
+    rows count: Int
   ) -> ChunkCodec.Column {
-    var rows = RowSet()
+    func position(in source: Source) -> Int? {
+      guard let map = source.map else { return index < source.column.count ? index : nil }
+      return maps[map].position(of: index).flatMap { $0 < source.column.count ? $0 : nil }
+    }
     let bits = [UInt64](unsafeUninitializedCapacity: sources.count) { buffer, count in
       for source in sources {
-        var position = index
-        if let map = source.map {
-          guard let place = maps[map].position(of: index) else { continue }
-          position = place
-        }
-        guard position < source.column.count else { continue }
-        rows.insert(source.row)
+        guard let position = position(in: source) else { continue }
         buffer.initializeElement(at: count, to: source.column.bits(at: position))
         count &+= 1
       }
     }
+    guard bits.count < count else {
+      return ChunkCodec.Column(metric: metric, rows: RowSet(first: count), bits: bits)
+    }
+    var rows = RowSet()
+    for source in sources where position(in: source) != nil { rows.insert(source.row) }
     return ChunkCodec.Column(metric: metric, rows: rows, bits: bits)
   }
 
@@ -172,22 +178,26 @@ struct Transposition {
       logs.append(log)
     }
     defer { withExtendedLifetime(logs) {} }
-    var builder = HistogramChunkCodec.Builder()
-    for index in 0..<subjects {
-      for source in sources.indices {
+    var builders = [HistogramChunkCodec.Builder](repeating: .init(), count: Self.window)
+    for first in stride(from: 0, to: subjects, by: Self.window) {
+      let tensors = first..<Swift.min(first + Self.window, subjects)
+      for source in sources {
         do throws(CodecError) {
-          try sources[source].append(index, maps, to: &builder)
+          for tensor in tensors {
+            try source.append(tensor, maps, to: &builders[tensor - first])
+          }
         } catch {
-          let report = rows[sources[source].row].sequence
+          let report = rows[source.row].sequence
           throw .damaged(place: "\(place.adding("report \(report)"))", detail: error.detail)
         }
       }
-      guard !builder.isEmpty else { continue }
-      let start = writer.count
-      builder.write(to: &writer)
-      histograms.append(
-        Chunk(offset: ChunkKey.offset(.tensor, UInt32(index)), range: start..<writer.count)
-      )
+      for tensor in tensors where !builders[tensor - first].isEmpty {
+        let start = writer.count
+        builders[tensor - first].write(to: &writer)
+        histograms.append(
+          Chunk(offset: ChunkKey.offset(.tensor, UInt32(tensor)), range: start..<writer.count)
+        )
+      }
     }
   }
 }
