@@ -99,9 +99,11 @@ struct StreamOutboxTests {
     let isOpen = outbox.take()
     #expect(isOpen)
     outbox.becameDurable(5)
+    #expect(!outbox.hasNews)
     #expect(outbox.takeEvents() == [])
     outbox.took()
     outbox.refused(5, error)
+    #expect(outbox.hasNews)
     #expect(
       outbox.takeEvents() == [.ack(sequence: 5, refusals: [.init(sequence: 5, error: error)])]
     )
@@ -114,8 +116,10 @@ struct StreamOutboxTests {
     #expect(isOpen)
     outbox.end(.failed(error))
     #expect(outbox.finished == nil)
+    #expect(!outbox.hasNews)
     outbox.took()
     #expect(outbox.finished != nil)
+    #expect(outbox.hasNews)
     let isStillOpen = outbox.take()
     #expect(!isStillOpen)
     #expect(outbox.finished != nil)

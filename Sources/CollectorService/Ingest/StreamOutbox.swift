@@ -115,11 +115,17 @@ package struct StreamOutbox: Sendable {
     ending = .failed(error)
   }
 
+  /// What became durable and was told to be accepted, or refused: before that it waits.
+  private var settled: UInt64 { Swift.min(durable, taken) }
+
+  /// Whether there is something to send, or the stream has finished.
+  package var hasNews: Bool {
+    settled > acked || wantsAck || !refusals.isEmpty || gap != nil || finished != nil
+  }
+
   /// Takes what is to be sent, in order.
   package mutating func takeEvents() -> [Event] {
     var events: [Event] = []
-    // What became durable before it was told that it was accepted waits for that: it may have been refused.
-    let settled = Swift.min(durable, taken)
     if settled > acked || wantsAck || !refusals.isEmpty {
       events.append(.ack(sequence: settled, refusals: refusals))
       acked = settled

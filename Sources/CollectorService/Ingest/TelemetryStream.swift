@@ -151,7 +151,7 @@ final class TelemetryStream: Sendable {
         self?.completed(sequence, result)
       }
     }
-    state.withLock { state in
+    let hasNews = state.withLock { state in
       state.outbox?.took()
       switch decision {
       case .success(.accept): state.outbox?.accepted(sequence)
@@ -161,9 +161,10 @@ final class TelemetryStream: Sendable {
         state.outbox?.gapFound(expected: expected, found: sequence)
       case .failure: break
       }
+      return state.outbox?.hasNews ?? false
     }
+    if hasNews { outgoing.raise() }
     collector.activity.count(try decision.get())
-    outgoing.raise()
     return true
   }
 

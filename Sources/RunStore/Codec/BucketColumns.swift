@@ -98,24 +98,33 @@ struct BucketColumns {
     // Columns lie an odd number of cache lines apart, or all of them would fall into the same few sets of the cache.
     let lines = (sources.count * MemoryLayout<Value>.size + 127) / 128 * 2 + 1
     let stride = lines * 64 / MemoryLayout<Value>.size
+    let isFull = layout.isFull
     withUnsafeTemporaryAllocation(of: Value.self, capacity: window * stride) { values in
       withUnsafeTemporaryAllocation(of: Int.self, capacity: window) { ends in
         for first in Swift.stride(from: 0, to: layout.columnCount, by: window) {
           let columns = first..<Swift.min(first + window, layout.columnCount)
           for place in 0..<columns.count { ends[place] = place &* stride }
-          for (index, histogram) in layout.histograms.enumerated() {
-            for (range, before) in [
-              (histogram.positive, 0), (histogram.negative, histogram.positive.count),
-            ] {
-              let part = range.clamped(to: columns)
-              guard !part.isEmpty else { continue }
-              let start = before &+ part.lowerBound &- range.lowerBound
-              scatter(
-                sources[index],
-                start..<start &+ part.count,
-                to: UnsafeMutableBufferPointer(rebasing: ends[(part.lowerBound &- first)...]),
-                of: values
-              )
+          if isFull {
+            // As nearly all are: where a count goes need not be looked up.
+            for (row, source) in sources.enumerated() {
+              scatter(source, columns, to: values.baseAddress.map { $0 + row }, stride)
+            }
+            for place in 0..<columns.count { ends[place] &+= sources.count }
+          } else {
+            for (index, histogram) in layout.histograms.enumerated() {
+              for (range, before) in [
+                (histogram.positive, 0), (histogram.negative, histogram.positive.count),
+              ] {
+                let part = range.clamped(to: columns)
+                guard !part.isEmpty else { continue }
+                let start = before &+ part.lowerBound &- range.lowerBound
+                scatter(
+                  sources[index],
+                  start..<start &+ part.count,
+                  to: UnsafeMutableBufferPointer(rebasing: ends[(part.lowerBound &- first)...]),
+                  of: values
+                )
+              }
             }
           }
           for place in 0..<columns.count {
@@ -124,6 +133,21 @@ struct BucketColumns {
           }
         }
       }
+    }
+  }
+
+  /// Puts some counts of one histogram into as many columns, `stride` values apart.
+  @inline(__always)
+  private static func scatter<Value: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+    _ source: Source,
+    _ counts: Range<Int>,
+    to first: UnsafeMutablePointer<Value>?,
+    _ stride: Int
+  ) {
+    guard var target = first else { return }
+    source.column.forEach(counts, in: source.bytes) { _, value in
+      target.initialize(to: Value(truncatingIfNeeded: value))
+      target += stride
     }
   }
 

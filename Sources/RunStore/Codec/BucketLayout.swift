@@ -16,12 +16,6 @@ struct BucketLayout {
     /// The number of buckets.
     var lengths: [UInt32]
 
-    /// Forgets all buckets, and keeps the memory.
-    mutating func removeAll() {
-      offsets.removeAll(keepingCapacity: true)
-      lengths.removeAll(keepingCapacity: true)
-    }
-
     /// The number of all buckets.
     var total: Int { lengths.reduce(0) { $0 + Int($1) } }
   }
@@ -76,6 +70,11 @@ struct BucketLayout {
     if columnCount > 2 * (positive.total + negative.total) {
       self.init(positive, negative, isAligned: false)
     }
+  }
+
+  /// Whether every histogram has a count in every column.
+  var isFull: Bool {
+    histograms.allSatisfy { $0.positive.count + $0.negative.count == columnCount }
   }
 
   /// For each column, how many histograms have a count in it.

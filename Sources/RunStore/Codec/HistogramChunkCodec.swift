@@ -24,19 +24,26 @@ package enum HistogramChunkCodec {
 
   /// Gathers the histograms of one tensor, row by row, and writes them.
   struct Builder {
-    private var rows: [UInt8] = []
-    private var scale: [Int32] = []
-    private var zeroCount: [UInt64] = []
-    private var positive = BucketLayout.Side(offsets: [], lengths: [])
-    private var negative = BucketLayout.Side(offsets: [], lengths: [])
-    private var exponential: [BucketColumns.Source] = []
+    /// One exponential histogram.
+    private struct Exponential {
+      var row: UInt8
+      var scale: Int32
+      var zeroCount: UInt64
+      var positiveOffset: Int32
+      var positiveLength: UInt32
+      var negativeOffset: Int32
+      var negativeLength: UInt32
+      var counts: BucketColumns.Source
+    }
+
+    private var exponential: [Exponential] = []
     private var explicitRows: [UInt8] = []
     private var bounds: [[Double]] = []
     private var boundsIndex: [UInt32] = []
     private var explicit: [BucketColumns.Source] = []
 
     /// Whether nothing was added.
-    var isEmpty: Bool { rows.isEmpty && explicitRows.isEmpty }
+    var isEmpty: Bool { exponential.isEmpty && explicitRows.isEmpty }
 
     /// Adds the exponential histogram at `position` of a row of the log, which must live until the writing.
     mutating func append(
@@ -46,18 +53,22 @@ package enum HistogramChunkCodec {
       _ countBytes: UnsafeRawBufferPointer,
       row: Int
     ) throws(CodecError) {
-      rows.append(UInt8(row))
-      scale.append(column.scale)
-      zeroCount.append(column.zeroCount.value(position, in: bytes))
-      positive.offsets.append(try column.positiveOffset.signed(position, in: bytes))
-      positive.lengths.append(
-        UInt32(truncatingIfNeeded: column.positiveLength.value(position, in: bytes))
+      exponential.append(
+        Exponential(
+          row: UInt8(row),
+          scale: column.scale,
+          zeroCount: column.zeroCount.value(position, in: bytes),
+          positiveOffset: try column.positiveOffset.signed(position, in: bytes),
+          positiveLength: UInt32(
+            truncatingIfNeeded: column.positiveLength.value(position, in: bytes)
+          ),
+          negativeOffset: try column.negativeOffset.signed(position, in: bytes),
+          negativeLength: UInt32(
+            truncatingIfNeeded: column.negativeLength.value(position, in: bytes)
+          ),
+          counts: .init(column: column.form.counts[position], bytes: countBytes)
+        )
       )
-      negative.offsets.append(try column.negativeOffset.signed(position, in: bytes))
-      negative.lengths.append(
-        UInt32(truncatingIfNeeded: column.negativeLength.value(position, in: bytes))
-      )
-      exponential.append(.init(column: column.form.counts[position], bytes: countBytes))
     }
 
     /// Adds the histogram with bounds of the client's choice at `position`, likewise.
@@ -78,10 +89,18 @@ package enum HistogramChunkCodec {
     /// Appends the chunk to `writer`, and forgets what was added.
     mutating func write(to writer: inout ByteWriter) {
       BlobFrame.write(to: &writer, version: version) { (writer: inout ByteWriter) in
-        writer.append(UInt16(rows.count))
-        PackedColumn.write(gaps(rows), to: &writer)
-        PackedColumn.write(signed: scale, to: &writer)
-        PackedColumn.write(zeroCount, to: &writer)
+        let positive = BucketLayout.Side(
+          offsets: exponential.map(\.positiveOffset),
+          lengths: exponential.map(\.positiveLength)
+        )
+        let negative = BucketLayout.Side(
+          offsets: exponential.map(\.negativeOffset),
+          lengths: exponential.map(\.negativeLength)
+        )
+        writer.append(UInt16(exponential.count))
+        PackedColumn.write(gaps(exponential.map(\.row)), to: &writer)
+        PackedColumn.write(signed: exponential.map(\.scale), to: &writer)
+        PackedColumn.write(exponential.map(\.zeroCount), to: &writer)
         PackedColumn.write(signed: positive.offsets, to: &writer)
         PackedColumn.write(positive.lengths, to: &writer)
         PackedColumn.write(signed: negative.offsets, to: &writer)
@@ -93,7 +112,7 @@ package enum HistogramChunkCodec {
         writer.append(UInt16(explicitRows.count))
         PackedColumn.write(gaps(explicitRows), to: &writer)
         PackedColumn.write(boundsIndex, to: &writer)
-        BucketColumns.write(buckets, exponential, to: &writer)
+        BucketColumns.write(buckets, exponential.map(\.counts), to: &writer)
         let lengths = boundsIndex.map { UInt32(bounds[Int($0)].count + 1) }
         BucketColumns.write(BucketLayout(explicit: lengths), explicit, to: &writer)
         for _ in 0..<PackedColumn.slack { writer.append(UInt8(0)) }
@@ -103,11 +122,6 @@ package enum HistogramChunkCodec {
 
     /// Forgets what was added, and keeps the memory for the next tensor.
     private mutating func removeAll() {
-      rows.removeAll(keepingCapacity: true)
-      scale.removeAll(keepingCapacity: true)
-      zeroCount.removeAll(keepingCapacity: true)
-      positive.removeAll()
-      negative.removeAll()
       exponential.removeAll(keepingCapacity: true)
       explicitRows.removeAll(keepingCapacity: true)
       bounds.removeAll(keepingCapacity: true)

@@ -59,6 +59,7 @@ package struct RollupAccumulator {
   package func finish() -> [RollupChunkCodec.Series] {
     series.sorted { $0.key.rawValue < $1.key.rawValue }.compactMap { metric, points in
       var result = RollupChunkCodec.Series(metric: metric)
+      result.reserveCapacity(points.count)
       for (index, point) in points.enumerated() where point.count > 0 {
         result.rows.insert(index)
         result.min.append(metric.bits(point.min))

@@ -35,6 +35,12 @@ package enum RollupChunkCodec {
       metric.isCount ? Double(bitPattern: mean[position]) : metric.number(mean[position])
     }
 
+    /// Makes room for some points.
+    mutating func reserveCapacity(_ count: Int) {
+      for values in [\Self.min, \.max, \.mean, \.last, \.count, \.nonFiniteCount] {
+        self[keyPath: values].reserveCapacity(count)
+      }
+    }
   }
 
   /// The six columns, in the order of the file.
