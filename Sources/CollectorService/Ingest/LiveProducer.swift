@@ -161,8 +161,8 @@ final class LiveProducer: Sendable {
   /// Takes one report: sequence, detect, and queue for the disk.
   ///
   /// - Parameters:
-  ///   - arriving: The report, or what was wrong with it on the wire; its bytes are reserved, and given back if they are not
-  ///     submitted.
+  ///   - arriving: The report, or what was wrong with it on the wire; its bytes are reserved, and those are given back that what
+  ///     is submitted does not hold.
   ///   - now: The time of arrival.
   ///   - claim: The claim of the stream that it came on; `nil` for a unary call.
   ///   - completion: Called when the report, or its refusal, is durable or was given up; not for others.
@@ -174,8 +174,9 @@ final class LiveProducer: Sendable {
     claim: Claim?,
     completion: @escaping @Sendable (Result<Void, RunStoreError>) -> Void
   ) throws(Interruption) -> Decision {
-    var isSubmitted = false
-    defer { if !isSubmitted { committer.release(arriving.bytes) } }
+    // What is submitted keeps; it is about a quarter of what came.
+    var kept = 0
+    defer { committer.release(arriving.bytes - kept) }
     return try state.withLock { state throws(Interruption) in
       if let failure = state.failure { throw failure }
       if let claim, claim.number != state.newestClaim { throw .superseded }
@@ -184,7 +185,6 @@ final class LiveProducer: Sendable {
       let decision = state.sequencer.receive(arriving.report, sequence: sequence)
       switch decision {
       case .accept(let report, let rewinds):
-        isSubmitted = true
         let changes = takeRules(&state, at: now)
         var transitions = changes ?? []
         if rewinds { transitions += state.detector.rewind(to: report.step, at: now) }
@@ -197,23 +197,23 @@ final class LiveProducer: Sendable {
           state.reportsSinceSnapshot = 0
           snapshot = state.detector.snapshot()
         }
-        func submitAccepted(_ transitions: [AlertTransition]) {
-          let accepted = RunChange.AcceptedReport(
-            run: run,
-            producer: producer,
-            report: report,
-            receivedAt: now,
-            rewinds: rewinds,
-            transitions: transitions,
-            snapshot: snapshot
-          )
-          submit([.report(accepted)], bytes: arriving.bytes, &state, completion)
-        }
+        let accepted = RunChange.AcceptedReport(
+          run: run,
+          producer: producer,
+          report: report,
+          receivedAt: now,
+          rewinds: rewinds,
+          transitions: transitions,
+          snapshot: snapshot
+        )
+        kept = Swift.min(accepted.byteCount, arriving.bytes)
         guard let ranks else {
-          submitAccepted(transitions)
+          submit([.report(accepted)], bytes: kept, &state, completion)
           break
         }
-        ranks.observe(report, from: state.identity, at: now) { submitAccepted(transitions + $0) }
+        ranks.observe(report, from: state.identity, at: now) {
+          submit([.report(accepted.adding($0))], bytes: kept, &state, completion)
+        }
       case .refuse:
         submit(
           [.refusal(run: run, producer: producer, sequence: sequence)],

@@ -196,6 +196,7 @@ package final class Committer: Sendable {
 
   /// Gives back what was reserved.
   package func release(_ bytes: Int) {
+    guard bytes > 0 else { return }
     let admitted = state.withLock { state in
       state.bytes -= bytes
       var admitted: [CheckedContinuation<Void, Never>] = []

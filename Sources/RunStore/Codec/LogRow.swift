@@ -17,6 +17,9 @@ struct LogRow {
     /// The counts; `nil` for floats.
     fileprivate let integers: IntegerColumn?
 
+    /// Where the values start, unaligned and ``count`` long; `nil` if they are counts, or there is none.
+    var floats: UnsafeRawPointer? { integers == nil ? bytes.baseAddress.map { $0 + start } : nil }
+
     /// The bits of one value.
     ///
     /// - Precondition: `position` is below ``count``.

@@ -36,7 +36,6 @@ struct CommitGroup: ~Copyable {
   private var producers: [ProducerName: ProducerState] = [:]
   private var runs: [RunID: (key: Int64, project: String)] = [:]
   private var body = ByteWriter(capacity: 1 << 16)
-  private var histograms = ByteWriter(capacity: 1 << 16)
   /// Made for a group that has a snapshot or an alert: few have one.
   private lazy var deflater = Deflater()
 
@@ -115,67 +114,63 @@ struct CommitGroup: ~Copyable {
     }
   }
 
-  private mutating func apply(_ change: RunChange.AcceptedReport) throws {
-    let report = change.report
-    let name = ProducerName(run: change.run, producer: change.producer)
+  private mutating func apply(_ report: RunChange.AcceptedReport) throws {
+    let name = ProducerName(run: report.run, producer: report.producer)
     var state = try state(of: name)
     try Self.advance(&state, of: name, to: report.sequence)
     // Points ascend by step whatever the caller says: every reader builds on it.
-    let rewinds = change.rewinds || state.lastStep.map { report.step <= $0 } ?? false
+    let rewinds = report.rewinds || state.lastStep.map { report.step <= $0 } ?? false
     if rewinds { try drop(from: report.step, of: name, &state) }
-    try append(report, change, rewinds: rewinds, to: state.key)
+    try append(report, rewinds: rewinds, to: state.key)
     state.lastStep = report.step
-    state.lastReceivedAt = change.receivedAt.seconds
+    state.lastReceivedAt = report.receivedAt.seconds
     state.logRows += 1
-    if let snapshot = change.snapshot { Self.cover(&state, with: snapshot) }
+    if let snapshot = report.snapshot { Self.cover(&state, with: snapshot) }
     producers[name] = state
-    for transition in change.transitions { try store(transition) }
+    for transition in report.transitions { try store(transition) }
   }
 
   private mutating func append(
-    _ report: StepReport,
-    _ change: RunChange.AcceptedReport,
+    _ report: RunChange.AcceptedReport,
     rewinds: Bool,
     to producer: Int64
   ) throws {
-    body.removeAll()
-    histograms.removeAll()
+    let row: LogRowBytes
     do {
-      try LogRowCodec.writeBody(of: report, to: &body)
-      if LogRowCodec.hasHistograms(report) {
-        try LogRowCodec.writeHistograms(of: report, to: &histograms)
-      }
+      row = try report.row.get()
     } catch {
       let place = Place(
-        run: change.run,
-        producer: change.producer,
+        run: report.run,
+        producer: report.producer,
         "report \(report.sequence)"
       )
       throw RunStoreError.damaged(place: "\(place)", detail: error.detail)
     }
-    try db.run(
-      """
-      INSERT INTO log(producer, sequence, step, received_at, rewinds, body, histograms)
-      VALUES (?, ?, ?, ?, ?, ?, ?)
-      """,
-      .integer(producer),
-      .number(report.sequence),
-      .number(report.step),
-      .real(change.receivedAt.seconds),
-      .integer(rewinds ? 1 : 0),
-      .blob(body.bytes),
-      histograms.count == 0 ? .null : .blob(histograms.bytes)
-    )
-    for annotation in report.scalars.annotations {
+    try row.withBlobs { body, histograms in
+      try db.run(
+        """
+        INSERT INTO log(producer, sequence, step, received_at, rewinds, body, histograms)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """,
+        .integer(producer),
+        .number(report.sequence),
+        .number(report.step),
+        .real(report.receivedAt.seconds),
+        .integer(rewinds ? 1 : 0),
+        .blob(body),
+        histograms.map { .blob($0) } ?? .null
+      )
+    }
+    for annotation in report.annotations {
       try db.run(
         """
         INSERT INTO annotations(run, producer, step, received_at, action, detail, alert)
         VALUES (?, ?, ?, ?, ?, ?, ?)
         """,
-        .integer(try run(change.run).key),
+        .integer(try run(report.run).key),
         .integer(producer),
         .number(report.step),
-        .real(change.receivedAt.seconds),
+        .real(report.receivedAt.seconds),
         .text(annotation.action),
         .text(annotation.detail),
         annotation.alert.map { .text($0.rawValue) } ?? .null

@@ -91,21 +91,13 @@ struct Transposition {
     timeStepNorms = scalars.upperBound..<writer.count
   }
 
-  /// A metric's column in one row.
-  private struct Source {
-    var row: Int
-    var column: LogRow.Column
-    /// The place in a list of maps, if the column does not speak of all.
-    var map: Int?
-  }
-
   private mutating func writeChunks(
     of subject: Metric.Subject,
     from bodies: [LogRow],
     to writer: inout ByteWriter,
     _ deflater: Deflater
   ) {
-    var sources: [Metric: [Source]] = [:]
+    var columns: [Metric: MetricRows] = [:]
     var maps = IndexMaps()
     var subjects = 0
     for (row, body) in bodies.enumerated() {
@@ -113,16 +105,13 @@ struct Transposition {
         let group = column.metric.group
         let map = maps.add(body.indices(of: group) ?? [], for: group.rawValue)
         subjects = Swift.max(subjects, map.map { maps[$0].subjects } ?? column.count)
-        sources[column.metric, default: []].append(Source(row: row, column: column, map: map))
+        columns[column.metric, default: MetricRows(column.metric)].add(column, of: row, map: map)
       }
     }
-    let metrics = Metric.allCases.compactMap { metric in sources[metric].map { (metric, $0) } }
+    let metrics = Metric.allCases.compactMap { columns[$0] }
     for index in 0..<subjects {
-      var columns: [ChunkCodec.Column] = []
-      for (metric, sources) in metrics {
-        let column = Self.column(of: index, metric, from: sources, maps, rows: bodies.count)
-        if !column.bits.isEmpty { columns.append(column) }
-      }
+      let columns = metrics.map { $0.column(of: index, maps, rows: bodies.count) }
+        .filter { !$0.bits.isEmpty }
       guard !columns.isEmpty else { continue }
       let start = writer.count
       ChunkCodec.write(columns, rows: bodies.count, to: &writer, deflater)
@@ -130,32 +119,6 @@ struct Transposition {
         Chunk(offset: ChunkKey.offset(subject, UInt32(index)), range: start..<writer.count)
       )
     }
-  }
-
-  private static func column(
-    of index: Int,
-    _ metric: Metric,
-    from sources: [Source],
-    _ maps: IndexMaps,
-    rows count: Int
-  ) -> ChunkCodec.Column {
-    func position(in source: Source) -> Int? {
-      guard let map = source.map else { return index < source.column.count ? index : nil }
-      return maps[map].position(of: index).flatMap { $0 < source.column.count ? $0 : nil }
-    }
-    let bits = [UInt64](unsafeUninitializedCapacity: sources.count) { buffer, count in
-      for source in sources {
-        guard let position = position(in: source) else { continue }
-        buffer.initializeElement(at: count, to: source.column.bits(at: position))
-        count &+= 1
-      }
-    }
-    guard bits.count < count else {
-      return ChunkCodec.Column(metric: metric, rows: RowSet(first: count), bits: bits)
-    }
-    var rows = RowSet()
-    for source in sources where position(in: source) != nil { rows.insert(source.row) }
-    return ChunkCodec.Column(metric: metric, rows: rows, bits: bits)
   }
 
   private mutating func writeHistograms(
