@@ -105,7 +105,7 @@ struct BucketColumns {
           let columns = first..<Swift.min(first + window, layout.columnCount)
           for place in 0..<columns.count { ends[place] = place &* stride }
           if isFull {
-            // As nearly all are: where a count goes need not be looked up.
+            // Where a count goes need not be looked up.
             for (row, source) in sources.enumerated() {
               scatter(source, columns, to: values.baseAddress.map { $0 + row }, stride)
             }
