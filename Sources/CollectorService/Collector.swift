@@ -143,6 +143,13 @@ public final class Collector: Service {
     return (found, found.last?.cursor ?? Swift.max(cursor, newest))
   }
 
+  /// A page of alerts, but for those that are damaged, of which the log tells; blocks.
+  func alerts(_ filter: AlertFilter, page: PageRequest) throws(RunStoreError) -> Page<Alert> {
+    try store.alerts(filter, page: page) { damage in
+      logger.error("a listing of alerts goes on without", metadata: ["error": "\(damage)"])
+    }
+  }
+
   /// The cursor that a subscriber brings; the newest, if it is of a database of which an earlier copy was put back.
   func resumable(_ cursor: AlertCursor) async throws -> AlertCursor {
     guard cursor > feed.last else { return cursor }

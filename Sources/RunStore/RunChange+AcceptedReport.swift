@@ -27,7 +27,9 @@ extension RunChange {
     let row: Result<LogRowBytes, CodecError>
 
     /// About how much memory it holds, in bytes, but for transitions and snapshot.
-    public var byteCount: Int { (try? row.get().count) ?? 0 }
+    public var byteCount: Int { Self.overhead + ((try? row.get().count) ?? 0) }
+    /// What it takes besides, and what waits with it.
+    private static let overhead = 640
 
     /// Makes an accepted report; this takes as long as a copy of it.
     ///

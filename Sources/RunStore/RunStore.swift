@@ -265,7 +265,18 @@ public protocol RunStore: Sendable {
   // MARK: Alerts
 
   /// A page of alerts, the newest first.
-  func alerts(_ filter: AlertFilter, page: PageRequest) throws(RunStoreError) -> Page<Alert>
+  ///
+  /// - Parameters:
+  ///   - filter: Which.
+  ///   - page: Where it starts, and how many.
+  ///   - damaged: Called for each that can't be read: the others are given all the same.
+  /// - Returns: The others, and where the next page starts.
+  /// - Throws: ``RunStoreError/unknownRun(_:)``, or that the database can't be read.
+  func alerts(
+    _ filter: AlertFilter,
+    page: PageRequest,
+    damaged: (RunStoreError) -> Void
+  ) throws(RunStoreError) -> Page<Alert>
 
   /// One alert, or `nil` if it is unknown.
   func alert(_ id: AlertID) throws(RunStoreError) -> Alert?
@@ -317,4 +328,19 @@ extension RunStore {
 extension RunStore {
   /// The same, with no producer taken for silent.
   public func sealNext() throws(RunStoreError) -> Bool { try sealNext(silentBefore: nil) }
+}
+
+extension RunStore {
+  /// A page of alerts, the newest first, for those who can't do without one of them.
+  ///
+  /// - Throws: Also ``RunStoreError/damaged(place:detail:)`` for the first that can't be read.
+  public func alerts(
+    _ filter: AlertFilter,
+    page: PageRequest
+  ) throws(RunStoreError) -> Page<Alert> {
+    var failure: RunStoreError?
+    let page = try alerts(filter, page: page) { failure = failure ?? $0 }
+    if let failure { throw failure }
+    return page
+  }
 }

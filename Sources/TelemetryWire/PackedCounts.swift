@@ -6,8 +6,11 @@
 enum PackedCounts {
   /// The highest bit of each byte: set in all bytes of a varint but the last.
   private static let goesOn: UInt64 = 0x8080_8080_8080_8080
-  /// The least bytes that are left where four varints are taken: that many have at least four, of at most nine bytes each.
+  /// The least bytes that are left where up to four varints are taken: four of at most nine bytes each begin in them, so that none
+  /// is written where the other place has been.
   private static let margin = 32
+  /// Room behind the counts: of bytes that are no counts fewer than four may be left where four are written.
+  private static let slack = 4
 
   /// Where the first varints of eight bytes are: up to four, none of them longer than four bytes.
   private struct Lanes {
@@ -54,7 +57,7 @@ enum PackedCounts {
       count &+= Self.count(from: base + part.lowerBound, to: base + part.upperBound)
     }
     var isWellFormed = true
-    let counts = [UInt64](unsafeUninitializedCapacity: count) { buffer, initialized in
+    let counts = [UInt64](unsafeUninitializedCapacity: count + slack) { buffer, initialized in
       guard var target = buffer.baseAddress else { return }
       let start = target
       for part in parts where isWellFormed {

@@ -66,6 +66,7 @@ struct ServeCommand: AsyncParsableCommand {
     var logger = Logger(label: "collector") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = settings.logLevel
 
+    OpenFiles.raiseLimit()
     let collector = try openCollector(settings, logger)
     let listeners = Listener.all(of: settings, for: collector)
     // They are told to stop in reverse order: first the listeners, which end their streams.

@@ -140,8 +140,9 @@ public final class FaultyRunStore: RunStore {
   /// Passes on.
   public func alerts(
     _ filter: AlertFilter,
-    page: PageRequest
-  ) throws(RunStoreError) -> Page<Alert> { try store.alerts(filter, page: page) }
+    page: PageRequest,
+    damaged: (RunStoreError) -> Void
+  ) throws(RunStoreError) -> Page<Alert> { try store.alerts(filter, page: page, damaged: damaged) }
 
   /// Passes on.
   public func alert(_ id: AlertID) throws(RunStoreError) -> Alert? { try store.alert(id) }

@@ -29,6 +29,13 @@ def assert_does_not_start(collector: Collector, status: int, *named: str):
         assert text in error
 
 
+def test_it_may_have_as_many_open_files_as_the_system_lets_it(tmp_path):
+    with Collector(tmp_path, *LISTEN, limits="ulimit -Sn 64; ulimit -Hn 3000") as collector:
+        collector.listening()
+        limits = Path(f"/proc/{collector.process.pid}/limits").read_text()
+        assert "Max open files 3000 3000 files" in " ".join(limits.split())
+
+
 # Settings
 
 

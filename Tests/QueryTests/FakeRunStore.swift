@@ -159,7 +159,11 @@ struct FakeRunStore: RunStore {
     }
   }
 
-  func alerts(_ filter: AlertFilter, page: PageRequest) throws(RunStoreError) -> Page<Alert> {
+  func alerts(
+    _ filter: AlertFilter,
+    page: PageRequest,
+    damaged: (RunStoreError) -> Void
+  ) throws(RunStoreError) -> Page<Alert> {
     if let failure { throw failure }
     let first = Int(page.after ?? 0)
     let matching = storedAlerts.filter { filter.states.isEmpty || filter.states.contains($0.state) }

@@ -76,6 +76,33 @@ struct StreamDecodingTests {
     }
   }
 
+  @Test("among many counts, bytes that are none are left to the generated decoder")
+  func overlong() throws {
+    /// A field of bytes.
+    func field(_ number: UInt8, _ content: [UInt8]) -> [UInt8] {
+      let key: [UInt8] = number < 16 ? [number << 3 | 2] : [(number << 3 | 2) | 0x80, number >> 4]
+      let low = UInt8(content.count & 0x7f) | 0x80
+      return key + [low, UInt8(content.count >> 7)] + content
+    }
+    func message(_ counts: [UInt8]) -> [UInt8] { field(2, field(16, field(8, counts))) }
+    // Eight bytes at the start of both halves, whose first count is followed by one of 31 bytes.
+    let half = [1] + [UInt8](repeating: 0x80, count: 30) + [0]
+    try Self.check(message(half + half))
+    var random = SeededGenerator(seed: 9)
+    for _ in 0..<2000 {
+      var bytes: [UInt8] = []
+      while bytes.count < 150 {
+        // Mostly counts, and now and then what is longer than any.
+        let isLong = Int.random(in: 0..<20, using: &random) == 0
+        let length =
+          isLong ? Int.random(in: 8...40, using: &random) : .random(in: 0...4, using: &random)
+        bytes += (0..<length).map { _ in .random(in: 0x80...0xff, using: &random) }
+        bytes.append(.random(in: 0...0x7f, using: &random))
+      }
+      try Self.check(message(bytes))
+    }
+  }
+
   @Test("forms of the same message that no client of ours sends")
   func forms() throws {
     let histograms: [UInt8] = [0x40, 5, 0x42, 2, 1, 2, 0x40, 0xac, 2]

@@ -14,6 +14,8 @@ final class AlertSubscription: Sendable {
   private let projects: Set<String>
   private let rules: Set<String>
   private let minimumSeverity: Severity
+  /// Where it goes on; `nil`: it begins with what is open now.
+  private let start: AlertCursor?
   private let wake = Signal()
   private let isEnding = Mutex(false)
 
@@ -28,9 +30,7 @@ final class AlertSubscription: Sendable {
     rules = try Set(wanted: request.rules, field: "rules")
     minimumSeverity =
       try request.minimumSeverity.wanted(Severity.init(wire:), field: "minimum_severity") ?? .info
-    if request.hasCursor, request.cursor < 0 {
-      throw .outOfRange(field: "cursor", expected: "at least 0", found: "\(request.cursor)")
-    }
+    start = request.hasCursor ? try AlertCursor(wire: request.cursor, field: "cursor") : nil
   }
 
   /// Serves the subscription until the client goes, falls behind, or the collector shuts down.
@@ -64,13 +64,13 @@ final class AlertSubscription: Sendable {
   private func catchUp(
     _ writer: RPCWriter<Gradwatch_V1_SubscribeAlertsResponse>
   ) async throws -> AlertCursor {
-    guard request.hasCursor else {
+    guard let start else {
       // The cursor is taken first: what opens in between is sent twice rather than never.
       let cursor = collector.feed.last
       try await writeOpenAlerts(to: writer)
       return cursor
     }
-    var cursor = try await collector.resumable(AlertCursor(request.cursor))
+    var cursor = try await collector.resumable(start)
     while true {
       let (page, next) = try await collector.transitions(after: cursor)
       guard !page.isEmpty else { return next }
@@ -95,9 +95,9 @@ final class AlertSubscription: Sendable {
       while true {
         guard !isEnding.withLock({ $0 }) else { throw Failure.shuttingDown.status }
         let wanted = page
-        let alerts = try await collector.blocking.run { [store = collector.store] in
+        let alerts = try await collector.blocking.run { [collector] in
           do throws(RunStoreError) {
-            return try store.alerts(filter, page: wanted)
+            return try collector.alerts(filter, page: wanted)
           } catch .unknownRun {
             // Deleted meanwhile.
             return Page(items: [], next: nil)

@@ -123,7 +123,7 @@ package actor LiveProducers {
     var page = PageRequest(size: CollectorOptions.maximumPageSize)
     var alerts: [Alert] = []
     while true {
-      let found = try store.alerts(filter, page: page)
+      let found = try store.alerts(filter, page: page) { tell($0) }
       alerts += found.items
       guard let next = found.next else { return alerts }
       page.after = next
@@ -363,7 +363,7 @@ package actor LiveProducers {
     var filter = AlertFilter(run: key.run, producer: key.producer)
     let open = try openAlerts(filter)
     filter.states = [.resolved]
-    return open
-      + (try store.alerts(filter, page: PageRequest(size: CollectorOptions.maximumPageSize)).items)
+    let newest = PageRequest(size: CollectorOptions.maximumPageSize)
+    return open + (try store.alerts(filter, page: newest) { tell($0) }.items)
   }
 }

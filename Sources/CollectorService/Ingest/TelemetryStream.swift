@@ -92,17 +92,11 @@ final class TelemetryStream: Sendable {
       await collector.committer.flush()
     } while producer.last.sequence != last.sequence
     guard !producer.isBroken else { throw Failure.shuttingDown.status }
-    if open.hasAlertCursor, open.alertCursor < 0 {
-      throw TelemetryError.outOfRange(
-        field: "alert_cursor",
-        expected: "at least 0",
-        found: "\(open.alertCursor)"
-      )
-    }
     let cursor = collector.feed.last
     let after =
       open.hasAlertCursor
-      ? try await collector.resumable(AlertCursor(open.alertCursor)) : cursor
+      ? try await collector.resumable(AlertCursor(wire: open.alertCursor, field: "alert_cursor"))
+      : cursor
     state.withLock { state in
       state.outbox = StreamOutbox(
         durable: last.sequence,
@@ -151,6 +145,8 @@ final class TelemetryStream: Sendable {
         self?.completed(sequence, result)
       }
     }
+    // Before anybody hears of it.
+    if let decision = try? decision.get() { collector.activity.count(decision) }
     let hasNews = state.withLock { state in
       state.outbox?.took()
       switch decision {
@@ -164,7 +160,7 @@ final class TelemetryStream: Sendable {
       return state.outbox?.hasNews ?? false
     }
     if hasNews { outgoing.raise() }
-    collector.activity.count(try decision.get())
+    _ = try decision.get()
     return true
   }
 

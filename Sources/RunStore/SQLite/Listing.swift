@@ -48,27 +48,28 @@ struct Listing {
   /// - Parameters:
   ///   - db: Where to read.
   ///   - bytes: About how many bytes a row's entry takes; a page of large ones has fewer.
-  ///   - item: Makes a row's entry.
+  ///   - item: Makes a row's entry; `nil` leaves it out.
   /// - Returns: The page.
   /// - Throws: What SQLite or `item` throws.
   func page<Item>(
     in db: Database,
     size bytes: (SQLRow) -> Int = { _ in 0 },
-    _ item: (SQLRow) throws -> Item
+    _ item: (SQLRow) throws -> Item?
   ) throws -> Page<Item> {
     let filter = conditions.isEmpty ? "" : "WHERE \(conditions.joined(separator: " AND "))"
     let sql = "SELECT \(columns) FROM \(table) \(filter) ORDER BY key DESC LIMIT ?"
     var page = Page<Item>(items: [], next: nil)
     var last: Int64 = 0
-    var total = 0
+    var (rows, total) = (0, 0)
     try db.rows(sql, values + [.integer(Int64(size) + 1)]) { row in
       total += bytes(row)
-      guard page.items.count < size, page.items.isEmpty || total <= Self.maximumBytes else {
+      guard rows < size, page.items.isEmpty || total <= Self.maximumBytes else {
         page.next = last
         return false
       }
+      rows += 1
       last = row.integer(0)
-      page.items.append(try item(row))
+      if let item = try item(row) { page.items.append(item) }
       return true
     }
     return page

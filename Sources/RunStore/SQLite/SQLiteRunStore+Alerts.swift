@@ -2,10 +2,11 @@ import GRDB
 public import Telemetry
 
 extension SQLiteRunStore {
-  /// A page of alerts, in the order in which they were first stored, the newest first.
+  /// A page of alerts, in the order in which they were first stored, the newest first, but for those that are damaged.
   public func alerts(
     _ filter: AlertFilter,
-    page: PageRequest
+    page: PageRequest,
+    damaged: (RunStoreError) -> Void
   ) throws(RunStoreError) -> Page<Alert> {
     try read("list alerts") { db in
       // Few alerts are open of many that were, and an index has these alone.
@@ -30,7 +31,14 @@ extension SQLiteRunStore {
         "state",
         in: filter.states.map(\.rawValue).sorted().map { .integer(Int64($0)) }
       )
-      return try listing.page(in: db) { try Self.alert($0.blob(2), id: $0.text(1)) }
+      return try listing.page(in: db) { row in
+        do throws(RunStoreError) {
+          return try Self.alert(row.blob(2), id: row.text(1))
+        } catch {
+          damaged(error)
+          return nil
+        }
+      }
     }
   }
 

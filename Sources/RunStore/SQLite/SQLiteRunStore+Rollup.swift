@@ -187,41 +187,29 @@ extension SQLiteRunStore {
     in db: Database,
     _ damaged: (_ offset: Int64, RunStoreError?) -> Void
   ) throws -> [(Int64, [RollupChunkCodec.Series])] {
-    var sums: [Int64: RollupAccumulator] = [:]
-    var unreadable: Set<Int64> = []
-    var rowsBefore = 0
-    for source in plan.sources {
-      var found: Set<Int64> = []
-      try db.chunks(plan.tables.chunks, of: source.id, window) { offset, bytes in
-        found.insert(offset)
-        guard !unreadable.contains(offset) else { return }
-        var sum = sums[offset] ?? RollupAccumulator(pointCount: plan.pointCount)
-        // Not two of them while one is changed.
-        sums[offset] = nil
-        do throws(CodecError) {
-          if plan.level == 1 {
-            for column in try ChunkCodec.readAll(rows: source.rows, from: bytes, inflater) {
-              sum.add(column, first: source.count, after: rowsBefore)
-            }
-          } else {
-            for series in try RollupChunkCodec.readAll(rows: source.rows, from: bytes, inflater) {
-              sum.add(series, rows: source.rows, after: rowsBefore)
-            }
-          }
-          sums[offset] = sum
-        } catch {
-          unreadable.insert(offset)
-          damaged(offset, plan.damage(bytes, of: source, place, error))
+    let empty = RollupAccumulator(pointCount: plan.pointCount)
+    return try sums(
+      of: plan,
+      plan.tables.chunks,
+      \.chunks,
+      window,
+      place,
+      from: empty,
+      in: db,
+      damaged
+    ) {
+      (sum, bytes, source, rowsBefore) throws(CodecError) in
+      if plan.level == 1 {
+        for column in try ChunkCodec.readAll(rows: source.rows, from: bytes, inflater) {
+          sum.add(column, first: source.count, after: rowsBefore)
+        }
+      } else {
+        for series in try RollupChunkCodec.readAll(rows: source.rows, from: bytes, inflater) {
+          sum.add(series, rows: source.rows, after: rowsBefore)
         }
       }
-      for offset in source.lost(\.chunks, in: window, besides: found)
-      where unreadable.insert(offset).inserted {
-        sums[offset] = nil
-        damaged(offset, plan.damage(of: source, place, .lost))
-      }
-      rowsBefore += source.count
     }
-    return sums.sorted { $0.key < $1.key }.compactMap { offset, sum in
+    .compactMap { offset, sum in
       let series = sum.finish()
       return series.isEmpty ? nil : (offset, series)
     }
@@ -235,40 +223,72 @@ extension SQLiteRunStore {
     in db: Database,
     _ damaged: (_ offset: Int64, RunStoreError?) -> Void
   ) throws -> [(Int64, [RollupHistogramCodec.Entry])] {
-    var merged: [Int64: [RollupHistogramCodec.Entry]] = [:]
+    try sums(
+      of: plan,
+      plan.tables.histograms,
+      \.histograms,
+      window,
+      place,
+      from: [RollupHistogramCodec.Entry](),
+      in: db,
+      damaged
+    ) {
+      (entries, bytes, source, rowsBefore) throws(CodecError) in
+      if plan.level == 1 {
+        try entries.addMeasurements(in: bytes, of: source, after: rowsBefore, inflater)
+      } else {
+        for entry in try RollupHistogramCodec.read(bytes, inflater) where entry.row < source.count {
+          entries.add(entry.point, row: (rowsBefore + entry.row) / RollupAccumulator.factor)
+        }
+      }
+    }
+    .filter { !$1.isEmpty }
+  }
+
+  /// Adds up what a table has of some offsets in all sources of a plan, by offset.
+  ///
+  /// - Parameters:
+  ///   - kept: What each source should have in the table.
+  ///   - empty: The sum of nothing.
+  ///   - damaged: Takes each offset of which something can't be read, or is lost, once; it has no sum.
+  ///   - add: Adds a chunk to a sum.
+  private static func sums<Sum>(
+    of plan: RollupPlan,
+    _ table: String,
+    _ kept: KeyPath<SegmentContents, SegmentContents.Offsets>,
+    _ window: Range<Int64>,
+    _ place: Place,
+    from empty: Sum,
+    in db: Database,
+    _ damaged: (_ offset: Int64, RunStoreError?) -> Void,
+    add: (
+      inout Sum, UnsafeRawBufferPointer, RollupPlan.Source, _ rowsBefore: Int
+    ) throws(CodecError) -> Void
+  ) throws -> [(Int64, Sum)] {
+    var sums: [Int64: Sum] = [:]
     var unreadable: Set<Int64> = []
     var rowsBefore = 0
     for source in plan.sources {
       var found: Set<Int64> = []
-      try db.chunks(plan.tables.histograms, of: source.id, window) { offset, bytes in
+      try db.chunks(table, of: source.id, window) { offset, bytes in
         found.insert(offset)
         guard !unreadable.contains(offset) else { return }
-        var entries = merged[offset] ?? []
-        // Not two of them while one is changed.
-        merged[offset] = nil
         do throws(CodecError) {
-          if plan.level == 1 {
-            try entries.addMeasurements(in: bytes, of: source, after: rowsBefore, inflater)
-          } else {
-            for entry in try RollupHistogramCodec.read(bytes, inflater)
-            where entry.row < source.count {
-              entries.add(entry.point, row: (rowsBefore + entry.row) / RollupAccumulator.factor)
-            }
-          }
-          merged[offset] = entries
+          try add(&sums[offset, default: empty], bytes, source, rowsBefore)
         } catch {
+          sums[offset] = nil
           unreadable.insert(offset)
           damaged(offset, plan.damage(bytes, of: source, place, error))
         }
       }
-      for offset in source.lost(\.histograms, in: window, besides: found)
+      for offset in source.lost(kept, in: window, besides: found)
       where unreadable.insert(offset).inserted {
-        merged[offset] = nil
+        sums[offset] = nil
         damaged(offset, plan.damage(of: source, place, .lost))
       }
       rowsBefore += source.count
     }
-    return merged.sorted { $0.key < $1.key }.compactMap { $1.isEmpty ? nil : ($0, $1) }
+    return sums.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 }
 

@@ -139,7 +139,7 @@ public nonisolated struct Gradwatch_V1_RunFootprint: Sendable {
   /// The number of its reports.
   public var reports: UInt64 = 0
 
-  /// About how many bytes of the database it takes.
+  /// About how many bytes its reports, model and snapshots take; rollups, alerts and the database's own pages are not counted.
   public var bytes: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -151,7 +151,7 @@ public nonisolated struct Gradwatch_V1_RunFootprint: Sendable {
 
 /// How much of a project is kept; a limit that is absent does not restrict, and none at all keeps everything.
 /// Only runs that ended are pruned, the one that ended first before the others; one that nothing was heard of for a week,
-/// of which the collector listened for a day, ended with its last report. Runs in progress count towards maximum_runs and maximum_bytes all the same.
+/// by a collector that has been up for a day, ended with its last report. Runs in progress count towards maximum_runs and maximum_bytes all the same.
 public nonisolated struct Gradwatch_V1_Retention: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

@@ -444,7 +444,7 @@ public nonisolated struct Gradwatch_V1_Alert: @unchecked Sendable {
     set {_uniqueStorage()._reopenedCount = newValue}
   }
 
-  /// The silences that cover it at the moment of sending; empty: none.
+  /// In ListAlerts and SubscribeAlerts the silences that cover it at the moment of sending; elsewhere empty.
   public var silencedBy: [String] {
     get {_storage._silencedBy}
     set {_uniqueStorage()._silencedBy = newValue}

@@ -138,7 +138,8 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Streams reports one way; acks, refusals, credits and, if asked for, this run's alerts the other. The
         /// > first message opens the stream. A newer stream of the same producer ends this one with ABORTED (reason
-        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack.
+        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack; one that has no room for another
+        /// > producer refuses it with RESOURCE_EXHAUSTED (reason TOO_MANY_PRODUCERS): try again later.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Gradwatch_V1_StreamTelemetryRequest` messages.
@@ -229,7 +230,8 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Streams reports one way; acks, refusals, credits and, if asked for, this run's alerts the other. The
         /// > first message opens the stream. A newer stream of the same producer ends this one with ABORTED (reason
-        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack.
+        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack; one that has no room for another
+        /// > producer refuses it with RESOURCE_EXHAUSTED (reason TOO_MANY_PRODUCERS): try again later.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Gradwatch_V1_StreamTelemetryRequest` messages.
@@ -318,7 +320,8 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Streams reports one way; acks, refusals, credits and, if asked for, this run's alerts the other. The
         /// > first message opens the stream. A newer stream of the same producer ends this one with ABORTED (reason
-        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack.
+        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack; one that has no room for another
+        /// > producer refuses it with RESOURCE_EXHAUSTED (reason TOO_MANY_PRODUCERS): try again later.
         ///
         /// - Parameters:
         ///   - request: A stream of `Gradwatch_V1_StreamTelemetryRequest` messages.
@@ -565,7 +568,8 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Streams reports one way; acks, refusals, credits and, if asked for, this run's alerts the other. The
         /// > first message opens the stream. A newer stream of the same producer ends this one with ABORTED (reason
-        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack.
+        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack; one that has no room for another
+        /// > producer refuses it with RESOURCE_EXHAUSTED (reason TOO_MANY_PRODUCERS): try again later.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `Gradwatch_V1_StreamTelemetryRequest` messages.
@@ -695,7 +699,8 @@ extension Gradwatch_V1_IngestService {
         /// >
         /// > Streams reports one way; acks, refusals, credits and, if asked for, this run's alerts the other. The
         /// > first message opens the stream. A newer stream of the same producer ends this one with ABORTED (reason
-        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack.
+        /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack; one that has no room for another
+        /// > producer refuses it with RESOURCE_EXHAUSTED (reason TOO_MANY_PRODUCERS): try again later.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `Gradwatch_V1_StreamTelemetryRequest` messages.
@@ -835,7 +840,8 @@ extension Gradwatch_V1_IngestService.ClientProtocol {
     /// >
     /// > Streams reports one way; acks, refusals, credits and, if asked for, this run's alerts the other. The
     /// > first message opens the stream. A newer stream of the same producer ends this one with ABORTED (reason
-    /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack.
+    /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack; one that has no room for another
+    /// > producer refuses it with RESOURCE_EXHAUSTED (reason TOO_MANY_PRODUCERS): try again later.
     ///
     /// - Parameters:
     ///   - request: A streaming request producing `Gradwatch_V1_StreamTelemetryRequest` messages.
@@ -963,7 +969,8 @@ extension Gradwatch_V1_IngestService.ClientProtocol {
     /// >
     /// > Streams reports one way; acks, refusals, credits and, if asked for, this run's alerts the other. The
     /// > first message opens the stream. A newer stream of the same producer ends this one with ABORTED (reason
-    /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack.
+    /// > SUPERSEDED); a collector that shuts down ends it with UNAVAILABLE after the last ack; one that has no room for another
+    /// > producer refuses it with RESOURCE_EXHAUSTED (reason TOO_MANY_PRODUCERS): try again later.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.

@@ -120,7 +120,7 @@ public nonisolated struct Gradwatch_V1_StreamOpen: Sendable {
   /// The producer; it must be registered.
   public var producerID: String = String()
 
-  /// Whether this run's alert transitions are wanted on this stream.
+  /// Whether this run's alert transitions are wanted on this stream, those of pending and of silenced alerts as well.
   public var wantAlerts: Bool = false
 
   /// Transitions after this cursor are wanted, at least 0; absent: from now on.

@@ -220,8 +220,8 @@ extension Gradwatch_V1_QueryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run or
+    /// > producer is NOT_FOUND, and so is a selector that matches nothing. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
     /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "ListRuns" method.
@@ -455,8 +455,8 @@ extension Gradwatch_V1_QueryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run or
+    /// > producer is NOT_FOUND, and so is a selector that matches nothing. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
     /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public protocol ServiceProtocol: Gradwatch_V1_QueryService.StreamingServiceProtocol {
         /// Handle the "ListRuns" method.
@@ -688,8 +688,8 @@ extension Gradwatch_V1_QueryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run or
+    /// > producer is NOT_FOUND, and so is a selector that matches nothing. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
     /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public protocol SimpleServiceProtocol: Gradwatch_V1_QueryService.ServiceProtocol {
         /// Handle the "ListRuns" method.
@@ -1385,8 +1385,8 @@ extension Gradwatch_V1_QueryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run or
+    /// > producer is NOT_FOUND, and so is a selector that matches nothing. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
     /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public protocol ClientProtocol: Sendable {
         /// Call the "ListRuns" method.
@@ -1678,8 +1678,8 @@ extension Gradwatch_V1_QueryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run is
-    /// > NOT_FOUND. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
+    /// > Answers questions about runs. Errors carry google.rpc.ErrorInfo, domain "gradwatch"; an unknown run or
+    /// > producer is NOT_FOUND, and so is a selector that matches nothing. Lists are paged: an empty next_page_token means that there is no more. A page of large entries, and a
     /// > run with many hyper-parameters, is more than the 4 MiB that a gRPC client takes unless it is told otherwise.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>

@@ -166,7 +166,7 @@ public nonisolated struct Gradwatch_V1_Clipping: Sendable {
 }
 
 /// Gradients. Units: loss per parameter unit. Statistics are of the finite elements; NaN in a cell: the
-/// tensor had none. Leave out of tensor_ids what has no gradient (frozen, unused).
+/// tensor had none. Leave out of tensor_ids what has no gradient (frozen, unused), and name none twice.
 public nonisolated struct Gradwatch_V1_GradientColumns: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -269,7 +269,7 @@ public nonisolated struct Gradwatch_V1_ExponentialHistogramColumn: Sendable {
 }
 
 /// Gradient histograms with bounds of the client's choice. They are kept as what they are and never merged
-/// with exponential ones.
+/// with exponential ones. Their counts add up as those of the exponential ones do.
 public nonisolated struct Gradwatch_V1_ExplicitHistogramColumn: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -383,7 +383,7 @@ public nonisolated struct Gradwatch_V1_StepReport: @unchecked Sendable {
     set {_uniqueStorage()._wallTimeSeconds = newValue}
   }
 
-  /// Losses, at most 1,024; empty: not measured.
+  /// Losses, at most 1,024, each name once; empty: not measured.
   public var losses: [Gradwatch_V1_NamedLoss] {
     get {_storage._losses}
     set {_uniqueStorage()._losses = newValue}
@@ -441,7 +441,7 @@ public nonisolated struct Gradwatch_V1_StepReport: @unchecked Sendable {
     set {_uniqueStorage()._optimizerSkipped = newValue}
   }
 
-  /// Samples in this step, over all accumulated micro-batches of this producer. Absent: unknown.
+  /// Samples in this step, over all accumulated micro-batches of this producer, at most 2^63-1. Absent: unknown.
   public var batchSize: UInt64 {
     get {_storage._batchSize ?? 0}
     set {_uniqueStorage()._batchSize = newValue}

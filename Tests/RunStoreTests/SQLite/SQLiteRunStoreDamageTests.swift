@@ -236,6 +236,32 @@ struct SQLiteRunStoreDamageTests {
     expectDamage("run r1, labels") { _ = try store.run(run) }
   }
 
+  @Test("alerts on both sides of a damaged one are listed, and who can't do without is told of it")
+  func listing() throws {
+    try damage("body", of: "alerts", where: "1")
+    let id = Samples.alert().id
+    let others = (1...3).map { Samples.alert(firstStep: 1000 + $0) }
+    _ = try store.commit([.transitions(others.map { Samples.transition($0) })])
+    try damage("body", of: "alerts", where: "id = '\(others[1].id)'")
+    for size in 1...5 {
+      var listed: [AlertID] = []
+      var damages: [String] = []
+      var page = PageRequest(size: size)
+      repeat {
+        let found = try store.alerts(AlertFilter(), page: page) {
+          if case .damaged(let place, _) = $0 { damages.append(place) }
+        }
+        listed += found.items.map(\.id)
+        page.after = found.next
+      } while page.after != nil
+      #expect(listed == [others[2].id, others[0].id])
+      #expect(damages == ["alert \(others[1].id)", "alert \(id)"])
+    }
+    expectDamage("alert \(others[1].id)") {
+      _ = try store.alerts(AlertFilter(), page: PageRequest(size: 9))
+    }
+  }
+
   @Test("sealing passes over a damaged producer, and seals the others")
   func sealing() throws {
     _ = try store.register(Samples.registration(producer: "p1"), at: Samples.time(1))
