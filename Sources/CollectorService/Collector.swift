@@ -143,10 +143,10 @@ public final class Collector: Service {
     return (found, found.last?.cursor ?? Swift.max(cursor, newest))
   }
 
-  /// A page of alerts, but for those that are damaged, of which the log tells; blocks.
+  /// A page of alerts for those who follow them, but for those that are damaged, of which the log tells; blocks.
   func alerts(_ filter: AlertFilter, page: PageRequest) throws(RunStoreError) -> Page<Alert> {
     try store.alerts(filter, page: page) { damage in
-      logger.error("a listing of alerts goes on without", metadata: ["error": "\(damage)"])
+      logger.error("a subscription goes on without", metadata: ["error": "\(damage)"])
     }
   }
 

@@ -19,6 +19,8 @@ struct FirstValues: Sendable {
     values.append(value)
     guard values.count == Self.capacity else { return nil }
     let median = values.sorted()[values.count / 2]
+    // Nobody needs them any more, and zeros take no room in a snapshot.
+    values = Array(repeating: 0, count: Self.capacity)
     return median > 0 ? median : nil
   }
 

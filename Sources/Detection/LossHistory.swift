@@ -45,10 +45,12 @@ struct LossHistory: Sendable {
     // Capped at ten times the average, so that one wild batch is no trend.
     let capped = hasLogScale && fast > 0 && count > 1 ? min(loss, 10 * fast) : loss
     fast += max(Self.weight, 1 / Double(count)) * (capped - fast)
-    if hasLogScale, count == UInt64(Self.initialCount) {
+    if count == UInt64(Self.initialCount) {
       // One wild first loss is not remembered as what all later ones are good beside.
       let median = first.map(\.value).sorted()[first.count / 2]
-      if FirstValues.isExtreme(fast, besideMedian: median) { fast = median }
+      if hasLogScale, FirstValues.isExtreme(fast, besideMedian: median) { fast = median }
+      // Nobody needs them any more, and zeros take no room in a snapshot.
+      first = first.map { _ in Evidence.Point(step: 0, value: 0) }
     }
     if count >= UInt64(Self.initialCount) { best = min(best, fast) }
   }

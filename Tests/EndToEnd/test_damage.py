@@ -321,7 +321,8 @@ def test_a_bit_that_flipped_anywhere_is_named_and_all_else_is_served(tmp_path, w
             for failure in failures.values():
                 assert run in failure.message or "alert" in failure.message, failure
             for script in SCRIPTS:
-                if script.run_id != run:
+                # A run's own alert is what its detector can do without.
+                if script.run_id != run or table == "alerts":
                     next_ = report(script.total + 1, step=10**6)
                     assert client.report(script.run_id, next_).ack.sequence == next_.sequence
 

@@ -144,11 +144,9 @@ struct QueryAdapter: Gradwatch_V1_QueryService.SimpleServiceProtocol {
         )
       )
       let page = try PageRequest(size: request.pageSize, token: request.pageToken)
-      let alerts = try await collector.blocking.run { [collector] in
-        if let run = filter.run, try collector.store.run(run) == nil {
-          throw RunStoreError.unknownRun(run)
-        }
-        return try collector.alerts(filter, page: page)
+      let alerts = try await collector.blocking.run { [store = collector.store] in
+        if let run = filter.run, try store.run(run) == nil { throw RunStoreError.unknownRun(run) }
+        return try store.alerts(filter, page: page)
       }
       let marked = try await collector.marked(alerts.items)
       return .with {
