@@ -31,10 +31,9 @@ extension RunChange {
     /// What it takes besides, and what waits with it.
     private static let overhead = 640
 
-    /// Makes an accepted report; this takes as long as a copy of it.
+    /// Makes an accepted report, which takes as long as a copy of the report.
     ///
-    /// - Parameter report: The report; one that a model can't have is refused by the commit, as
-    ///   ``RunStoreError/damaged(place:detail:)``.
+    /// A report that no model can have is refused by the commit, as ``RunStoreError/damaged(place:detail:)``.
     public init(
       run: RunID,
       producer: ProducerID,

@@ -11,8 +11,9 @@ struct MetricRows {
 
   private let metric: Metric
   private var sources: [Source] = []
-  /// Where the floats of the first rows start that have as many, of the same tensors or layers. Where these are all rows, as nearly
-  /// always, a value is found without a look at its row.
+  /// Where the floats of the first rows start that have as many, of the same tensors or layers.
+  ///
+  /// Where these are all rows, as nearly always, a value is found without a look at its row.
   private var starts: [UnsafeRawPointer] = []
 
   /// Makes columns of no row.
@@ -33,12 +34,13 @@ struct MetricRows {
     sources.append(Source(row: row, column: column, map: map))
   }
 
-  /// What a tensor or layer has in some rows, without a value if it was never measured.
+  /// What a tensor or layer has in some rows.
   ///
   /// - Parameters:
   ///   - index: The tensor or layer.
   ///   - maps: The maps.
   ///   - count: The number of rows.
+  /// - Returns: The column, without a value if it was never measured.
   func column(of index: Int, _ maps: IndexMaps, rows count: Int) -> ChunkCodec.Column {
     if starts.count == count, let first = sources.first {
       guard let position = position(of: index, in: first, maps) else {

@@ -245,13 +245,10 @@ extension SQLiteRunStore {
     .filter { !$1.isEmpty }
   }
 
-  /// Adds up what a table has of some offsets in all sources of a plan, by offset.
+  /// Adds up what a table has of some offsets in all sources of a plan; each offset and its sum, in order.
   ///
-  /// - Parameters:
-  ///   - kept: What each source should have in the table.
-  ///   - empty: The sum of nothing.
-  ///   - damaged: Takes each offset of which something can't be read, or is lost, once; it has no sum.
-  ///   - add: Adds a chunk to a sum.
+  /// `kept` is what each source should have in the table, `empty` the sum of nothing. An offset of which something can't be read, or is
+  /// lost, has no sum; `damaged` is told of it once.
   private static func sums<Sum>(
     of plan: RollupPlan,
     _ table: String,
