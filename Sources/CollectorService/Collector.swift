@@ -27,6 +27,8 @@ public final class Collector: Service {
   let comparisons = WorkSlots(overflow: Failure.tooManyComparisons)
   /// For what clients ask.
   let blocking: BlockingExecutor
+  /// For jobs that start and end, which must not wait for those who look at others.
+  let ingesting: BlockingExecutor
   let health = HealthState()
   /// What it does and has done, for an operator.
   let activity = Activity()
@@ -61,6 +63,7 @@ public final class Collector: Service {
     self.now = now
     self.uptime = uptime
     blocking = BlockingExecutor(label: "gradwatch.store", width: 4)
+    ingesting = BlockingExecutor(label: "gradwatch.ingesting", width: 2)
     silences = try SilenceBook(store: store)
     feed = AlertFeed(after: try store.lastCursor(), capacity: options.alertFeedCapacity)
     committer = Committer(
@@ -71,7 +74,7 @@ public final class Collector: Service {
     producers = LiveProducers(
       store: store,
       committer: committer,
-      blocking: blocking,
+      blocking: ingesting,
       options: options,
       logger: logger,
       now: now

@@ -5,6 +5,7 @@ import GRPCCore
 import GRPCInProcessTransport
 import RunStore
 import SwiftProtobuf
+import Synchronization
 import Telemetry
 import TelemetryTesting
 import TelemetryWire
@@ -37,6 +38,46 @@ struct QueryFlowTests {
           await isSealing.wait()
           for _ in 0..<queries { mayGoOn.signal() }
           try await group.waitForAll()
+        }
+      }
+    }
+  }
+
+  @Test("a job starts, reports and ends however many queries wait for the disk")
+  func jobsBesideQueries() async throws {
+    let run = try RunBuilder(run: "r")
+    try await withTemporaryFolder { folder in
+      let store = FaultyRunStore(try SQLiteRunStore(path: "\(folder)/db"))
+      try await withCollector(store: store) { harness in
+        let isHeld = Signal()
+        let held = Mutex(0)
+        let mayGoOn = DispatchSemaphore(value: 0)
+        store.onCall = { call in
+          guard case .runs = call else { return }
+          held.withLock { $0 += 1 }
+          isHeld.raise()
+          mayGoOn.wait()
+        }
+        let queries = 16
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for _ in 0..<queries { group.addTask { _ = try await harness.query.listRuns(.init()) } }
+          // As many as are worked on at a time.
+          while held.withLock({ $0 }) < 4 { await isHeld.wait() }
+          var failure: (any Error)?
+          do {
+            _ = try await harness.ingest.register(run)
+            _ = try await harness.ingest.report([run.report(1)], for: run)
+            _ = try await harness.ingest.finishRun(
+              .with { ($0.runID, $0.status) = ("r", .finished) }
+            )
+          } catch {
+            failure = error
+          }
+          // The collector may look for runs in progress as well.
+          store.onCall = nil
+          for _ in 0...queries { mayGoOn.signal() }
+          try await group.waitForAll()
+          if let failure { throw failure }
         }
       }
     }

@@ -20,7 +20,7 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
         generatedID: UUID().uuidString.lowercased()
       )
       let time = collector.now()
-      let registered = try await collector.blocking.run { [store = collector.store] in
+      let registered = try await collector.ingesting.run { [store = collector.store] in
         try store.register(registration, at: time)
       }
       await collector.removal.heard(of: registration.run)
@@ -95,7 +95,7 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
       }
       if !request.reason.isEmpty { try Name.check(request.reason, field: "reason") }
       let store = collector.store
-      guard let run = try await collector.blocking.run({ try store.run(id) }) else {
+      guard let run = try await collector.ingesting.run({ try store.run(id) }) else {
         throw RunStoreError.unknownRun(id)
       }
       // The end of a run is when it was first said.
@@ -112,7 +112,7 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
         [.finish(run: id, status: status, reason: request.reason, at: time)],
         project: run.project
       )
-      guard let ended = try await collector.blocking.run({ try store.run(id) }) else {
+      guard let ended = try await collector.ingesting.run({ try store.run(id) }) else {
         throw RunStoreError.unknownRun(id)
       }
       return .with { $0.run = Gradwatch_V1_Run(ended) }
