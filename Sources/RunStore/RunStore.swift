@@ -328,9 +328,7 @@ extension RunStore {
 extension RunStore {
   /// The same, with no producer taken for silent.
   public func sealNext() throws(RunStoreError) -> Bool { try sealNext(silentBefore: nil) }
-}
 
-extension RunStore {
   /// A page of alerts, the newest first, for those who can't do without one of them.
   ///
   /// - Throws: Also ``RunStoreError/damaged(place:detail:)`` for the first that can't be read.

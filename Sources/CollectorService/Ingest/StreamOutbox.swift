@@ -118,15 +118,15 @@ package struct StreamOutbox: Sendable {
   /// What became durable and was told to be accepted, or refused: before that it waits.
   private var settled: UInt64 { Swift.min(durable, taken) }
 
+  private var owesAck: Bool { settled > acked || wantsAck || !refusals.isEmpty }
+
   /// Whether there is something to send, or the stream has finished.
-  package var hasNews: Bool {
-    settled > acked || wantsAck || !refusals.isEmpty || gap != nil || finished != nil
-  }
+  package var hasNews: Bool { owesAck || gap != nil || finished != nil }
 
   /// Takes what is to be sent, in order.
   package mutating func takeEvents() -> [Event] {
     var events: [Event] = []
-    if settled > acked || wantsAck || !refusals.isEmpty {
+    if owesAck {
       events.append(.ack(sequence: settled, refusals: refusals))
       acked = settled
       wantsAck = false

@@ -140,27 +140,28 @@ final class TelemetryStream: Sendable {
       return false
     }
     // Not under the lock: the commits that end meanwhile would wait for detection.
-    let decision = Result { () throws(LiveProducer.Interruption) in
-      try producer.receive(arriving, at: collector.now(), claim: claim) { [weak self] result in
-        self?.completed(sequence, result)
+    let decision: Decision
+    do {
+      decision = try producer.receive(arriving, at: collector.now(), claim: claim) {
+        [weak self] result in self?.completed(sequence, result)
       }
+    } catch {
+      state.withLock { $0.outbox?.took() }
+      throw error
     }
     // Before anybody hears of it.
-    if let decision = try? decision.get() { collector.activity.count(decision) }
+    collector.activity.count(decision)
     let hasNews = state.withLock { state in
       state.outbox?.took()
       switch decision {
-      case .success(.accept): state.outbox?.accepted(sequence)
-      case .success(.refuse(let error)): state.outbox?.refused(sequence, error)
-      case .success(.duplicate): state.outbox?.duplicate()
-      case .success(.gap(let expected)):
-        state.outbox?.gapFound(expected: expected, found: sequence)
-      case .failure: break
+      case .accept: state.outbox?.accepted(sequence)
+      case .refuse(let error): state.outbox?.refused(sequence, error)
+      case .duplicate: state.outbox?.duplicate()
+      case .gap(let expected): state.outbox?.gapFound(expected: expected, found: sequence)
       }
       return state.outbox?.hasNews ?? false
     }
     if hasNews { outgoing.raise() }
-    _ = try decision.get()
     return true
   }
 
