@@ -7,7 +7,7 @@ package import Telemetry
 package enum AlertCodec {
   /// Appends an alert, compressed if that makes it smaller: it is text mostly.
   package static func write(_ alert: Alert, to writer: inout ByteWriter, _ deflater: Deflater) {
-    BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
+    BlobFrame.write(to: &writer, deflater, .thorough) { (writer: inout ByteWriter) in
       writeContent(alert, to: &writer)
     }
   }
@@ -27,7 +27,7 @@ package enum AlertCodec {
     to writer: inout ByteWriter,
     _ deflater: Deflater
   ) {
-    BlobFrame.write(to: &writer, deflater) { (writer: inout ByteWriter) in
+    BlobFrame.write(to: &writer, deflater, .thorough) { (writer: inout ByteWriter) in
       writer.append(optional: transition.from?.rawValue)
       writer.append(transition.step)
       writer.append(transition.at.seconds)

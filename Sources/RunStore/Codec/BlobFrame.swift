@@ -23,6 +23,7 @@ enum BlobFrame {
   static func write<Failure: Error>(
     to writer: inout ByteWriter,
     _ deflater: Deflater? = nil,
+    _ effort: Deflater.Effort = .standard,
     version: UInt8 = BlobFrame.version,
     _ content: (inout ByteWriter) throws(Failure) -> Void
   ) throws(Failure) {
@@ -30,14 +31,19 @@ enum BlobFrame {
     writer.append(version)
     writer.append(rawCodec)
     try content(&writer)
-    if let deflater { compress(from: start + headerSize, in: &writer, deflater) }
+    if let deflater { compress(from: start + headerSize, in: &writer, deflater, effort) }
     writer.append(Checksum.of(UnsafeRawBufferPointer(rebasing: writer.bytes[start...])))
   }
 
-  private static func compress(from start: Int, in writer: inout ByteWriter, _ deflater: Deflater) {
+  private static func compress(
+    from start: Int,
+    in writer: inout ByteWriter,
+    _ deflater: Deflater,
+    _ effort: Deflater.Effort
+  ) {
     let content = UnsafeRawBufferPointer(rebasing: writer.bytes[start...])
     let size = content.count
-    guard let compressed = deflater.deflate(content, .standard), compressed.count + 4 < size else {
+    guard let compressed = deflater.deflate(content, effort), compressed.count + 4 < size else {
       return
     }
     writer.truncate(to: start - 1)

@@ -12,11 +12,14 @@ package final class Deflater {
     case repeats
     /// All else: 256 histograms of 64 buckets, 24 KB, in 55 µs, to 44 %.
     case standard
+    /// What is written rarely, and is text for the most part.
+    case thorough
 
     fileprivate var level: Int32 {
       switch self {
       case .repeats: -1
       case .standard: 1
+      case .thorough: 9
       }
     }
   }
