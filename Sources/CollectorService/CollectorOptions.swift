@@ -2,7 +2,7 @@
 public struct CollectorOptions: Sendable, Equatable {
   /// The most reports of one stream that may be accepted and not durable yet.
   ///
-  /// limits.md measured full speed with 32 in flight; twice that rides out a slow fsync.
+  /// With 32 in flight a stream has its full speed; twice that rides out a slow fsync.
   public var streamCredits = 64
   /// Bytes of reports of all streams that may wait for the disk.
   public var maximumPendingBytes = 128 << 20

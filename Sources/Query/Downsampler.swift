@@ -7,8 +7,8 @@ public import RunStore
 /// points, not the series' length.
 public struct Downsampler: Sendable {
   private let parts: StepParts
-  private let statistics: Set<SeriesPoints.Statistic>
-  private var closed: [Point] = []
+  private let statistics: SeriesPoints.Statistics
+  private var closed = SeriesPoints()
   /// The point of the part that is being filled, without measurements before the first.
   private var open = Point()
 
@@ -17,83 +17,16 @@ public struct Downsampler: Sendable {
     /// The last step that belongs into the part.
     var end: UInt64 = 0
     var lastStep: UInt64 = 0
-    var last = Double.nan
-    /// Infinite until there is a finite value, because a number is neither less nor greater than NaN.
-    var min = Double.infinity
-    var max = -Double.infinity
-    var sum = 0.0
-    var count: UInt64 = 0
-    var nonFiniteCount: UInt64 = 0
-
-    mutating func add(step: UInt64, value: Double) {
-      lastStep = step
-      last = value
-      count &+= 1
-      guard value.isFinite else {
-        nonFiniteCount &+= 1
-        return
-      }
-      min = value < min ? value : min
-      max = value > max ? value : max
-      sum += value
-    }
+    var sum = SeriesSum()
 
     mutating func add(_ slice: SeriesSlice, _ places: Range<Int>) {
-      guard let end = places.last else { return }
-      lastStep = slice.steps[end]
-      last = slice.values[end]
-      count &+= UInt64(places.count)
-      // In variables of their own they stay in registers.
-      var (least, greatest, total, others) = (min, max, sum, nonFiniteCount)
-      slice.values.withUnsafeBufferPointer { values in
-        for place in places {
-          let value = values[place]
-          guard value.isFinite else {
-            others &+= 1
-            continue
-          }
-          least = value < least ? value : least
-          greatest = value > greatest ? value : greatest
-          total += value
-        }
-      }
-      (min, max, sum, nonFiniteCount) = (least, greatest, total, others)
+      lastStep = slice.steps[places.upperBound - 1]
+      sum.add(slice, places)
     }
 
     mutating func add(_ finer: SeriesPoints, _ places: Range<Int>) {
-      guard let end = places.last else { return }
-      // A statistic that was not asked for is empty, and its turn is saved.
-      count &+= finer.count.reduce(in: places, 0) { $0 &+ $1 }
-      nonFiniteCount &+= finer.nonFiniteCount.reduce(in: places, 0) { $0 &+ $1 }
-      // Points without a finite value have NaN, which is less or greater than nothing. Means stand in for bounds that were not
-      // asked for, because a mean of all lies between them.
-      let lows = finer.min.isEmpty ? finer.mean : finer.min
-      let highs = finer.max.isEmpty ? finer.mean : finer.max
-      if !lows.isEmpty { min = lows.reduce(in: places, min) { $1 < $0 ? $1 : $0 } }
-      if !highs.isEmpty { max = highs.reduce(in: places, max) { $1 > $0 ? $1 : $0 } }
-      if !finer.mean.isEmpty {
-        for place in places {
-          let measured = finer.count[place] - finer.nonFiniteCount[place]
-          if measured > 0 { sum += finer.mean[place] * Double(measured) }
-        }
-      }
-      lastStep = finer.lastSteps[end]
-      last = finer.last.isEmpty ? .nan : finer.last[end]
-    }
-
-    private var isFinite: Bool { count > nonFiniteCount }
-
-    /// The smallest finite value; NaN if there is none.
-    var finiteMin: Double { isFinite ? min : .nan }
-
-    /// The largest finite value; NaN if there is none.
-    var finiteMax: Double { isFinite ? max : .nan }
-
-    /// The mean of the finite values; NaN if there is none.
-    var mean: Double {
-      guard isFinite else { return .nan }
-      // A sum of finite values may overflow; the mean of what lies between two bounds lies there too.
-      return Swift.min(Swift.max(sum / Double(count - nonFiniteCount), min), max)
+      lastStep = finer.lastSteps[places.upperBound - 1]
+      sum.add(finer, places)
     }
   }
 
@@ -111,7 +44,7 @@ public struct Downsampler: Sendable {
   public init(
     steps: ClosedRange<UInt64>,
     maximumPoints: Int?,
-    statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
+    statistics: SeriesPoints.Statistics = .all
   ) {
     parts = StepParts(steps, maximumCount: maximumPoints)
     self.statistics = statistics
@@ -130,13 +63,14 @@ public struct Downsampler: Sendable {
   /// Takes the next measurement; steps ascend and are in the range.
   public mutating func add(step: UInt64, value: Double) {
     begin(step)
-    open.add(step: step, value: value)
+    open.lastStep = step
+    open.sum.add(value)
   }
 
   /// Closes the open point if a step is beyond its part, and opens that of the step's.
   @inline(__always)
   private mutating func begin(_ step: UInt64) {
-    guard open.count == 0 || step > open.end else { return }
+    guard open.sum.count == 0 || step > open.end else { return }
     close()
     open.firstStep = step
     open.end = parts.end(of: step)
@@ -165,38 +99,19 @@ public struct Downsampler: Sendable {
   /// The points so far; the downsampler is spent.
   public consuming func finish() -> SeriesPoints {
     close()
-    var points = SeriesPoints()
-    points.steps = closed.map(\.firstStep)
-    points.lastSteps = closed.map(\.lastStep)
-    points.count = closed.map(\.count)
-    points.nonFiniteCount = closed.map(\.nonFiniteCount)
-    if statistics.contains(.min) { points.min = closed.map(\.finiteMin) }
-    if statistics.contains(.max) { points.max = closed.map(\.finiteMax) }
-    if statistics.contains(.mean) { points.mean = closed.map(\.mean) }
-    if statistics.contains(.last) { points.last = closed.map(\.last) }
-    return points
+    return closed
   }
 
   private mutating func close() {
-    guard open.count > 0 else { return }
-    closed.append(open)
+    guard open.sum.count > 0 else { return }
+    closed.steps.append(open.firstStep)
+    closed.lastSteps.append(open.lastStep)
+    closed.count.append(open.sum.count)
+    closed.nonFiniteCount.append(open.sum.nonFiniteCount)
+    if statistics.contains(.min) { closed.min.append(open.sum.finiteMin) }
+    if statistics.contains(.max) { closed.max.append(open.sum.finiteMax) }
+    if statistics.contains(.mean) { closed.mean.append(open.sum.mean) }
+    if statistics.contains(.last) { closed.last.append(open.sum.last) }
     open = Point()
-  }
-}
-
-extension Array {
-  /// What `combine` makes of some elements, which are known to be there.
-  @inline(__always)
-  fileprivate func reduce<Result>(
-    in places: Range<Int>,
-    _ start: Result,
-    _ combine: (Result, Element) -> Result
-  ) -> Result {
-    precondition(places.upperBound <= count && places.lowerBound >= 0, "places out of range")
-    return withUnsafeBufferPointer { elements in
-      var result = start
-      for place in places { result = combine(result, elements[place]) }
-      return result
-    }
   }
 }

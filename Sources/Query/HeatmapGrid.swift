@@ -34,21 +34,8 @@ public struct HeatmapGrid: Sendable, Hashable {
     firstSteps = (0..<count).map { steps.lowerBound + $0 * parts.width }
   }
 
-  /// Puts the points of a series, one a column at the most, into a row.
-  func row(_ index: UInt32, _ points: SeriesPoints, _ statistic: SeriesPoints.Statistic) -> Row {
-    let values = points[statistic]
-    var row = Row(
-      index: index,
-      values: Array(repeating: .nan, count: firstSteps.count),
-      counts: Array(repeating: 0, count: firstSteps.count),
-      nonFiniteCounts: Array(repeating: 0, count: firstSteps.count)
-    )
-    for place in points.steps.indices {
-      let column = Int(parts.index(of: points.steps[place]))
-      row.values[column] = Float(values[place])
-      row.counts[column] = UInt32(clamping: points.count[place])
-      row.nonFiniteCounts[column] = UInt32(clamping: points.nonFiniteCount[place])
-    }
-    return row
+  /// Some rows, without measurements.
+  package func cells(rows: Int) -> HeatmapCells {
+    HeatmapCells(rows: rows, columns: firstSteps.count, parts)
   }
 }

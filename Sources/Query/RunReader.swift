@@ -68,40 +68,17 @@ public struct RunReader: Sendable {
     of indices: [UInt32],
     steps: ClosedRange<UInt64>,
     maximumPoints: Int,
-    statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
+    statistics: SeriesPoints.Statistics = .all
   ) throws(QueryError) -> [(index: UInt32, points: SeriesPoints)] {
-    let ascending = indices.sorted()
-    var downsamplers = ascending.map { _ in
+    var downsamplers = indices.map { _ in
       Downsampler(steps: steps, maximumPoints: maximumPoints, statistics: statistics)
     }
-    let selection = PointSelection(
-      run: run.run,
-      producer: producer,
-      metric: metric,
-      indices: ascending,
-      steps: steps,
-      maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: maximumPoints),
-      statistics: statistics
-    )
-    do throws(RunStoreError) {
-      // Parts come in ascending order, over and over again, so the next place is mostly that behind the last one.
-      var next = 0
-      try store.readPoints(selection) { index, part in
-        guard let place = ascending[next] == index ? next : ascending.firstIndex(of: index) else {
-          return true
-        }
-        downsamplers[place].add(part)
-        next = (place + 1) % ascending.count
-        return true
-      }
-    } catch {
-      throw .store(error)
+    try points(metric, of: indices, steps: steps, maximumPoints: maximumPoints, statistics) {
+      downsamplers[$0].add($1)
     }
-    let places = Dictionary(uniqueKeysWithValues: zip(ascending, downsamplers.indices))
-    return indices.compactMap { index in
-      guard let points = places[index].map({ downsamplers[$0].finish() }), !points.steps.isEmpty
-      else { return nil }
-      return (index, points)
+    return zip(indices, downsamplers).compactMap { index, downsampler in
+      let points = downsampler.finish()
+      return points.steps.isEmpty ? nil : (index, points)
     }
   }
 
@@ -122,14 +99,53 @@ public struct RunReader: Sendable {
     _ grid: HeatmapGrid,
     _ statistic: SeriesPoints.Statistic
   ) throws(QueryError) -> [HeatmapGrid.Row] {
-    try series(
+    var cells = grid.cells(rows: indices.count)
+    try points(
       metric,
       of: indices,
       steps: steps,
       maximumPoints: grid.firstSteps.count,
-      statistics: [statistic]
+      SeriesPoints.Statistics(statistic)
+    ) {
+      cells.add($1, row: $0)
+    }
+    return zip(indices.indices, indices).compactMap { cells.row($0, of: $1, statistic) }
+  }
+
+  /// Calls `body` with the parts of some series, no finer than need be, and the place of each in `indices`.
+  private func points(
+    _ metric: Metric,
+    of indices: [UInt32],
+    steps: ClosedRange<UInt64>,
+    maximumPoints: Int,
+    _ statistics: SeriesPoints.Statistics,
+    _ body: (_ place: Int, SeriesPart) -> Void
+  ) throws(QueryError) {
+    let ascending = indices.indices.sorted { indices[$0] < indices[$1] }
+    let selection = PointSelection(
+      run: run.run,
+      producer: producer,
+      metric: metric,
+      indices: ascending.map { indices[$0] },
+      steps: steps,
+      maximumSpan: Downsampler.maximumSpan(steps: steps, maximumPoints: maximumPoints),
+      statistics: statistics
     )
-    .map { grid.row($0.index, $0.points, statistic) }
+    do throws(RunStoreError) {
+      // Parts come in ascending order, over and over again, so the next place is mostly that behind the last one.
+      var next = 0
+      try store.readPoints(selection) { index, part in
+        let isNext = selection.indices[next] == index
+        guard let rank = isNext ? next : selection.indices.firstIndex(of: index) else {
+          return true
+        }
+        body(ascending[rank], part)
+        next = (rank + 1) % ascending.count
+        return true
+      }
+    } catch {
+      throw .store(error)
+    }
   }
 
   /// One metric of one tensor or layer, every measurement from the range's start up to about `size`.

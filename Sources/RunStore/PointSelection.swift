@@ -15,7 +15,7 @@ public struct PointSelection: Sendable, Equatable {
   /// The most steps that a point may span, from its first to its last, both included; 1: measurements only.
   public var maximumSpan: UInt64
   /// What is wanted of points: the other columns of points that span steps are empty, which saves reading them.
-  public var statistics: Set<SeriesPoints.Statistic>
+  public var statistics: SeriesPoints.Statistics
 
   /// Makes a selection.
   public init(
@@ -25,7 +25,7 @@ public struct PointSelection: Sendable, Equatable {
     indices: [UInt32],
     steps: ClosedRange<UInt64>,
     maximumSpan: UInt64,
-    statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
+    statistics: SeriesPoints.Statistics = .all
   ) {
     self.run = run
     self.producer = producer

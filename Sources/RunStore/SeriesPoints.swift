@@ -20,7 +20,7 @@ public struct SeriesPoints: Sendable, Hashable {
   public var nonFiniteCount: [UInt64] = []
 
   /// What a point says of the measurements in it, besides how many there are.
-  public enum Statistic: Sendable, CaseIterable {
+  public enum Statistic: UInt8, Sendable, CaseIterable {
     /// The largest finite value.
     case max
     /// The smallest finite value.
@@ -29,6 +29,29 @@ public struct SeriesPoints: Sendable, Hashable {
     case mean
     /// The last value, NaN and infinities included.
     case last
+  }
+
+  /// Some statistics.
+  public struct Statistics: OptionSet, Sendable, Hashable {
+    /// The largest finite value.
+    public static let max = Self(.max)
+    /// The smallest finite value.
+    public static let min = Self(.min)
+    /// The mean of the finite values.
+    public static let mean = Self(.mean)
+    /// The last value.
+    public static let last = Self(.last)
+    /// Every statistic.
+    public static let all: Self = [.max, .min, .mean, .last]
+
+    /// A bit for each statistic, at the place of its raw value.
+    public let rawValue: UInt8
+
+    /// Makes a set of such bits.
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// Makes a set of one statistic.
+    public init(_ statistic: Statistic) { rawValue = 1 << statistic.rawValue }
   }
 
   /// Makes an empty series.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Promise:
-    """What design.md, section 6, says of a row."""
+    """What the README promises of a row."""
 
     bound: float
     at_least: bool = False

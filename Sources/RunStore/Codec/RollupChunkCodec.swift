@@ -48,7 +48,7 @@ package enum RollupChunkCodec {
     case min, max, mean, last, count, nonFiniteCount
 
     /// What it is to readers; `nil`: they always need it.
-    var statistic: SeriesPoints.Statistic? {
+    var statistic: SeriesPoints.Statistics? {
       switch self {
       case .min: .min
       case .max: .max
@@ -99,7 +99,7 @@ package enum RollupChunkCodec {
   /// - Throws: ``CodecError`` for any other bytes.
   package static func read(
     _ metric: Metric,
-    _ statistics: Set<SeriesPoints.Statistic>,
+    _ statistics: SeriesPoints.Statistics,
     rows: Int,
     from bytes: UnsafeRawBufferPointer,
     _ inflater: Inflater
@@ -108,6 +108,8 @@ package enum RollupChunkCodec {
     var reader = ByteReader(bytes)
     var points = Points()
     var isFirst = true
+    // Of numbers that are the same in all points, as nearly always, one is checked.
+    var (count, nonFiniteCount): (UInt64?, UInt64?)
     for part in Part.allCases {
       let chunk = try next(&reader, bytes)
       guard part.statistic.map(statistics.contains) ?? true else { continue }
@@ -122,12 +124,20 @@ package enum RollupChunkCodec {
       case .max: points.values.max = column.numbers(form)
       case .mean: points.values.mean = column.numbers(metric.isCount ? .double : .float)
       case .last: points.values.last = column.numbers(form)
-      case .count: points.values.count = bits(of: column, inflater)
-      case .nonFiniteCount: points.values.nonFiniteCount = bits(of: column, inflater)
+      case .count:
+        count = column.constant
+        points.values.count = bits(of: column, inflater)
+      case .nonFiniteCount:
+        nonFiniteCount = column.constant
+        points.values.nonFiniteCount = bits(of: column, inflater)
       }
     }
     try reader.finish()
-    try RollupPoint.check(points.values.count, points.values.nonFiniteCount, of: "\(metric)")
+    if let count, let nonFiniteCount {
+      try RollupPoint.check([count], [nonFiniteCount], of: "\(metric)")
+    } else {
+      try RollupPoint.check(points.values.count, points.values.nonFiniteCount, of: "\(metric)")
+    }
     return points
   }
 

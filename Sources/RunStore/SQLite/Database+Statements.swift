@@ -4,7 +4,7 @@ import GRDBSQLite
 /// Statements on GRDB's cached handles, bound and stepped through SQLite's C API.
 ///
 /// Nearly every statement of this room carries a blob. Through GRDB's rows a blob is copied into a
-/// `Data`, and a row costs twice the CPU (limits of the parts, 4); so one way serves all of them.
+/// `Data`, and a row costs twice the CPU; so one way serves all of them.
 /// Connections, transactions, migrations and the statement cache are GRDB's.
 extension Database {
   /// Runs a statement that returns no rows.

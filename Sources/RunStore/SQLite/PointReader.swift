@@ -19,7 +19,7 @@ struct PointReader {
   private let reader: TelemetryReader
   private let metric: Metric
   private let maximumSpan: UInt64
-  private let statistics: Set<SeriesPoints.Statistic>
+  private let statistics: SeriesPoints.Statistics
   private var indices: [UInt32]
 
   init(_ reader: TelemetryReader, _ selection: PointSelection) {

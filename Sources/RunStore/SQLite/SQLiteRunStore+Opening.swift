@@ -51,7 +51,7 @@ extension SQLiteRunStore {
     // again would cost a look-up a chunk.
     configuration.foreignKeysEnabled = false
     configuration.prepareDatabase { db in
-      // Appending takes half the CPU that it takes with pages of 4 KB (limits of the parts, 4).
+      // Appending takes half the CPU that it takes with pages of 4 KB.
       // Without effect on a file that has pages.
       try db.execute(sql: "PRAGMA page_size = 16384")
       // So that space comes back after a deletion. Likewise; and only the writer may say so.

@@ -75,7 +75,7 @@ extension CollectorAddress {
       target: target,
       transportSecurity: .plaintext,
       config: .defaults { config in
-        // limits.md: larger frames carry six times as much; the default window is 8 MiB already.
+        // Larger frames than the usual 16 KiB carry six times as much a second; the default window is 8 MiB already.
         config.http2.maxFrameSize = 256 << 10
         // A subscription may be silent for hours; a dead peer has to show all the same.
         config.connection.keepalive = .init(

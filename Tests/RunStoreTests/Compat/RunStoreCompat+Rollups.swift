@@ -77,7 +77,14 @@ extension RunStoreCompat {
     // 273 points of 256 steps, 256 and fewer of 16, and what is left at both ends.
     #expect(steps.count < 1_000, "\(steps.count)")
     for statistic in SeriesPoints.Statistic.allCases {
-      let some = try points(store, .gradientNorm, [0], 5...69_990, 256, [statistic]).map(\.1)
+      let some = try points(
+        store,
+        .gradientNorm,
+        [0],
+        5...69_990,
+        256,
+        SeriesPoints.Statistics(statistic)
+      ).map(\.1)
       #expect(some.count == parts.count)
       for case (.points(let one), .points(let all)) in zip(some, parts) {
         #expect(one.steps == all.steps && one.lastSteps == all.lastSteps)
@@ -97,7 +104,7 @@ extension RunStoreCompat {
     _ indices: [UInt32],
     _ steps: ClosedRange<UInt64>,
     _ span: UInt64,
-    _ statistics: Set<SeriesPoints.Statistic> = Set(SeriesPoints.Statistic.allCases)
+    _ statistics: SeriesPoints.Statistics = .all
   ) throws -> [(UInt32, SeriesPart)] {
     var parts: [(UInt32, SeriesPart)] = []
     let selection = PointSelection(

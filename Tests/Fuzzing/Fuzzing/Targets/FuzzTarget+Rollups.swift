@@ -33,7 +33,7 @@ extension FuzzTarget {
     let inflater = Inflater()
     // As queries read it: one metric, of chunks whose others may be damaged.
     let found = Metric.allCases.map { metric in
-      let every = Set(SeriesPoints.Statistic.allCases)
+      let every = SeriesPoints.Statistics.all
       return try? RollupChunkCodec.read(metric, every, rows: points, from: bytes, inflater)
     }
     let all = try RollupChunkCodec.readAll(rows: points, from: bytes, inflater)
