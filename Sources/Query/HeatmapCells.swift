@@ -1,10 +1,11 @@
 package import RunStore
 
-/// Rows of a heatmap while they are filled: a cell for each column, whether it gets measurements or not.
+/// Rows of a heatmap while they are filled: of those that have a measurement, a cell for each column.
 package struct HeatmapCells {
   private let parts: StepParts
   private let columns: Int
-  private var cells: [SeriesSum]
+  /// Those of each row; none before its first part.
+  private var rows: [[SeriesSum]]
   /// The steps of the last part, and the places of those that go to each column: nearly all tensors of a rollup have the same.
   private var steps: [UInt64] = []
   private var runs: [(column: Int, places: Range<Int>)] = []
@@ -13,19 +14,19 @@ package struct HeatmapCells {
   init(rows: Int, columns: Int, _ parts: StepParts) {
     self.parts = parts
     self.columns = columns
-    cells = Array(repeating: SeriesSum(), count: rows * columns)
+    self.rows = Array(repeating: [], count: rows)
   }
 
   /// Takes what comes next of a row's series; steps ascend and are in the grid's range.
   package mutating func add(_ part: SeriesPart, row: Int) {
-    let first = row * columns
+    if rows[row].isEmpty { rows[row] = Array(repeating: SeriesSum(), count: columns) }
     switch part {
     case .measurements(let slice):
       cut(slice.steps)
-      for run in runs { cells[first + run.column].add(slice, run.places) }
+      for run in runs { rows[row][run.column].add(slice, run.places) }
     case .points(let finer):
       cut(finer.steps)
-      for run in runs { cells[first + run.column].add(finer, run.places) }
+      for run in runs { rows[row][run.column].add(finer, run.places) }
     }
   }
 
@@ -35,8 +36,8 @@ package struct HeatmapCells {
     of index: UInt32,
     _ statistic: SeriesPoints.Statistic
   ) -> HeatmapGrid.Row? {
-    let cells = cells[row * columns..<(row + 1) * columns]
-    guard cells.contains(where: { $0.count > 0 }) else { return nil }
+    let cells = rows[row]
+    guard !cells.isEmpty else { return nil }
     return HeatmapGrid.Row(
       index: index,
       values: cells.map { Float($0[statistic]) },

@@ -1,5 +1,3 @@
-import RunStore
-
 /// Rows of one metric over equal ranges of steps.
 public struct HeatmapGrid: Sendable, Hashable {
   /// One tensor or layer.

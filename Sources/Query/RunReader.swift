@@ -109,7 +109,7 @@ public struct RunReader: Sendable {
     ) {
       cells.add($1, row: $0)
     }
-    return zip(indices.indices, indices).compactMap { cells.row($0, of: $1, statistic) }
+    return indices.enumerated().compactMap { cells.row($0, of: $1, statistic) }
   }
 
   /// Calls `body` with the parts of some series, no finer than need be, and the place of each in `indices`.

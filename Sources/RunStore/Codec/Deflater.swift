@@ -10,9 +10,9 @@ package final class Deflater {
     ///
     /// 256 floats in 2.7 µs; the standard level takes 8.6 for 1 % less.
     case repeats
-    /// All else: 256 histograms of 64 buckets, 24 KB, in 55 µs, to 44 %.
+    /// What is neither of the others: 256 histograms of 64 buckets, 24 KB, in 55 µs, to 44 %.
     case standard
-    /// What is written rarely, and is text for the most part.
+    /// Alerts, which are few, and text for the most part: 4 % smaller than with the standard level.
     case thorough
 
     fileprivate var level: Int32 {

@@ -133,7 +133,7 @@ package enum RollupChunkCodec {
       }
     }
     try reader.finish()
-    if let count, let nonFiniteCount {
+    if let count, let nonFiniteCount, !points.values.count.isEmpty {
       try RollupPoint.check([count], [nonFiniteCount], of: "\(metric)")
     } else {
       try RollupPoint.check(points.values.count, points.values.nonFiniteCount, of: "\(metric)")

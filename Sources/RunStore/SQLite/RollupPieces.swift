@@ -87,7 +87,7 @@ struct RollupPieces {
     for rollup in try rollups(level, steps) {
       let (firsts, lasts) = (rollup.firsts, rollup.lasts)
       let chosen = firsts.indices.filter { firsts[$0] >= next && lasts[$0] <= steps.upperBound }
-      let isFine = zip(firsts, lasts).allSatisfy { $1 - $0 < maximumSpan }
+      let isFine = zip(firsts, lasts).allSatisfy { $1 &- $0 < maximumSpan }
       guard isFine, let first = chosen.first, let last = chosen.last else {
         isSeamless = false
         continue
