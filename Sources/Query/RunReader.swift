@@ -60,20 +60,18 @@ public struct RunReader: Sendable {
   ///   - indices: The tensors or layers, each once; memory follows their number.
   ///   - steps: The steps.
   ///   - maximumPoints: The most points of each.
-  ///   - statistics: What is wanted of a point; the others are empty.
   /// - Returns: The points by index, in the order of `indices`.
   /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public func series(
     _ metric: Metric,
     of indices: [UInt32],
     steps: ClosedRange<UInt64>,
-    maximumPoints: Int,
-    statistics: SeriesPoints.Statistics = .all
+    maximumPoints: Int
   ) throws(QueryError) -> [(index: UInt32, points: SeriesPoints)] {
     var downsamplers = indices.map { _ in
-      Downsampler(steps: steps, maximumPoints: maximumPoints, statistics: statistics)
+      Downsampler(steps: steps, maximumPoints: maximumPoints)
     }
-    try points(metric, of: indices, steps: steps, maximumPoints: maximumPoints, statistics) {
+    try points(metric, of: indices, steps: steps, maximumPoints: maximumPoints, .all) {
       downsamplers[$0].add($1)
     }
     return zip(indices, downsamplers).compactMap { index, downsampler in

@@ -14,6 +14,7 @@ struct SeriesSum {
   private var sum = 0.0
 
   /// Adds a measurement.
+  @inline(__always)
   mutating func add(_ value: Double) {
     last = value
     count &+= 1
@@ -28,30 +29,19 @@ struct SeriesSum {
 
   /// Adds some measurements.
   ///
-  /// - Precondition: There is one at each of the places, of which there is one at least.
+  /// - Precondition: There is one at each of the places.
   mutating func add(_ slice: SeriesSlice, _ places: Range<Int>) {
-    last = slice.values[places.upperBound - 1]
-    count &+= UInt64(places.count)
-    // In variables of their own they stay in registers.
-    var (least, greatest, total, others) = (min, max, sum, nonFiniteCount)
-    slice.values.withUnsafeBufferPointer { values in
-      for place in places {
-        let value = values[place]
-        guard value.isFinite else {
-          others &+= 1
-          continue
-        }
-        least = value < least ? value : least
-        greatest = value > greatest ? value : greatest
-        total += value
-      }
+    // Copies stay in registers.
+    self = slice.values.reduce(in: places, self) { sum, value in
+      var sum = sum
+      sum.add(value)
+      return sum
     }
-    (min, max, sum, nonFiniteCount) = (least, greatest, total, others)
   }
 
   /// Adds some points, whose statistics may be empty but for the counts: nobody asked for them.
   ///
-  /// - Precondition: As of ``add(_:_:)-(SeriesSlice,_)``.
+  /// - Precondition: There is one at each of the places, of which there is one at least.
   mutating func add(_ finer: SeriesPoints, _ places: Range<Int>) {
     count &+= finer.count.reduce(in: places, 0) { $0 &+ $1 }
     nonFiniteCount &+= finer.nonFiniteCount.reduce(in: places, 0) { $0 &+ $1 }
