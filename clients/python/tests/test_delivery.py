@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent import futures
 
 import grpc
@@ -387,10 +388,16 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Liar:
-    """A collector that says whatever a test wants it to say."""
+    """A collector that says whatever a test wants it to say: on each stream the same, or on all but the first `then`."""
 
-    def __init__(self, *answers: ingest.StreamTelemetryResponse, ends: bool = True):
+    def __init__(
+        self,
+        *answers: ingest.StreamTelemetryResponse,
+        ends: bool = True,
+        then: Sequence[ingest.StreamTelemetryResponse] | None = None,
+    ):
         self._answers, self._ends = answers, ends
+        self._later = answers if then is None else then
         self.streams = self.reports = 0
         self.tokens: list[str] = []
         self._server = grpc.server(futures.ThreadPoolExecutor(8))
@@ -417,7 +424,7 @@ class Liar:
         self._note(context)
         self.streams += 1
         next(requests)
-        yield from self._answers
+        yield from self._answers if self.streams == 1 else self._later
         if not self._ends:
             for _ in requests:
                 self.reports += 1
@@ -500,13 +507,19 @@ print({"torch", "jax", "keras", "lightning", "transformers", "numpy"} & set(sys.
     assert done.stdout == "set()\n"
 
 
-def test_a_transition_that_comes_twice_is_told_once():
-    def transition(cursor):
-        alert = alert_pb2.Alert(alert_id=str(cursor), rule="r", state=alert_pb2.ALERT_STATE_FIRING)
-        return ingest.StreamTelemetryResponse(alert=alert_pb2.AlertTransition(cursor=cursor, alert=alert))
+def opened_at(cursor: int) -> ingest.StreamTelemetryResponse:
+    return ingest.StreamTelemetryResponse(opened=ingest.StreamOpened(credits=8, alert_cursor=cursor))
 
-    opened = ingest.StreamTelemetryResponse(opened=ingest.StreamOpened(credits=8, alert_cursor=5))
-    liar = Liar(opened, transition(4), transition(6), transition(6), transition(7))
+
+def firing(cursor: int) -> ingest.StreamTelemetryResponse:
+    """The transition at a cursor, by which its alert is called."""
+    alert = alert_pb2.Alert(alert_id=str(cursor), rule="r", state=alert_pb2.ALERT_STATE_FIRING)
+    return ingest.StreamTelemetryResponse(alert=alert_pb2.AlertTransition(cursor=cursor, alert=alert))
+
+
+def test_a_transition_that_comes_twice_is_told_once():
+    answers = firing(4), firing(6), firing(6), firing(7)
+    liar = Liar(opened_at(5), *answers, then=[opened_at(7), *answers])
     try:
         heard = []
         run = gradwatch.init(address=liar.address, finish_timeout=0.5)
@@ -515,6 +528,20 @@ def test_a_transition_that_comes_twice_is_told_once():
         eventually(lambda: liar.streams >= 3, "that it comes back")
         run.finish()
         assert heard == ["6", "7"]
+    finally:
+        liar.stop()
+
+
+def test_an_earlier_copy_of_the_database_counts_its_transitions_from_where_it_ends():
+    liar = Liar(opened_at(5), firing(900), then=[opened_at(40), firing(41)])
+    try:
+        open_alerts = []
+        run = gradwatch.init(address=liar.address, finish_timeout=0.5)
+        run.on_alert(lambda alert: open_alerts.append([alert.id for alert in run.alerts()]))
+        run.log(loss=1.0)
+        eventually(lambda: len(open_alerts) >= 2, "what comes after the copy")
+        run.finish()
+        assert open_alerts[:2] == [["900"], ["41"]], "what was open before may be so no more"
     finally:
         liar.stop()
 

@@ -344,8 +344,10 @@ class Sender:
         self._state, self._problem = "streaming", ""
         self._gaps = 0
         self._credits = max(1, opened.credits)
-        if self._cursor is None:
+        # A collector that is behind what was heard has an earlier copy of its database, and counts on from there.
+        if self._cursor is None or opened.alert_cursor < self._cursor:
             self._cursor = opened.alert_cursor
+            self._open_alerts.clear()
         self._delivered += self._queue.restart(opened.last_sequence)
 
     def _acknowledge(self, ack: ingest.Ack) -> None:
