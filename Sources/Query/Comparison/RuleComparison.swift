@@ -11,7 +11,7 @@ public struct RuleComparison: Sendable, Hashable {
     public var severity: Severity
     /// The first step at which one was seen.
     public var firstStep: UInt64
-    /// The layers that the earliest one names.
+    /// The layers, in forward order, where the earliest one is, at most ``Evidence/maximumNames``; empty: the run as a whole.
     public var layers: [String]
   }
 
@@ -51,12 +51,13 @@ public struct RuleComparison: Sendable, Hashable {
               count: 0,
               severity: alert.severity,
               firstStep: alert.firstStep,
-              layers: alert.evidence.layers
+              layers: layers(of: alert, in: reader.model)
             )
           known.count += 1
           known.severity = max(known.severity, alert.severity)
           if alert.firstStep < known.firstStep {
-            (known.firstStep, known.layers) = (alert.firstStep, alert.evidence.layers)
+            known.firstStep = alert.firstStep
+            known.layers = layers(of: alert, in: reader.model)
           }
           found[alert.rule] = known
         }
@@ -66,5 +67,14 @@ public struct RuleComparison: Sendable, Hashable {
       throw .store(error)
     }
     return found
+  }
+
+  /// Where an alert is, which is not what its evidence names if that is the run.
+  private static func layers(of alert: Alert, in model: Model) -> [String] {
+    guard let range = alert.scope.layers(in: model) else { return [] }
+    // Evidence names those of a range that are affected.
+    guard alert.evidence.layers.isEmpty else { return alert.evidence.layers }
+    let indices = range.lazy.map { Int($0) }.filter(model.layers.indices.contains)
+    return indices.prefix(Evidence.maximumNames).map { model.layers[$0].name }
   }
 }

@@ -33,7 +33,7 @@ struct AlertGroup {
     producers = [alert.producer]
     firstStep = alert.firstStep
     self.lastStep = max(alert.firstStep, alert.resolvedStep ?? lastStep)
-    layers = Self.layers(of: alert, in: model)
+    layers = alert.scope.layers(in: model)
   }
 
   /// Puts alerts together, in the order in which the faults began.
@@ -93,7 +93,7 @@ struct AlertGroup {
     var indices: Set<Int> = []
     var strangers: [String] = []
     for alert in alerts {
-      guard let range = Self.layers(of: alert, in: model) else { continue }
+      guard let range = alert.scope.layers(in: model) else { continue }
       // Evidence names the affected layers of a range, unless they are too many.
       let named = alert.evidence.layers
       if !named.isEmpty, named.count < Evidence.maximumNames {
@@ -105,16 +105,5 @@ struct AlertGroup {
       }
     }
     return indices.sorted().map { model.layers[$0].name } + Set(strangers).sorted()
-  }
-
-  private static func layers(of alert: Alert, in model: Model) -> ClosedRange<UInt32>? {
-    switch alert.scope {
-    case .run: return nil
-    case .layers(let range): return range
-    case .tensor(let index):
-      guard model.tensors.indices.contains(Int(index)) else { return nil }
-      let layer = model.tensors[Int(index)].layer
-      return layer...layer
-    }
   }
 }

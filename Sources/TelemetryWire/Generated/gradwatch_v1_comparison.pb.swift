@@ -328,7 +328,7 @@ public nonisolated struct Gradwatch_V1_RuleOccurrence: Sendable {
   /// The first step at which one was seen.
   public var firstStep: UInt64 = 0
 
-  /// The layers that the earliest one names.
+  /// The layers, in forward order, where the earliest one is, at most 64. Empty: the run as a whole.
   public var layers: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

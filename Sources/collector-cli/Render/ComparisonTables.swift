@@ -100,7 +100,7 @@ enum ComparisonTables {
 
   private static func occurrence(_ occurrence: Gradwatch_V1_RuleOccurrence) -> Table.Cell {
     let count = occurrence.alertCount > 1 ? ", \(occurrence.alertCount) alerts" : ""
-    let place = occurrence.layers.first.map { " in \($0)" } ?? ""
+    let place = occurrence.layers.isEmpty ? "" : " in \(LayerNames.words(occurrence.layers))"
     return Table.Cell(
       "\(occurrence.severity.word) since \(occurrence.firstStep)\(place)\(count)",
       occurrence.severity.style

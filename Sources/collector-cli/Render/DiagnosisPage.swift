@@ -218,12 +218,7 @@ struct DiagnosisPage {
 extension Gradwatch_V1_Finding {
   /// Where it is: the layers, and the ranks that showed it.
   fileprivate var place: String {
-    var text: String
-    switch layers.count {
-    case 0: text = "the run as a whole"
-    case 1, 2: text = layers.joined(separator: ", ")
-    default: text = "\(layers[0]) to \(layers[layers.count - 1]) (\(layers.count) layers)"
-    }
+    var text = layers.isEmpty ? "the run as a whole" : LayerNames.words(layers)
     if ranks.count == 1 { text += ", rank \(ranks[0])" }
     if ranks.count > 1 {
       text += ", ranks " + ranks.prefix(8).map { String($0) }.joined(separator: ", ")

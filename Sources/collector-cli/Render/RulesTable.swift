@@ -54,7 +54,7 @@ enum RulesTable {
     }
     guard rule.isChanged else { return text }
     let changed = try RuleSet(wire: .with { $0.rules = [rule.changed] })
-    text += "\n" + terminal.paint("  changed\n", .faint)
+    text += "\n" + terminal.paint("  changed", .faint) + "\n"
     for line in RuleFile(rules: changed).text.split(separator: "\n") {
       text += "    " + terminal.paint(String(line)) + "\n"
     }

@@ -28,7 +28,8 @@ enum RunsTable {
   static func rendered(_ runs: [Gradwatch_V1_Run], on terminal: Terminal) -> String {
     guard !runs.isEmpty else { return "no runs\n" }
     var table = Table(columns: [
-      .init("RUN", truncation: .middle), .init("PROJECT", truncation: .end), .init("STATUS"),
+      // Whole, so that it can be copied: the ones to the right are cut at the edge.
+      .init("RUN"), .init("PROJECT", truncation: .end), .init("STATUS"),
       .init("STEP", alignment: .trailing), .init("OPEN ALERTS"),
       .init("STARTED", alignment: .trailing), .init("NAME", truncation: .end),
     ])

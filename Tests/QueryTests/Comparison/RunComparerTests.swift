@@ -234,7 +234,12 @@ struct RunComparerTests {
 
   @Test("alerts stand side by side by rule: in a, in b or in both, the earliest first")
   func alerts() throws {
-    func alert(_ rule: String, _ step: UInt64, _ severity: Severity = .warning) -> Alert {
+    func alert(
+      _ rule: String,
+      _ step: UInt64,
+      _ severity: Severity = .warning,
+      _ scope: AlertScope = .layers(1...1)
+    ) -> Alert {
       var evidence = Evidence(quantity: "", observed: 1, firstStep: step, lastStep: step)
       evidence.layers = ["hidden"]
       var alert = Alert(
@@ -242,7 +247,7 @@ struct RunComparerTests {
         producer: ProducerID(stored: "p0"),
         rule: RuleID(rule),
         severity: severity,
-        scope: .run,
+        scope: scope,
         summary: "",
         cause: "",
         confidence: 1,
@@ -258,9 +263,13 @@ struct RunComparerTests {
     var rewound = alert("rewound", 1)
     rewound.evidence.facts = ["resolution": "rewound"]
     runs.a.alerts = [alert("both", 9, .critical), alert("both", 7), rewound]
-    runs.b.alerts = [alert("both", 8), alert("mine", 3)]
+    var bare = alert("tensor", 28, .warning, .tensor(4))
+    bare.evidence.layers = []
+    runs.b.alerts = [alert("both", 8), alert("mine", 3), alert("run", 27, .warning, .run), bare]
     let rules = try runs.compare().run.rules
-    #expect(rules.map(\.rule.rawValue) == ["mine", "both"])
+    #expect(rules.map(\.rule.rawValue) == ["mine", "both", "run", "tensor"])
+    #expect(rules[2].b?.layers == [])
+    #expect(rules[3].b?.layers == ["out"])
     #expect(rules[0].a == nil)
     #expect(rules[1].a?.count == 2)
     #expect(rules[1].a?.severity == .critical)
