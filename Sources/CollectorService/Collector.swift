@@ -64,7 +64,9 @@ public final class Collector: Service {
     self.uptime = uptime
     blocking = BlockingExecutor(label: "gradwatch.store", width: 4)
     ingesting = BlockingExecutor(label: "gradwatch.ingesting", width: 2)
-    silences = try SilenceBook(store: store)
+    silences = try SilenceBook(store: store) {
+      logger.error("a silence is left out", metadata: ["error": "\($0)"])
+    }
     feed = AlertFeed(after: try store.lastCursor(), capacity: options.alertFeedCapacity)
     committer = Committer(
       store: store,

@@ -63,6 +63,8 @@ public struct RankComparison: Sendable {
   /// How many ranks there are, as one of them said last; `nil` if none did.
   private var worldSize: UInt32?
   private var waiting: [UInt64: [ProducerID: Sample]] = [:]
+  /// The highest step that was told of.
+  private var lastStep: UInt64 = 0
 
   /// Makes a comparison without any history.
   ///
@@ -75,7 +77,22 @@ public struct RankComparison: Sendable {
   }
 
   /// Takes other settings from the next step on.
-  public mutating func apply(_ rules: RuleSet) { tuning = Self.tuning(rules) }
+  ///
+  /// - Parameters:
+  ///   - rules: What the user changed, all of it.
+  ///   - time: When.
+  /// - Returns: The open alerts, resolved, if the rule is switched off.
+  public mutating func apply(_ rules: RuleSet, at time: WallTime) -> [AlertTransition] {
+    tuning = Self.tuning(rules)
+    guard !tuning.isEnabled else { return [] }
+    waiting = [:]
+    let moment = Moment(step: lastStep, time: time)
+    var transitions: [AlertTransition] = []
+    for producer in machines.keys.sorted() {
+      machine(of: producer) { $0.resolveAll(at: moment, into: &transitions) }
+    }
+    return transitions
+  }
 
   private static func tuning(_ rules: RuleSet) -> Tuning {
     Tuning(rules[rule], layers: [], tensors: [])
@@ -95,6 +112,7 @@ public struct RankComparison: Sendable {
   ) -> [AlertTransition] {
     guard tuning.isEnabled, let rank = producer.rank else { return [] }
     let step = report.step
+    lastStep = max(lastStep, step)
     var transitions: [AlertTransition] = []
     if let size = producer.worldSize, size != worldSize {
       resize(to: size, at: Moment(step: step, time: time), into: &transitions)
@@ -120,7 +138,9 @@ public struct RankComparison: Sendable {
 
   /// Replaces the alerts by the store's, after a restart.
   public mutating func adopt(_ stored: [Alert]) {
-    for producer in Set(stored.filter { $0.rule == Self.rule && $0.run == run }.map(\.producer)) {
+    let own = stored.filter { $0.rule == Self.rule && $0.run == run }
+    lastStep = own.reduce(lastStep) { max($0, $1.evidence.lastStep) }
+    for producer in Set(own.map(\.producer)) {
       machine(of: producer) { $0.adopt(stored, isReplayed: false) }
     }
   }

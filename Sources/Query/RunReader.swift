@@ -286,12 +286,14 @@ public struct RunReader: Sendable {
   ///   - tensors: The tensors' indices in the model.
   ///   - steps: The steps.
   ///   - maximumPoints: The most ranges; one whose histograms can't be merged gives more points.
+  ///   - start: The step of the range's at which to begin, the first of a point; `nil`: all of them.
   ///   - body: Called once a point, those of one tensor in step order; returns whether to go on.
   /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public func histograms(
     of tensors: [UInt32],
     steps: ClosedRange<UInt64>,
     maximumPoints: Int?,
+    from start: UInt64? = nil,
     _ body: (_ tensor: UInt32, HistogramPoint) -> Bool
   ) throws(QueryError) {
     let parts = StepParts(steps, maximumCount: maximumPoints)
@@ -303,7 +305,7 @@ public struct RunReader: Sendable {
         of: run.run,
         producer: producer,
         tensors: tensors,
-        steps: steps,
+        steps: (start ?? steps.lowerBound)...steps.upperBound,
         maximumSpan: maximumPoints.map {
           Downsampler.maximumSpan(steps: steps, maximumPoints: $0)
         } ?? 1
@@ -328,6 +330,41 @@ public struct RunReader: Sendable {
       guard goesOn else { return }
       goesOn = (open[tensor] ?? []).allSatisfy { body(tensor, $0) }
     }
+  }
+
+  /// A page of one tensor's histograms, merged as ``histograms(of:steps:maximumPoints:from:_:)`` does, and where the next begins.
+  ///
+  /// - Parameters:
+  ///   - tensor: The tensor's index in the model.
+  ///   - steps: The steps, of which the ranges are made whatever the page.
+  ///   - maximumPoints: The most ranges; `nil`: every histogram.
+  ///   - start: Where the page begins.
+  ///   - isFull: Whether some points are enough; those of one range are not parted.
+  /// - Returns: The points, and the next page's start; `nil` if there is no more.
+  /// - Throws: ``QueryError/store(_:)`` if the store can't read.
+  public func page(
+    ofHistograms tensor: UInt32,
+    steps: ClosedRange<UInt64>,
+    maximumPoints: Int?,
+    from start: UInt64,
+    isFull: ([HistogramPoint]) -> Bool
+  ) throws(QueryError) -> (points: [HistogramPoint], next: UInt64?) {
+    let parts = StepParts(steps, maximumCount: maximumPoints)
+    var points: [HistogramPoint] = []
+    var next: UInt64?
+    try histograms(of: [tensor], steps: steps, maximumPoints: maximumPoints, from: start) {
+      _,
+      point in
+      if let last = points.last,
+        parts.index(of: last.firstStep) != parts.index(of: point.firstStep), isFull(points)
+      {
+        next = point.firstStep
+        return false
+      }
+      points.append(point)
+      return true
+    }
+    return (points, next)
   }
 
   /// The kinds of histograms that a range is looked through for one to merge with; a tensor has two forms, and hardly more bounds.

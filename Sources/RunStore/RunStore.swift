@@ -249,9 +249,15 @@ public protocol RunStore: Sendable {
 
   /// What is in force for a run: its project's set with its own above it, as of one moment.
   ///
+  /// - Parameters:
+  ///   - run: The run.
+  ///   - damaged: Called with what is damaged and left out.
   /// - Returns: The set, and the higher of the two revisions: it says which sets these are.
   /// - Throws: ``RunStoreError/unknownRun(_:)``.
-  func rulesInForce(for run: RunID) throws(RunStoreError) -> StoredRules
+  func rulesInForce(
+    for run: RunID,
+    damaged: (RunStoreError) -> Void
+  ) throws(RunStoreError) -> StoredRules
 
   /// Stores a silence, or replaces the one of the same identifier, and forgets those that ended before.
   func addSilence(_ silence: Silence, at now: WallTime) throws(RunStoreError)
@@ -259,8 +265,8 @@ public protocol RunStore: Sendable {
   /// Forgets a silence; returns whether there was one.
   func removeSilence(_ id: String) throws(RunStoreError) -> Bool
 
-  /// All silences, the one that ends first before the others; some may have ended.
-  func silences() throws(RunStoreError) -> [Silence]
+  /// All silences, the one that ends first before the others; some may have ended. `damaged` is called with what is left out.
+  func silences(damaged: (RunStoreError) -> Void) throws(RunStoreError) -> [Silence]
 
   // MARK: Alerts
 
@@ -328,6 +334,26 @@ extension RunStore {
 extension RunStore {
   /// The same, with no producer taken for silent.
   public func sealNext() throws(RunStoreError) -> Bool { try sealNext(silentBefore: nil) }
+
+  /// What is in force for a run, for those who can't do without a part of it.
+  ///
+  /// - Throws: Also ``RunStoreError/damaged(place:detail:)`` for the first that can't be read.
+  public func rulesInForce(for run: RunID) throws(RunStoreError) -> StoredRules {
+    var failure: RunStoreError?
+    let rules = try rulesInForce(for: run) { failure = failure ?? $0 }
+    if let failure { throw failure }
+    return rules
+  }
+
+  /// All silences, for those who can't do without one of them.
+  ///
+  /// - Throws: Also ``RunStoreError/damaged(place:detail:)`` for the first that can't be read.
+  public func silences() throws(RunStoreError) -> [Silence] {
+    var failure: RunStoreError?
+    let silences = try silences { failure = failure ?? $0 }
+    if let failure { throw failure }
+    return silences
+  }
 
   /// A page of alerts, the newest first, for those who can't do without one of them.
   ///

@@ -185,8 +185,11 @@ public final class FaultyRunStore: RunStore {
   }
 
   /// Passes on.
-  public func rulesInForce(for run: RunID) throws(RunStoreError) -> StoredRules {
-    try store.rulesInForce(for: run)
+  public func rulesInForce(
+    for run: RunID,
+    damaged: (RunStoreError) -> Void
+  ) throws(RunStoreError) -> StoredRules {
+    try store.rulesInForce(for: run, damaged: damaged)
   }
 
   /// Passes on.
@@ -200,7 +203,9 @@ public final class FaultyRunStore: RunStore {
   }
 
   /// Passes on.
-  public func silences() throws(RunStoreError) -> [Silence] { try store.silences() }
+  public func silences(damaged: (RunStoreError) -> Void) throws(RunStoreError) -> [Silence] {
+    try store.silences(damaged: damaged)
+  }
 
   /// Passes on.
   public func deleteRun(

@@ -135,11 +135,13 @@ struct RankDivergenceTests {
     for step in 0..<10 { ranks.feed(step) { $0 == 3 ? 10 : Self.usual(step, $0) } }
     #expect(ranks.life == [])
     settings.thresholds = [:]
-    ranks.comparison.apply(RuleSet([settings]))
+    #expect(ranks.comparison.apply(RuleSet([settings]), at: Watch.time(10)) == [])
     for step in 10..<13 { ranks.feed(step) { $0 == 3 ? 10 : Self.usual(step, $0) } }
     #expect(ranks.life.last == "rank-3: firing warning @12")
     settings.isEnabled = false
-    ranks.comparison.apply(RuleSet([settings]))
+    let resolved = ranks.comparison.apply(RuleSet([settings]), at: Watch.time(13))
+    #expect(resolved.map(\.alert.state) == [.resolved])
+    #expect(resolved.first?.alert.resolvedStep == 12)
     let count = ranks.life.count
     for step in 13..<20 { ranks.feed(step) { _ in .nan } }
     #expect(ranks.life.count == count)

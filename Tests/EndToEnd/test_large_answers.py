@@ -47,3 +47,47 @@ def test_the_swift_client_registers_a_run_of_more_than_4_mib(tmp_path):
     with serve(tmp_path) as collector:
         cli(collector, "import", "spool", path)
         assert cli(collector, "query", "loss", "large", "-o", "jsonl")
+
+
+def wide_histogram(sequence: int, bounds: int):
+    """A report of one tensor's histogram, of bounds that no other report has."""
+    message = v1.StepReport(sequence=sequence, step=sequence - 1, wall_time_seconds=1e9 + sequence)
+    column = message.explicit_histograms
+    column.tensor_ids.append(0)
+    column.bounds.extend(sequence + index for index in range(bounds))
+    counts = [0] * (bounds + 1)
+    counts[sequence % bounds] = 12
+    column.counts.extend(counts)
+    return message
+
+
+def test_histograms_of_any_size_reach_a_client_with_the_usual_limit(tmp_path):
+    """Of 4,096 bounds 400 are more than the collector holds at once, and 100 more than a message may be."""
+    bounds, steps = 4096, 400
+    with serve(tmp_path) as collector, collector.client() as client:
+        client.register(registration("wide", layers=1))
+        for first in range(1, steps + 1, 20):
+            client.report("wide", *(wide_histogram(first + index, bounds) for index in range(20)))
+        # Each point by itself, and two to a range: as they can't be merged, there are as many points.
+        for request in ({}, {"max_points": steps}, {"max_points": steps // 2}):
+            answer = list(client.query.GetHistograms(v1.GetHistogramsRequest(run_id="wide", **request)))
+            assert max(message.ByteSize() for message in answer) < 4 << 20
+            points = [point for message in answer for point in message.points]
+            assert [point.first_step for point in points] == list(range(steps)), request
+            assert [point.last_step for point in points] == list(range(steps)), request
+            for step, point in enumerate(points):
+                assert point.explicit.bounds[0] == step + 1
+                assert point.explicit.counts[(step + 1) % bounds] == 12
+
+
+def test_one_call_may_refuse_any_number_of_reports(tmp_path):
+    """And tells each with its number and its reason."""
+    count = 100_000
+    unlimited = ("grpc.max_receive_message_length", -1)
+    with serve(tmp_path) as collector, collector.client(unlimited) as client:
+        client.register(registration("refused"))
+        wrong = [v1.StepReport(sequence=number, step=1 << 63) for number in range(1, count + 1)]
+        ack = client.report("refused", *wrong).ack
+        assert ack.sequence == count
+        assert [refusal.sequence for refusal in ack.refusals] == list(range(1, count + 1))
+        assert {refusal.field for refusal in ack.refusals} == {"step"}

@@ -170,3 +170,27 @@ def test_silenced_alerts_are_listed_and_not_pushed(collector, client):
     assert "non_finite_loss" in pushed()
     again = cli("silence", "remove", made["silenceId"], collector=collector)
     assert again.returncode == 3
+
+
+def test_switching_the_comparison_of_ranks_off_resolves_what_it_has_raised(tmp_path):
+    def step(client, sequence: int, broken: int | None = None):
+        for rank in range(4):
+            norm = math.nan if rank == broken else 1
+            message = v1.StepReport(sequence=sequence, step=sequence - 1, global_norm=norm)
+            client.report("ranks", message, producer_id=f"rank-{rank}")
+
+    def states(client) -> dict[str, int]:
+        return {alert.rule: alert.state for alert in client.list_alerts(run_id="ranks")}
+
+    with serve(tmp_path) as collector, collector.client() as client:
+        for rank in range(4):
+            start = registration("ranks", producer_id=f"rank-{rank}")
+            start.producer.rank, start.producer.world_size = rank, 4
+            client.register(start)
+        for sequence in range(1, 9):
+            step(client, sequence, broken=2 if sequence > 5 else None)
+        assert states(client)["rank_divergence"] == v1.ALERT_STATE_FIRING
+        off = v1.RuleSet(rules=[v1.RuleSettings(rule="rank_divergence", enabled=False)])
+        client.alerts.SetRules(v1.SetRulesRequest(run_id="ranks", rules=off))
+        assert states(client)["rank_divergence"] == v1.ALERT_STATE_RESOLVED
+        assert states(client)["non_finite_gradient"] == v1.ALERT_STATE_FIRING

@@ -228,7 +228,10 @@ struct FakeRunStore: RunStore {
 
   func rules(of target: RuleTarget) throws(RunStoreError) -> StoredRules? { throw Self.notAsked }
 
-  func rulesInForce(for run: RunID) throws(RunStoreError) -> StoredRules { throw Self.notAsked }
+  func rulesInForce(
+    for run: RunID,
+    damaged: (RunStoreError) -> Void
+  ) throws(RunStoreError) -> StoredRules { throw Self.notAsked }
 
   func addSilence(_ silence: Silence, at now: WallTime) throws(RunStoreError) {
     throw Self.notAsked
@@ -236,7 +239,9 @@ struct FakeRunStore: RunStore {
 
   func removeSilence(_ id: String) throws(RunStoreError) -> Bool { throw Self.notAsked }
 
-  func silences() throws(RunStoreError) -> [Silence] { throw Self.notAsked }
+  func silences(damaged: (RunStoreError) -> Void) throws(RunStoreError) -> [Silence] {
+    throw Self.notAsked
+  }
 
   func deleteRun(_ run: RunID, evenIfRunning: Bool) throws(RunStoreError) -> Bool {
     throw Self.notAsked

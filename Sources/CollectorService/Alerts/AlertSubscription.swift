@@ -72,6 +72,9 @@ final class AlertSubscription: Sendable {
     }
     var cursor = try await collector.resumable(start)
     while true {
+      // Of what the subscriber does not want, nothing is written that could fail.
+      guard !isEnding.withLock({ $0 }) else { throw Failure.shuttingDown.status }
+      try Task.checkCancellation()
       let (page, next) = try await collector.transitions(after: cursor)
       guard !page.isEmpty else { return next }
       try await write(page, to: writer)

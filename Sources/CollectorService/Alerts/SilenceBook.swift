@@ -15,10 +15,10 @@ final class SilenceBook: Sendable {
   /// Held while the store is written, so that both change in the same order; readers don't wait for it.
   private let writing = Mutex(())
 
-  /// Reads what the store has.
-  init(store: any RunStore) throws(RunStoreError) {
+  /// Reads what the store has; `damaged` is called with what can't be read, which then silences nobody.
+  init(store: any RunStore, damaged: (RunStoreError) -> Void) throws(RunStoreError) {
     self.store = store
-    silences = Mutex(try store.silences())
+    silences = Mutex(try store.silences(damaged: damaged))
   }
 
   /// Those that have not ended, the one that ends first before the others.

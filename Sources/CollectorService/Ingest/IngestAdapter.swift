@@ -49,35 +49,45 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws -> Gradwatch_V1_ReportStepsResponse {
     try await Failure.mapped {
-      let producer = try await collector.producers.producer(
-        try ProducerID(request.producerID),
-        of: try RunID(request.runID)
-      )
-      var response = Gradwatch_V1_ReportStepsResponse()
-      var largest = 0
-      for wire in request.reports {
-        let arriving = try ArrivingReport(wire: wire)
-        largest = Swift.max(largest, arriving.bytes)
-        await collector.committer.reserve(arriving.bytes)
-        let sequence = arriving.sequence
-        let decision = try producer.receive(arriving, at: collector.now(), claim: nil) { _ in }
-        collector.activity.count(decision)
-        if case .refuse(let error) = decision {
-          response.ack.refusals.append(Gradwatch_V1_Refusal(sequence: sequence, error: error))
-        }
-        if case .gap(let expected) = decision {
-          response.gap.expectedSequence = expected
-          response.gap.foundSequence = sequence
-          break
-        }
-      }
-      let last = producer.last.sequence
-      await collector.committer.flush()
-      try producer.checkIsStored()
-      response.ack.sequence = last
-      response.ack.credits = UInt32(collector.credits(reportBytes: largest))
-      return response
+      try await context.cancelling { try await report(request) }
     }
+  }
+
+  private func report(
+    _ request: Gradwatch_V1_ReportStepsRequest
+  ) async throws -> Gradwatch_V1_ReportStepsResponse {
+    let producer = try await collector.producers.producer(
+      try ProducerID(request.producerID),
+      of: try RunID(request.runID)
+    )
+    var response = Gradwatch_V1_ReportStepsResponse()
+    // By itself: what grows inside of a message's message is copied each time.
+    var refusals: [Gradwatch_V1_Refusal] = []
+    var largest = 0
+    for wire in request.reports {
+      try Task.checkCancellation()
+      let arriving = try ArrivingReport(wire: wire)
+      largest = Swift.max(largest, arriving.bytes)
+      await collector.committer.reserve(arriving.bytes)
+      let sequence = arriving.sequence
+      let decision = try producer.receive(arriving, at: collector.now(), claim: nil) { _ in }
+      collector.activity.count(decision)
+      if case .refuse(let error) = decision {
+        refusals.append(Gradwatch_V1_Refusal(sequence: sequence, error: error))
+      }
+      if case .gap(let expected) = decision {
+        response.gap.expectedSequence = expected
+        response.gap.foundSequence = sequence
+        break
+      }
+    }
+    let last = producer.last.sequence
+    await collector.committer.flush()
+    try producer.checkIsStored()
+    response.ack.sequence = last
+    response.ack.refusals = refusals
+    response.ack.credits = UInt32(collector.credits(reportBytes: largest))
+    return response
   }
 
   func finishRun(
@@ -108,6 +118,9 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
         // One that registered, and reported only while this call was under way.
         if !producer.isFinished { try producer.finish(at: time) }
       }
+      // Else the run would have ended, and what could not be stored of its end would never come.
+      await collector.committer.flush()
+      for producer in await collector.producers.inMemory(of: id) { try producer.checkIsStored() }
       try await collector.committer.commit(
         [.finish(run: id, status: status, reason: request.reason, at: time)],
         project: run.project

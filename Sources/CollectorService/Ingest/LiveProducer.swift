@@ -290,9 +290,15 @@ final class LiveProducer: Sendable {
   ///   - now: The time.
   func use(_ rules: StoredRules, at now: WallTime) {
     state.withLock { state in
+      // Of its own, because the watch may be older than this producer.
+      if state.failure == nil {
+        ranks?.apply(rules, at: now) { changes in
+          guard !changes.isEmpty else { return }
+          submit([.transitions(changes)], bytes: 0, &state) { _ in }
+        }
+      }
       guard rules.revision > state.rules.revision else { return }
       state.rules = rules
-      ranks?.apply(rules.rules)
       guard state.failure == nil, !state.isFinished else { return }
       settleRules(&state, at: now)
     }

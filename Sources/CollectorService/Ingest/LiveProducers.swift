@@ -97,9 +97,10 @@ package actor LiveProducers {
     let (isRank, rules, alerts) = try await blocking.run { [self] in
       let producers = try store.run(key.run)?.producers ?? []
       guard producers.first(where: { $0.producer.id == key.producer })?.producer.rank != nil else {
-        return (false, RuleSet(), [Alert]())
+        return (false, StoredRules(rules: RuleSet(), revision: 0), [Alert]())
       }
-      return (true, try store.rulesInForce(for: key.run).rules, try storedRankAlerts(of: key.run))
+      let rules = try store.rulesInForce(for: key.run) { tell($0) }
+      return (true, rules, try storedRankAlerts(of: key.run))
     }
     guard isRank else { return nil }
     if let watch = ranks[key.run] {
@@ -144,7 +145,9 @@ package actor LiveProducers {
   }
 
   private func refreshRules(of producer: LiveProducer) async throws {
-    let rules = try await blocking.run { [store] in try store.rulesInForce(for: producer.run) }
+    let rules = try await blocking.run { [self] in
+      try store.rulesInForce(for: producer.run) { tell($0) }
+    }
     producer.use(rules, at: now())
   }
 
@@ -186,7 +189,8 @@ package actor LiveProducers {
   }
 
   /// Lets every producer look at the clock, and forgets those whose run ended, or that were silent for long.
-  package func tick() {
+  package func tick() async {
+    await reloadBroken()
     let time = now()
     var settling = 0
     for (key, producer) in producers {
@@ -201,6 +205,19 @@ package actor LiveProducers {
     silent = silent.filter { producers[$0.key] != nil }
     let runs = Set(producers.keys.map(\.run)).union(loading.keys)
     ranks = ranks.filter { runs.contains($0.key) }
+  }
+
+  /// Rebuilds what could not be made durable and has no stream that would: or nobody would notice that it is silent.
+  private func reloadBroken() async {
+    let broken = producers.filter { $0.value.isBroken && $0.value.idleSince != nil }
+    for key in broken.keys.prefix(Self.settlingAtOnce) {
+      do {
+        _ = try await producer(key.producer, of: key.run)
+      } catch {
+        logger.error("cannot watch a run in progress", metadata: ["error": "\(error)"])
+        producers[key] = nil
+      }
+    }
   }
 
   /// Whether a producer was silent for so long that no rule waits for it to report any more.
@@ -280,7 +297,7 @@ package actor LiveProducers {
     guard let state = record.producers.first(where: { $0.producer.id == key.producer }) else {
       throw RunStoreError.unknownProducer(key.run, key.producer)
     }
-    let rules = try store.rulesInForce(for: key.run)
+    let rules = try store.rulesInForce(for: key.run) { tell($0) }
     var (detector, seen, isWhole) = try restore(key, model)
     var replayed = 0
     try store.readLog(of: key.run, producer: key.producer, after: seen) {

@@ -1,4 +1,5 @@
 import Detection
+import RunStore
 import Synchronization
 import Telemetry
 
@@ -8,30 +9,38 @@ import Telemetry
 /// the alerts come back from the store. A producer takes this lock inside of its own, and queues what
 /// follows for the disk before it lets go, so that an alert's transitions are stored in order.
 final class RankWatch: Sendable {
-  private let comparison: Mutex<RankComparison>
+  private struct State {
+    var comparison: RankComparison
+    /// Which rules it has.
+    var revision: Int64
+
+    init(_ run: RunID, _ rules: StoredRules, adopting alerts: [Alert]) {
+      comparison = RankComparison(run: run, rules: rules.rules)
+      revision = rules.revision
+      comparison.adopt(alerts)
+    }
+  }
+
+  private let state: Mutex<State>
 
   /// Starts with the run's alerts as the store has them.
-  init(run: RunID, rules: RuleSet, adopting alerts: [Alert]) {
-    comparison = Mutex(Self.comparison(run, rules, alerts))
+  init(run: RunID, rules: StoredRules, adopting alerts: [Alert]) {
+    state = Mutex(State(run, rules, adopting: alerts))
   }
 
   /// Starts anew, after something that the comparison had decided could not be made durable.
-  func restart(run: RunID, rules: RuleSet, adopting alerts: [Alert]) {
-    comparison.withLock { $0 = Self.comparison(run, rules, alerts) }
+  func restart(run: RunID, rules: StoredRules, adopting alerts: [Alert]) {
+    state.withLock { $0 = State(run, rules, adopting: alerts) }
   }
 
-  private static func comparison(
-    _ run: RunID,
-    _ rules: RuleSet,
-    _ alerts: [Alert]
-  ) -> RankComparison {
-    var comparison = RankComparison(run: run, rules: rules)
-    comparison.adopt(alerts)
-    return comparison
+  /// Takes other settings, unless it has newer ones, and hands what changed to `submit` while no rank can go on.
+  func apply(_ rules: StoredRules, at now: WallTime, submit: ([AlertTransition]) -> Void) {
+    state.withLock { state in
+      guard rules.revision > state.revision else { return }
+      state.revision = rules.revision
+      submit(state.comparison.apply(rules.rules, at: now))
+    }
   }
-
-  /// Takes other settings.
-  func apply(_ rules: RuleSet) { comparison.withLock { $0.apply(rules) } }
 
   /// Takes a report, and hands what changed to `submit` while no other rank can go on.
   func observe(
@@ -40,7 +49,7 @@ final class RankWatch: Sendable {
     at now: WallTime,
     submit: ([AlertTransition]) -> Void
   ) {
-    comparison.withLock { submit($0.observe(report, from: producer, receivedAt: now)) }
+    state.withLock { submit($0.comparison.observe(report, from: producer, receivedAt: now)) }
   }
 
   /// Acknowledges an alert, and hands the change to `submit`; `nil` if there is no such alert that fires.
@@ -51,8 +60,8 @@ final class RankWatch: Sendable {
     at now: WallTime,
     submit: (AlertTransition) -> Void
   ) -> Alert? {
-    comparison.withLock { comparison in
-      let change = comparison.acknowledge(id, by: person, step: step, at: now)
+    state.withLock { state in
+      let change = state.comparison.acknowledge(id, by: person, step: step, at: now)
       if let change { submit(change) }
       return change?.alert
     }

@@ -64,6 +64,11 @@ package struct StreamOutbox: Sendable {
   /// Whether the stream is ending, so that nothing may be accepted any more.
   package var isEnding: Bool { ending != nil }
 
+  /// Whether it ends because of an error.
+  package var hasFailed: Bool {
+    if case .failed = ending { true } else { false }
+  }
+
   /// A report is about to be taken: until ``took()`` the stream does not finish.
   ///
   /// - Returns: Whether it may be, for the stream is not ending: its last ack may be on its way.

@@ -228,6 +228,7 @@ final class TelemetryStream: Sendable {
     guard let (run, start) = state.withLock({ $0.alerts }) else { return }
     var cursor = start
     while true {
+      try Task.checkCancellation()
       let (page, next) = try await collector.transitions(after: cursor)
       for stored in page where stored.transition.alert.run == run {
         try await writer.write(
@@ -235,7 +236,8 @@ final class TelemetryStream: Sendable {
         )
       }
       cursor = next
-      if page.isEmpty { break }
+      // Of what other runs raised, nothing is written that could fail.
+      if page.isEmpty || state.withLock({ $0.outbox?.hasFailed ?? false }) { break }
     }
     state.withLock { $0.alerts?.after = cursor }
   }

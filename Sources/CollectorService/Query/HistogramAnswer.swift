@@ -5,12 +5,16 @@ import SwiftProtobuf
 import Telemetry
 import TelemetryWire
 
-/// The answer to GetHistograms: a page in memory at a time, or a short answer's tensors together.
+/// The answer to GetHistograms: a page in memory at a time, or a small answer's tensors together.
 struct HistogramAnswer {
   /// Histograms in one message; one of 64 buckets takes about 200 bytes.
-  private static let pointsPerMessage = 1024
+  fileprivate static let pointsPerMessage = 1024
+  /// About the bytes of one message: 4 MB is the most that gRPC's clients take unless told otherwise.
+  fileprivate static let bytesPerMessage = 1 << 20
   /// Histograms that are read at a time where a tensor has few: each reading goes through the end of the log anew.
   private static let pointsPerReading = 1 << 14
+  /// About the bytes that are read at a time then.
+  private static let bytesPerReading = 16 << 20
 
   private let collector: Collector
   private let request: SeriesRequest
@@ -35,7 +39,6 @@ struct HistogramAnswer {
     let chosen = selector.tensors(in: reader.model)
     guard !chosen.isEmpty else { throw Failure.nothingMatches(request.run).status }
     guard let steps = reader.steps(within: request.steps) else { return }
-    // With a bound on the points the whole range is one page: parts must not be cut at its edges.
     guard
       request.maximumPoints != nil || steps.upperBound - steps.lowerBound < Self.pointsPerMessage
     else {
@@ -44,23 +47,32 @@ struct HistogramAnswer {
     }
     for tensors in request.readings(of: chosen, over: steps, points: Self.pointsPerReading) {
       try Task.checkCancellation()
-      let found = try await collector.blocking.run { [request] in
-        var found: [UInt32: [HistogramPoint]] = [:]
-        try reader.histograms(of: tensors, steps: steps, maximumPoints: request.maximumPoints) {
-          found[$0, default: []].append($1)
-          return true
+      if let found = try await collector.blocking.run({ try together(tensors, steps, reader) }) {
+        for tensor in tensors {
+          for part in (found[tensor] ?? []).messages {
+            try await writer.write(message(reader, tensor, part))
+          }
         }
-        return found
-      }
-      for tensor in tensors {
-        var points = (found[tensor] ?? [])[...]
-        while !points.isEmpty {
-          let some = points.prefix(Self.pointsPerMessage)
-          try await writer.write(message(reader, tensor, some))
-          points = points.dropFirst(some.count)
-        }
+      } else {
+        for tensor in tensors { try await writePages(of: tensor, steps, reader, writer) }
       }
     }
+  }
+
+  /// The histograms of some tensors; `nil` if they are too large to be held together.
+  private func together(
+    _ tensors: [UInt32],
+    _ steps: ClosedRange<UInt64>,
+    _ reader: RunReader
+  ) throws(QueryError) -> [UInt32: [HistogramPoint]]? {
+    var found: [UInt32: [HistogramPoint]] = [:]
+    var bytes = 0
+    try reader.histograms(of: tensors, steps: steps, maximumPoints: request.maximumPoints) {
+      bytes += $1.approximateBytes
+      found[$0, default: []].append($1)
+      return bytes <= Self.bytesPerReading
+    }
+    return bytes <= Self.bytesPerReading ? found : nil
   }
 
   private func writePages(
@@ -72,16 +84,22 @@ struct HistogramAnswer {
     var first: UInt64? = steps.lowerBound
     while let start = first {
       try Task.checkCancellation()
-      let page = try await collector.blocking.run {
-        try reader.page(
+      let page = try await collector.blocking.run { [request] in
+        var (count, bytes) = (0, 0)
+        return try reader.page(
           ofHistograms: tensor,
-          steps: start...steps.upperBound,
-          size: Self.pointsPerMessage
-        )
+          steps: steps,
+          maximumPoints: request.maximumPoints,
+          from: start
+        ) { points in
+          // Each was counted when it was the last one.
+          bytes += points[count...].reduce(0) { $0 + $1.approximateBytes }
+          count = points.count
+          return count >= Self.pointsPerMessage || bytes >= Self.bytesPerMessage
+        }
       }
       first = page.next
-      guard !page.points.isEmpty else { continue }
-      try await writer.write(message(reader, tensor, page.points[...]))
+      for part in page.points.messages { try await writer.write(message(reader, tensor, part)) }
     }
   }
 
@@ -99,25 +117,35 @@ struct HistogramAnswer {
   }
 }
 
-extension RunReader {
-  /// A page of one tensor's histograms, and where the next begins; `nil` if there is no more.
-  fileprivate func page(
-    ofHistograms tensor: UInt32,
-    steps: ClosedRange<UInt64>,
-    size: Int
-  ) throws(QueryError) -> (points: [HistogramPoint], next: UInt64?) {
-    var points: [HistogramPoint] = []
-    var next: UInt64?
-    try histograms(of: [tensor], steps: steps, maximumPoints: nil) { _, point in
-      // A step may have both forms, and the next page begins at a step.
-      if points.count >= size, point.firstStep != points.last?.firstStep {
-        next = point.firstStep
-        return false
+extension [HistogramPoint] {
+  /// The points in parts, each of which a message takes.
+  fileprivate var messages: [ArraySlice<HistogramPoint>] {
+    var parts: [ArraySlice<HistogramPoint>] = []
+    var (start, bytes) = (0, 0)
+    for (index, point) in enumerated() {
+      let size = point.approximateBytes
+      let isFull =
+        index - start >= HistogramAnswer.pointsPerMessage
+        || bytes + size > HistogramAnswer.bytesPerMessage
+      if index > start, isFull {
+        parts.append(self[start..<index])
+        (start, bytes) = (index, 0)
       }
-      points.append(point)
-      return true
+      bytes += size
     }
-    return (points, next)
+    if start < count { parts.append(self[start...]) }
+    return parts
+  }
+}
+
+extension HistogramPoint {
+  /// About the bytes that it takes in a message; its counts are varints.
+  fileprivate var approximateBytes: Int {
+    switch histogram {
+    case .exponential(let histogram):
+      32 + 4 * (histogram.positive.counts.count + histogram.negative.counts.count)
+    case .explicit(let histogram): 32 + 8 * histogram.bounds.count + 4 * histogram.counts.count
+    }
   }
 }
 

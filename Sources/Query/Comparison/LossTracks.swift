@@ -31,10 +31,13 @@ struct LossTracks: Sendable {
         tracks[place].addB(loss.value, at: step)
       }
       if stepA == stepB {
+        let others = Dictionary(
+          lossesB.map { ($0.name, $0.value) },
+          uniquingKeysWith: { first, _ in first }
+        )
         for (expected, loss) in lossesA.enumerated() {
           guard let place = place(of: loss.name, expected) else { continue }
-          let other = lossesB.first { $0.name == loss.name }?.value
-          tracks[place].judge(step, a: loss.value, b: other, fresh)
+          tracks[place].judge(step, a: loss.value, b: others[loss.name], fresh)
         }
       }
       placeA += stepA == step ? 1 : 0

@@ -42,13 +42,15 @@ public struct RunComparer: Sendable {
     guard let stepsA = a.steps(within: options.steps), let stepsB = b.steps(within: options.steps)
     else { throw .noCommonStep(runA, runB) }
     let compared = pairs.prefix(options.maximumLayers)
-    let series = compared.reduce(0) { $0 + $1.subjectsA.count + $1.subjectsB.count }
-    let size = min(max(Self.valueBudget / max(series, 1), 256), Self.mostSteps)
-    guard let firstA = try a.scalars(steps: stepsA, size: 1).first?.step,
-      let firstB = try b.scalars(steps: stepsB, size: 1).first?.step
+    guard let firstA = try a.scalars(steps: stepsA, size: 1).first,
+      let firstB = try b.scalars(steps: stepsB, size: 1).first
     else { throw .noCommonStep(runA, runB) }
+    let series = compared.reduce(firstA.losses.count + firstB.losses.count) {
+      $0 + $1.subjectsA.count + $1.subjectsB.count
+    }
+    let size = min(max(Self.valueBudget / max(series, 1), 256), Self.mostSteps)
     let points = Downsampler(
-      steps: min(firstA, firstB)...max(stepsA.upperBound, stepsB.upperBound),
+      steps: min(firstA.step, firstB.step)...max(stepsA.upperBound, stepsB.upperBound),
       maximumPoints: options.maximumPoints
     )
     func side(

@@ -84,9 +84,12 @@ struct LogRow {
     return profiles
   }
 
+  /// The column of a metric; `nil` if it was not measured.
+  func column(of metric: Metric) -> Column? { columns.first { $0.metric == metric } }
+
   /// The bits of one metric of one tensor or layer; `nil` if it was not measured.
   func bits(of metric: Metric, index: UInt32) -> UInt64? {
-    guard let column = columns.first(where: { $0.metric == metric }),
+    guard let column = column(of: metric),
       let position = position(of: index, in: metric.group), position < column.count
     else { return nil }
     return column.bits(at: position)

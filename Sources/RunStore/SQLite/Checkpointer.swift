@@ -13,6 +13,10 @@ final class Checkpointer: Sendable {
   private struct State {
     var plan: CheckpointPlan
     var isClosed = false
+    /// Whether the disk did not take a part that counts as moved.
+    ///
+    /// Linux calls pages clean that it could not write, so no later sync would write it. Only who opens the file anew moves it again.
+    var hasLostPart = false
     /// Why the last part could not be moved; `nil` if it was, or the disk is full, which those who write hear of.
     var failure: DatabaseError?
   }
@@ -63,6 +67,15 @@ final class Checkpointer: Sendable {
     }
   }
 
+  /// Whether a part is lost that counts as moved, so that the log, which has it, must not begin anew.
+  var hasLostPart: Bool { state.withLock { $0.hasLostPart } }
+
+  /// Has a connection leave the log where it is when it closes.
+  static func keepLog(of db: Database) {
+    var isKept: Int32 = 1
+    sqlite3_file_control(db.sqliteConnection, "main", SQLITE_FCNTL_PERSIST_WAL, &isKept)
+  }
+
   /// Waits until nothing is moved, and closes the second connection.
   func close() throws {
     try thread.sync {
@@ -111,7 +124,13 @@ final class Checkpointer: Sendable {
         try queue.inDatabase { db in
           moved = try db.checkpoint(.passive).checkpointedFrameCount
           // SQLite has the disk take it only when nothing is left to move.
-          try Self.sync(SQLITE_FCNTL_FILE_POINTER, of: db)
+          do {
+            try Self.sync(SQLITE_FCNTL_FILE_POINTER, of: db)
+          } catch {
+            state.withLock { $0.hasLostPart = true }
+            Self.keepLog(of: db)
+            throw error
+          }
         }
         note(nil)
       } catch {

@@ -28,27 +28,26 @@ extension CommitGroup {
     )
     try discard(from: step, of: state.key)
     // One at most is left that reaches the step: it began before.
-    var cut: (segment: Int64, axis: SegmentCodec.Axis)?
+    var cut: (segment: Int64, axis: SegmentCodec.Axis?)?
     try db.rows(
-      """
-      SELECT id, first_step, last_step, axis FROM segments
-      WHERE producer = ? AND last_step >= ? ORDER BY last_step
-      """,
+      "SELECT id, axis FROM segments WHERE producer = ? AND last_step >= ? ORDER BY last_step",
       .integer(state.key),
       .number(step)
     ) { row in
-      let place = Place(
-        run: name.run,
-        producer: name.producer,
-        "axis of steps \(row.number(1))...\(row.number(2))"
-      )
-      let axis = try place.decode { () throws(CodecError) in
-        try SegmentCodec.readAxis(row.blob(3))
-      }
-      cut = (row.integer(0), axis)
+      cut = (row.integer(0), try? SegmentCodec.readAxis(row.blob(1)))
       return true
     }
-    if let cut { try truncate(cut.segment, cut.axis, before: step) }
+    guard let cut else { return }
+    if let axis = cut.axis {
+      try truncate(cut.segment, axis, before: step)
+    } else {
+      // No reader can tell its rows' steps, and the run would end here.
+      try db.run(
+        "UPDATE segments SET producer = ? WHERE id = ?",
+        .integer(try producerOfDropped()),
+        .integer(cut.segment)
+      )
+    }
   }
 
   /// Takes the segments that begin at `step` or above from a producer, and every rollup that sums up such a step; what is left is

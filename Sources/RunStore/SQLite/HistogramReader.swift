@@ -52,7 +52,7 @@ struct HistogramReader {
     let isLost = entries == nil && rollup.contents?.histograms.contains(offset) ?? false
     // No row: no histogram in any point.
     guard entries != nil || isLost else { return true }
-    guard let found = entries ?? nil else {
+    guard let found = entries ?? nil, found.allSatisfy(rollup.has) else {
       let one = HistogramReader(reader, tensors: [tensor], maximumSpan: maximumSpan)
       return try one.read(all.below(rollup, rows), body)
     }

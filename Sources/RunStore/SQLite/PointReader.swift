@@ -132,14 +132,21 @@ struct PointReader {
       return zip(indices, slices).allSatisfy { $1.steps.isEmpty || body($0, .measurements($1)) }
     }
     var goesOn = true
+    var map: IndexMap?
     try reader.log("body", steps) { step, bytes in
       let row = try reader.decode("report of step \(step)") { () throws(CodecError) in
         try LogRow(bytes)
       }
-      for (position, index) in indices.enumerated() {
-        guard let bits = row.bits(of: metric, index: index) else { continue }
-        slices[position].steps.append(step)
-        slices[position].values.append(metric.number(bits))
+      if let column = row.column(of: metric) {
+        // Nearly all rows name the same ones.
+        let named = row.indices(of: metric.group)
+        if named != map?.indices { map = named.map(IndexMap.init) }
+        for (place, index) in indices.enumerated() {
+          let position = map == nil ? Int(index) : map?.position(of: Int(index))
+          guard let position, position < column.count else { continue }
+          slices[place].steps.append(step)
+          slices[place].values.append(metric.number(column.bits(at: position)))
+        }
       }
       rows += 1
       if rows == RowSet.maximumRows { goesOn = flush() }

@@ -25,11 +25,20 @@ struct RollupPieces {
     /// What it should have; `nil`: nobody knows.
     let contents: SegmentContents?
 
+    /// Whether merged histograms are of the point that they say.
+    func has(_ entry: RollupHistogramCodec.Entry) -> Bool {
+      firsts.indices.contains(entry.row) && firsts[entry.row] <= entry.point.firstStep
+        && entry.point.lastStep <= lasts[entry.row]
+    }
+
     /// The steps of some points.
     func steps(_ rows: ClosedRange<Int>) -> ClosedRange<UInt64> {
       firsts[rows.lowerBound]...lasts[rows.upperBound]
     }
   }
+
+  /// Less than a rollup spans: one that is lost, or says of itself what is not so, leaves a gap in which to look below.
+  private static let widestSeam: UInt64 = 2048
 
   private let reader: TelemetryReader
   private let maximumSpan: UInt64
@@ -82,23 +91,23 @@ struct RollupPieces {
   private mutating func cut(_ steps: ClosedRange<UInt64>, level: Int) throws {
     guard level > 0 else { return pieces.append(.measurements(steps)) }
     var next = steps.lowerBound
-    // Whether nothing can lie between `next` and the rollup that follows.
-    var isSeamless = false
+    // A gap of fewer steps to the rollup that follows is no more than the distance of two reports.
+    var seam: UInt64 = 0
     for rollup in try rollups(level, steps) {
       let (firsts, lasts) = (rollup.firsts, rollup.lasts)
       let chosen = firsts.indices.filter { firsts[$0] >= next && lasts[$0] <= steps.upperBound }
       let isFine = zip(firsts, lasts).allSatisfy { $1 &- $0 < maximumSpan }
       guard isFine, let first = chosen.first, let last = chosen.last else {
-        isSeamless = false
+        seam = 0
         continue
       }
-      if next < firsts[first], !isSeamless || first > 0 {
+      if next < firsts[first], first > 0 || firsts[first] - next >= seam {
         try cut(next...firsts[first] - 1, level: level - 1)
       }
       pieces.append(.rollup(rollup, rows: first...last))
       guard lasts[last] < steps.upperBound else { return }
       next = lasts[last] + 1
-      isSeamless = last == firsts.count - 1
+      seam = last == firsts.count - 1 ? Swift.min(lasts[last] - firsts[last], Self.widestSeam) : 0
     }
     try cut(next...steps.upperBound, level: level - 1)
   }

@@ -103,6 +103,12 @@ struct RollupPlan {
         axis: axis,
         contents: try? SegmentContents.read(row.blob(6))
       )
+      // What is missing here would be missing in what is made of it, where nobody looks for it any more.
+      if level > 1, let last = sources.last,
+        try Self.hasSegment(of: producer, between: last, source, in: db)
+      {
+        return false
+      }
       // One that does not fit any more says that no later one can.
       isComplete = rowCount + source.count >= Self.capacity
       guard rowCount + source.count <= Self.capacity else { return false }
@@ -153,6 +159,22 @@ struct RollupPlan {
       return true
     }
     return found
+  }
+
+  /// Whether there are reports between two rollups.
+  private static func hasSegment(
+    of producer: Int64,
+    between one: Source,
+    _ next: Source,
+    in db: Database
+  ) throws -> Bool {
+    let isAny: Void? = try db.firstRow(
+      "SELECT 1 FROM segments WHERE producer = ? AND last_step > ? AND first_step < ? ORDER BY last_step LIMIT 1",
+      .integer(producer),
+      .number(one.lastStep),
+      .number(next.firstStep)
+    ) { _ in }
+    return isAny != nil
   }
 
   /// Whether the sources are what they were when this was planned: no rewind came in between.

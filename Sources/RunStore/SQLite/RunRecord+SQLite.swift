@@ -8,6 +8,9 @@ extension RunRecord {
     layer_count, tensor_count, labels
     """
 
+  /// The one tag of a run whose tags and hyper-parameters are damaged.
+  private static let damagedTag = "(labels are damaged)"
+
   /// Reads a run, its producers and the number of its open alerts.
   init(_ row: SQLRow, in db: Database) throws {
     let key = row.integer(0)
@@ -18,9 +21,9 @@ extension RunRecord {
         detail: "expected 1 to 4, found \(row.integer(5))"
       )
     }
-    let labels = try Place(run: run, "labels").decode { () throws(CodecError) in
-      try LabelsCodec.read(row.blob(11))
-    }
+    // What nothing else depends on must not keep the run from being listed, finished and deleted.
+    let labels =
+      (try? LabelsCodec.read(row.blob(11))) ?? (tags: [Self.damagedTag], hyperparameters: [:])
     self.init(
       run: run,
       project: row.text(2),

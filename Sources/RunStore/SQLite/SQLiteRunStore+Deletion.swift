@@ -39,28 +39,45 @@ extension SQLiteRunStore {
   public func reclaimNext() throws(RunStoreError) -> Bool {
     // Between the two transactions of sealing a producer's key must not become another's.
     try sealing.withLock { (state: inout sending SealingState) throws(RunStoreError) -> Bool in
+      let undeletable = state.undeletable
       let next = try read("look for deletions") { db in
-        try db.firstRow("SELECT run, is_empty FROM deletions ORDER BY is_empty, run LIMIT 1") {
-          (run: $0.integer(0), isEmpty: $0.integer(1) != 0)
+        var next: (run: Int64, isEmpty: Bool)?
+        try db.rows("SELECT run, is_empty FROM deletions ORDER BY is_empty, run") { row in
+          guard !undeletable.contains(row.integer(0)) else { return true }
+          next = (run: row.integer(0), isEmpty: row.integer(1) != 0)
+          return false
         }
+        return next
       }
       guard let next else { return try giveBackIfIdle(&state.pagesToGiveBack) }
       if next.isEmpty {
         try giveBack(&state.pagesToGiveBack)
       } else {
         state.pagesToGiveBack = nil
-        let removed = try write("delete a part of a run") { db in
-          var slice = DeletionSlice(db, bytes: options.deletionSliceBytes)
-          if try slice.removeAll(of: next.run) {
-            try db.run("UPDATE deletions SET is_empty = 1 WHERE run = ?", .integer(next.run))
-          }
-          return slice.producers
+        let removed: [Int64]
+        do throws(RunStoreError) {
+          removed = try removeSlice(of: next.run)
+        } catch {
+          // The others go all the same; it is tried again when the file is opened anew.
+          if case .damaged = error { state.undeletable.insert(next.run) }
+          throw error
         }
         // Their keys will be others'.
         state.paused.subtract(removed)
         state.withoutRollups.subtract(removed)
       }
       return true
+    }
+  }
+
+  /// Removes a slice of what a deleted run left; returns the producers that are gone.
+  private func removeSlice(of run: Int64) throws(RunStoreError) -> [Int64] {
+    try write("delete a part of a run") { db in
+      var slice = DeletionSlice(db, bytes: options.deletionSliceBytes)
+      if try slice.removeAll(of: run) {
+        try db.run("UPDATE deletions SET is_empty = 1 WHERE run = ?", .integer(run))
+      }
+      return slice.producers
     }
   }
 

@@ -208,6 +208,7 @@ extension SQLiteRunStore {
           sum.add(series, rows: source.rows, after: rowsBefore)
         }
       }
+      return true
     }
     .compactMap { offset, sum in
       let series = sum.finish()
@@ -229,26 +230,27 @@ extension SQLiteRunStore {
       \.histograms,
       window,
       place,
-      from: [RollupHistogramCodec.Entry](),
+      from: MergedHistograms(),
       in: db,
       damaged
     ) {
-      (entries, bytes, source, rowsBefore) throws(CodecError) in
+      (sum, bytes, source, rowsBefore) throws(CodecError) in
       if plan.level == 1 {
-        try entries.addMeasurements(in: bytes, of: source, after: rowsBefore, inflater)
+        try sum.addMeasurements(in: bytes, of: source, after: rowsBefore, inflater)
       } else {
         for entry in try RollupHistogramCodec.read(bytes, inflater) where entry.row < source.count {
-          entries.add(entry.point, row: (rowsBefore + entry.row) / RollupAccumulator.factor)
+          sum.add(entry.point, row: (rowsBefore + entry.row) / RollupAccumulator.factor)
         }
       }
+      return !sum.isTooMany
     }
-    .filter { !$1.isEmpty }
+    .compactMap { $1.entries.isEmpty ? nil : ($0, $1.entries) }
   }
 
   /// Adds up what a table has of some offsets in all sources of a plan; each offset and its sum, in order.
   ///
   /// `kept` is what each source should have in the table, `empty` the sum of nothing. An offset of which something can't be read, or is
-  /// lost, has no sum; `damaged` is told of it once.
+  /// lost, or that `add` returns false for, has no sum; `damaged` is told of it once.
   private static func sums<Sum>(
     of plan: RollupPlan,
     _ table: String,
@@ -260,7 +262,7 @@ extension SQLiteRunStore {
     _ damaged: (_ offset: Int64, RunStoreError?) -> Void,
     add: (
       inout Sum, UnsafeRawBufferPointer, RollupPlan.Source, _ rowsBefore: Int
-    ) throws(CodecError) -> Void
+    ) throws(CodecError) -> Bool
   ) throws -> [(Int64, Sum)] {
     var sums: [Int64: Sum] = [:]
     var unreadable: Set<Int64> = []
@@ -271,7 +273,10 @@ extension SQLiteRunStore {
         found.insert(offset)
         guard !unreadable.contains(offset) else { return }
         do throws(CodecError) {
-          try add(&sums[offset, default: empty], bytes, source, rowsBefore)
+          guard try !add(&sums[offset, default: empty], bytes, source, rowsBefore) else { return }
+          sums[offset] = nil
+          unreadable.insert(offset)
+          damaged(offset, nil)
         } catch {
           sums[offset] = nil
           unreadable.insert(offset)
@@ -289,54 +294,6 @@ extension SQLiteRunStore {
   }
 }
 
-extension [RollupHistogramCodec.Entry] {
-  /// Adds the histograms of a segment's chunk.
-  fileprivate mutating func addMeasurements(
-    in bytes: UnsafeRawBufferPointer,
-    of source: RollupPlan.Source,
-    after rowsBefore: Int,
-    _ inflater: Inflater
-  ) throws(CodecError) {
-    let steps = source.axis.steps.prefix(source.count)
-    let reader = try HistogramChunkReader(bytes, inflater)
-    func point(of row: Int) -> Int { (rowsBefore + row) / RollupAccumulator.factor }
-    guard !reader.hasExplicit else {
-      return reader.forEach { row, view in
-        guard row < steps.count else { return }
-        add(HistogramPoint(step: steps[row], histogram: view.histogram), row: point(of: row))
-      }
-    }
-    reader.forEachSum(where: { $0 < steps.count && point(of: $0) == point(of: $1) }) {
-      rows,
-      count,
-      view in
-      guard rows.upperBound < steps.count else { return }
-      let (row, lastStep) = (point(of: rows.lowerBound), steps[rows.upperBound])
-      if let last = indices.last, self[last].row == row,
-        self[last].point.merge(view, count: count, lastStep: lastStep)
-      {
-        return
-      }
-      let sum = HistogramPoint(
-        firstStep: steps[rows.lowerBound],
-        lastStep: lastStep,
-        mergedCount: UInt64(count),
-        histogram: .exponential(ExponentialHistogram(view))
-      )
-      add(sum, row: row)
-    }
-  }
-
-  /// Adds histograms to a point: to those of the same form that it ends with, or as an entry of their own.
-  fileprivate mutating func add(_ point: HistogramPoint, row: Int) {
-    for index in indices.reversed() {
-      guard self[index].row == row else { break }
-      if self[index].point.merge(point) { return }
-    }
-    append(RollupHistogramCodec.Entry(row: row, point: point))
-  }
-}
-
 extension Database {
   /// Removes the chunks of a segment or rollup.
   func removeChunks(of span: Int64, from tables: [String]) throws {
@@ -344,7 +301,7 @@ extension Database {
       try run(
         "DELETE FROM \(table) WHERE key >= ? AND key < ?",
         .integer(ChunkKey.first(of: span)),
-        .integer(ChunkKey.first(of: span) + ChunkKey.span)
+        .integer(ChunkKey.first(of: span) &+ ChunkKey.span)
       )
     }
   }
@@ -365,8 +322,8 @@ extension Database {
     let first = ChunkKey.first(of: segment)
     try rows(
       "SELECT key, body FROM \(table) WHERE key >= ? AND key < ? ORDER BY key",
-      .integer(first + window.lowerBound),
-      .integer(first + window.upperBound)
+      .integer(first &+ window.lowerBound),
+      .integer(first &+ window.upperBound)
     ) { row in
       try body(row.integer(0) - first, row.blob(1))
       return true

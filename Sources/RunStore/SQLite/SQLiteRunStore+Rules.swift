@@ -31,15 +31,25 @@ extension SQLiteRunStore {
   }
 
   /// What is in force for a run; both sets are read in one transaction.
-  public func rulesInForce(for run: RunID) throws(RunStoreError) -> StoredRules {
+  public func rulesInForce(
+    for run: RunID,
+    damaged: (RunStoreError) -> Void
+  ) throws(RunStoreError) -> StoredRules {
     try read("read rules of run \(run)") { db in
       let project = try db.firstRow(
         "SELECT project FROM runs WHERE id = ?",
         .text(run.rawValue)
       ) { $0.text(0) }
       guard let project else { throw RunStoreError.unknownRun(run) }
-      let below = try Self.rules(of: .project(project), in: db)
-      let above = try Self.rules(of: .run(run), in: db)
+      func found(_ target: RuleTarget) throws -> StoredRules? {
+        do {
+          return try Self.rules(of: target, in: db)
+        } catch let error as RunStoreError {
+          damaged(error)
+          return nil
+        }
+      }
+      let (below, above) = (try found(.project(project)), try found(.run(run)))
       return StoredRules(
         rules: (below?.rules ?? RuleSet()).overlaid(by: above?.rules ?? RuleSet()),
         revision: Swift.max(below?.revision ?? 0, above?.revision ?? 0)
@@ -94,15 +104,19 @@ extension SQLiteRunStore {
   }
 
   /// All silences, the one that ends first before the others.
-  public func silences() throws(RunStoreError) -> [Silence] {
+  public func silences(damaged: (RunStoreError) -> Void) throws(RunStoreError) -> [Silence] {
     try read("read silences") { db in
       var silences: [Silence] = []
       try db.rows("SELECT id, body FROM silences ORDER BY ends_at, id") { row in
-        silences.append(
-          try Place("silence \(row.text(0))").decode { () throws(CodecError) in
-            try SilenceText.read(row.text(1))
-          }
-        )
+        do throws(RunStoreError) {
+          silences.append(
+            try Place("silence \(row.text(0))").decode { () throws(CodecError) in
+              try SilenceText.read(row.text(1))
+            }
+          )
+        } catch {
+          damaged(error)
+        }
         return true
       }
       return silences

@@ -22,15 +22,20 @@ extension SQLiteRunStore {
     // One at a time: two would seal the same reports.
     return try sealing.withLock {
       (state: inout sending SealingState) throws(RunStoreError) -> Bool in
-      guard
-        let batch = try nextBatch(
+      var candidate: Int64?
+      let next: Batch?
+      do throws(RunStoreError) {
+        next = try nextBatch(
           except: state.paused,
           silentBefore: time,
-          to: &state.log
+          to: &state.log,
+          &candidate
         )
-      else {
-        return try rollUpDue(&state)
+      } catch {
+        if case .damaged = error, let candidate { state.paused.insert(candidate) }
+        throw error
       }
+      guard let batch = next else { return try rollUpDue(&state) }
       do throws(RunStoreError) {
         state.segment.removeAll()
         let segment = try Transposition(
@@ -62,11 +67,12 @@ extension SQLiteRunStore {
     var rows: [Transposition.Row] = []
   }
 
-  /// Copies the log rows of the next segment out of the database.
+  /// Copies the log rows of the next segment out of the database; `chosen` is told whose before that.
   private func nextBatch(
     except paused: Set<Int64>,
     silentBefore time: WallTime?,
-    to log: inout ByteWriter
+    to log: inout ByteWriter,
+    _ chosen: inout Int64?
   ) throws(RunStoreError) -> Batch? {
     log.removeAll()
     return try read("read the log to seal") { db in
@@ -93,6 +99,7 @@ extension SQLiteRunStore {
       }
       guard let (found, covered) = candidate else { return nil }
       var batch = found
+      chosen = batch.producer
       try db.rows(
         """
         SELECT sequence, received_at, rewinds, body, histograms FROM log

@@ -23,6 +23,10 @@ public final class SQLiteRunStore: RunStore {
   private let lock: Mutex<FileLock?>
   /// Whether commits may not be synced, because the setting could not be put back.
   private let isUnsynced = Atomic(false)
+  /// Whether the disk may lack something of the log that no later sync would write, because one has failed.
+  ///
+  /// Linux calls pages clean that it could not write. After a power cut nothing would be found that was written behind them.
+  private let isLogInDoubt = Atomic(false)
 
   /// Opens a file, and makes it if it does not exist.
   ///
@@ -54,8 +58,12 @@ public final class SQLiteRunStore: RunStore {
     guard lock.withLock({ $0 != nil }) else { return }
     do {
       try checkpointer.close()
-      // A reader from outside (a backup, a shell) may hold it up; the next opening does it then.
-      _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+      if checkpointer.hasLostPart {
+        pool.unsafeReentrantWrite(Checkpointer.keepLog)
+      } else {
+        // A reader from outside (a backup, a shell) may hold it up; the next opening does it then.
+        _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+      }
       try pool.close()
     } catch {
       throw RunStoreError(error, operation: "close", path: path)
@@ -101,13 +109,16 @@ public final class SQLiteRunStore: RunStore {
     _ operation: String,
     _ body: (Database) throws -> Value
   ) throws(RunStoreError) -> Value {
-    try checkIsOpen(operation)
+    try prepareToWrite(operation)
     do {
       return try pool.write { db in
         try keepSynced(db)
         return try body(db)
       }
     } catch {
+      // What stands before it in the log may have waited for the same sync.
+      let isLost = (error as? DatabaseError)?.extendedResultCode == .SQLITE_IOERR_FSYNC
+      if isLost { isLogInDoubt.store(true, ordering: .releasing) }
       throw RunStoreError(error, operation: operation, path: path)
     }
   }
@@ -131,6 +142,7 @@ public final class SQLiteRunStore: RunStore {
     do {
       try checkpointer.syncLog()
     } catch {
+      isLogInDoubt.store(true, ordering: .releasing)
       throw RunStoreError(error, operation: operation, path: path)
     }
   }
@@ -140,7 +152,7 @@ public final class SQLiteRunStore: RunStore {
     _ operation: String,
     _ body: (Database) throws -> Void
   ) throws(RunStoreError) {
-    try checkIsOpen(operation)
+    try prepareToWrite(operation)
     do {
       try pool.writeWithoutTransaction { db in
         try keepSynced(db)
@@ -157,6 +169,32 @@ public final class SQLiteRunStore: RunStore {
     guard isUnsynced.load(ordering: .relaxed) else { return }
     try db.execute(sql: "PRAGMA synchronous = FULL")
     isUnsynced.store(false, ordering: .relaxed)
+  }
+
+  /// Throws if nothing may be written now, because it would not survive a power cut.
+  private func prepareToWrite(_ operation: String) throws(RunStoreError) {
+    try checkIsOpen(operation)
+    guard !checkpointer.hasLostPart else {
+      throw .unavailable(
+        operation: operation,
+        detail:
+          "the disk did not take what was moved from the log into \(path): start the collector again, which moves it again"
+      )
+    }
+    try beginLogAnewIfInDoubt(operation)
+  }
+
+  /// Moves all of the log into the file, which the disk takes, so that nothing is needed of what it may lack.
+  private func beginLogAnewIfInDoubt(_ operation: String) throws(RunStoreError) {
+    guard isLogInDoubt.load(ordering: .acquiring) else { return }
+    do {
+      try pool.writeWithoutTransaction { db in
+        try db.checkpoint(.truncate)
+        isLogInDoubt.store(false, ordering: .releasing)
+      }
+    } catch {
+      throw RunStoreError(error, operation: operation, path: path)
+    }
   }
 
   private func checkIsOpen(_ operation: String) throws(RunStoreError) {

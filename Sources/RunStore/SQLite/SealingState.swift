@@ -2,6 +2,8 @@
 struct SealingState: ~Copyable {
   /// Producers whose oldest reports can't be sealed, because they are damaged.
   var paused: Set<Int64> = []
+  /// Deleted runs of which something can't be removed, because the pages that lead to it are damaged.
+  var undeletable: Set<Int64> = []
   /// Producers that are not rolled up any more, because what they would be made of is damaged.
   var withoutRollups: Set<Int64> = []
   /// Producers of which something may have to be rolled up; `nil`: the file was not searched for them yet.

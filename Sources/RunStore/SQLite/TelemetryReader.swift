@@ -105,6 +105,7 @@ struct TelemetryReader {
     _ body: (_ step: UInt64, UnsafeRawBufferPointer) throws -> Bool
   ) throws {
     let steps = steps ?? self.steps
+    var last: UInt64?
     try db.rows(
       """
       SELECT step, \(column) FROM log
@@ -114,7 +115,13 @@ struct TelemetryReader {
       .number(steps.lowerBound),
       .number(steps.upperBound)
     ) { row in
-      row.isNull(1) ? true : try body(row.number(0), row.blob(1))
+      let step = row.number(0)
+      if let last, step <= last {
+        let found = CodecError.unexpected("step", expected: "one above \(last)", found: "\(step)")
+        throw RunStoreError.damaged(place: "\(place("log"))", detail: found.detail)
+      }
+      last = step
+      return try row.isNull(1) || body(step, row.blob(1))
     }
   }
 
@@ -148,7 +155,12 @@ struct TelemetryReader {
     try log("body", steps) { step, bytes in
       found.append(
         try decode("report of step \(step)") { () throws(CodecError) in
-          try LogRow(bytes).scalars()
+          let scalars = try LogRow(bytes).scalars()
+          // It was chosen by the column.
+          guard scalars.step == step else {
+            throw .unexpected("step", expected: "\(step)", found: "\(scalars.step)")
+          }
+          return scalars
         }
       )
       guard found.count == RowSet.maximumRows else { return true }

@@ -35,19 +35,6 @@ struct SQLiteRunStoreDamageTests {
     try compat.sealAll(store)
   }
 
-  /// Flips a bit in the last byte of a blob.
-  private func damage(_ column: String, of table: String, where condition: String) throws {
-    let digits = try #require(
-      try store.queryOnWriter("SELECT hex(\(column)) FROM \(table) WHERE \(condition)").first
-    )
-    var bytes = Blob.bytes(digits.filter { $0 != "\"" })
-    bytes[bytes.count - 1] ^= 0x40
-    let hexadecimal = bytes.map { String(format: "%02X", $0) }.joined()
-    try store.executeOnWriter(
-      "UPDATE \(table) SET \(column) = x'\(hexadecimal)' WHERE \(condition)"
-    )
-  }
-
   private func expectDamage(
     _ place: String,
     _ expected: String = "checksum mismatch: expected ",
@@ -103,7 +90,7 @@ struct SQLiteRunStoreDamageTests {
 
   @Test("a damaged chunk is named by its tensor and steps; other tensors and steps are served")
   func chunk() throws {
-    try damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
+    try store.damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
     expectDamage("run r1, producer p0, tensor layer1.tensor1, steps 256...511") {
       _ = try norms(1, in: 0...Step.maximum)
     }
@@ -115,7 +102,7 @@ struct SQLiteRunStoreDamageTests {
 
   @Test("a damaged chunk of a layer is named by the layer")
   func layerChunk() throws {
-    try damage("body", of: "chunks", where: "key = 1 * 262144 + 131072 + 2")
+    try store.damage("body", of: "chunks", where: "key = 1 * 262144 + 131072 + 2")
     expectDamage("run r1, producer p0, layer layer2, steps 0...255") {
       _ = try norms(2, metric: .activationMean, in: 0...Step.maximum)
     }
@@ -124,7 +111,7 @@ struct SQLiteRunStoreDamageTests {
 
   @Test("damaged histograms are named; the tensor's statistics are served")
   func histogramChunk() throws {
-    try damage("body", of: "histograms", where: "key = 1 * 262144 + 1")
+    try store.damage("body", of: "histograms", where: "key = 1 * 262144 + 1")
     expectDamage("run r1, producer p0, tensor layer1.tensor1, steps 0...255") {
       _ = try histograms(1, in: 0...Step.maximum)
     }
@@ -135,13 +122,13 @@ struct SQLiteRunStoreDamageTests {
 
   @Test("damaged scalars and axes are named by their steps")
   func shared() throws {
-    try damage("body", of: "segment_scalars", where: "segment = 1")
+    try store.damage("body", of: "segment_scalars", where: "segment = 1")
     expectDamage("run r1, producer p0, scalars of steps 0...255") {
       _ = try scalars(in: 0...Step.maximum)
     }
     #expect(try scalars(in: 256...599) == 344)
     #expect(try norms(1, in: 0...599) == 600)
-    try damage("axis", of: "segments", where: "id = 2")
+    try store.damage("axis", of: "segments", where: "id = 2")
     expectDamage("run r1, producer p0, axis of steps 256...511") {
       _ = try norms(1, in: 300...300)
     }
@@ -150,7 +137,7 @@ struct SQLiteRunStoreDamageTests {
 
   @Test("a damaged log row is named; the others are served")
   func logRow() throws {
-    try damage("body", of: "log", where: "sequence = 550")
+    try store.damage("body", of: "log", where: "sequence = 550")
     expectDamage("run r1, producer p0, report 550") { _ = try compat.logged(store) }
     #expect(try compat.logged(store, after: 550).count == 50)
     expectDamage("run r1, producer p0, report of step 549") {
@@ -159,11 +146,30 @@ struct SQLiteRunStoreDamageTests {
     expectDamage("run r1, producer p0, report of step 549") { _ = try scalars(in: 549...549) }
     #expect(try norms(1, in: 0...548) == 549)
     #expect(try histograms(1, in: 0...599) == 600)
-    try damage("histograms", of: "log", where: "sequence = 560")
+    try store.damage("histograms", of: "log", where: "sequence = 560")
     expectDamage("run r1, producer p0, report of step 559") {
       _ = try histograms(1, in: 559...559)
     }
     #expect(try norms(1, in: 559...559) == 1)
+  }
+
+  @Test("a log row that stands at another step than its report is named")
+  func otherStep() throws {
+    try store.executeOnWriter("UPDATE log SET step = step + 128 WHERE sequence = 550")
+    let place = "run r1, producer p0, report of step 677"
+    let detail = "step: expected 677, found 549"
+    for span: UInt64 in [1, 1 << 20] {
+      let losses = StepSeriesSelection(
+        run: run,
+        producer: producer,
+        metric: .loss,
+        steps: 0...Step.maximum,
+        maximumSpan: span
+      )
+      expectDamage(place, detail) { try store.readStepSeries(losses) { _ in true } }
+    }
+    expectDamage(place, detail) { _ = try scalars(in: 0...Step.maximum) }
+    #expect(try scalars(in: 0...599) == 599)
   }
 
   @Test("a chunk that is not there, and should be, is named; one that never was is not missed")
@@ -200,7 +206,7 @@ struct SQLiteRunStoreDamageTests {
 
   @Test("a damaged snapshot, model, alert or transition is named")
   func others() throws {
-    try damage("state", of: "snapshots", where: "1")
+    try store.damage("state", of: "snapshots", where: "1")
     expectDamage("run r1, producer p0, detector snapshot") {
       _ = try store.snapshot(of: run, producer: producer)
     }
@@ -208,10 +214,10 @@ struct SQLiteRunStoreDamageTests {
     expectDamage("run r1, producer p0, detector snapshot", "expected a row, found none") {
       _ = try store.snapshot(of: run, producer: producer)
     }
-    try damage("body", of: "alerts", where: "1")
+    try store.damage("body", of: "alerts", where: "1")
     let id = Samples.alert().id
     expectDamage("alert \(id)") { _ = try store.alert(id) }
-    try damage("body", of: "alert_transitions", where: "1")
+    try store.damage("body", of: "alert_transitions", where: "1")
     // The others of all runs are given all the same.
     let transition = Samples.transition(Samples.alert(), from: .firing)
     _ = try store.commit([.transitions([transition, transition])])
@@ -222,27 +228,25 @@ struct SQLiteRunStoreDamageTests {
       Issue.record("expected a damage, found \(damages)")
       return
     }
-    try damage("body", of: "models", where: "1")
+    try store.damage("body", of: "models", where: "1")
     expectDamage("run r1, model") { _ = try store.model(of: run) }
     expectDamage("run r1, model") {
       _ = try store.register(Samples.registration(), at: Samples.time(1))
     }
     // Without the model, a tensor is named by its index.
-    try damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
+    try store.damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
     expectDamage("run r1, producer p0, tensor 1, steps 256...511") {
       _ = try norms(1, in: 0...Step.maximum)
     }
-    try damage("labels", of: "runs", where: "1")
-    expectDamage("run r1, labels") { _ = try store.run(run) }
   }
 
   @Test("alerts on both sides of a damaged one are listed, and who can't do without is told of it")
   func listing() throws {
-    try damage("body", of: "alerts", where: "1")
+    try store.damage("body", of: "alerts", where: "1")
     let id = Samples.alert().id
     let others = (1...3).map { Samples.alert(firstStep: 1000 + $0) }
     _ = try store.commit([.transitions(others.map { Samples.transition($0) })])
-    try damage("body", of: "alerts", where: "id = '\(others[1].id)'")
+    try store.damage("body", of: "alerts", where: "id = '\(others[1].id)'")
     for size in 1...5 {
       var listed: [AlertID] = []
       var damages: [String] = []
@@ -270,7 +274,7 @@ struct SQLiteRunStoreDamageTests {
         .finish(run: run, status: .finished, reason: "", at: Samples.time(3))
       ]
     )
-    try damage("body", of: "log", where: "sequence = 550")
+    try store.damage("body", of: "log", where: "sequence = 550")
     expectDamage("run r1, producer p0, report 550") { _ = try store.sealNext() }
     #expect(try store.sealNext())
     #expect(try store.sealNext() == false)

@@ -194,6 +194,37 @@ struct SQLiteRunStoreRewindTests {
     try expectSound()
   }
 
+  @Test(
+    "a segment that is cut by going back and whose axis is damaged goes as a whole, and the producer goes on",
+    arguments: [(1_000, 768), (4_200, 4_096)] as [(UInt64, UInt64)]
+  )
+  func damagedAxis(step: UInt64, last: UInt64) throws {
+    let store = try open()
+    var reference = Reference()
+    for entry in try fill(store).reports {
+      if entry.report.step <= last {
+        reference.accept(entry.report, receivedAt: entry.receivedAt, rewinds: false)
+      } else {
+        reference.refuse()
+      }
+    }
+    let cut = "first_step < \(step) AND last_step > \(step)"
+    try store.damage("axis", of: "segments", where: cut)
+    try rewind(to: step, store, &reference)
+    let compat = RunStoreCompat { store }
+    try compat.expectSame(store, reference, "went back")
+    try expectSound()
+    var random = SeededGenerator(seed: 3)
+    let next = reference.lastSequence + 1
+    try commit(next...next + 299, step: step + 1, rewinds: false, to: store, &reference, &random)
+    try compat.sealAll(store)
+    while try store.reclaimNext() {}
+    try compat.expectSame(store, reference, "went on")
+    try expectNothingLeft(store, segments: Int(last) / 256 + 1, rollups: Int(last) / 4_096)
+    try store.close()
+    try expectSound()
+  }
+
   @Test("a run that is deleted while what it dropped is being removed leaves nothing")
   func deleted() throws {
     let store = try open()

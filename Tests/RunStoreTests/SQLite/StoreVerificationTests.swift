@@ -50,24 +50,6 @@ struct StoreVerificationTests {
     )
   }
 
-  /// Flips a bit of a blob.
-  private func damage(
-    _ column: String,
-    of table: String,
-    where condition: String,
-    byte: Int = -1
-  ) throws {
-    let digits = try #require(
-      try store.queryOnWriter("SELECT hex(\(column)) FROM \(table) WHERE \(condition)").first
-    )
-    var bytes = Blob.bytes(digits.filter { $0 != "\"" })
-    bytes[byte < 0 ? bytes.count + byte : byte] ^= 0x40
-    let hexadecimal = bytes.map { String(format: "%02X", $0) }.joined()
-    try store.executeOnWriter(
-      "UPDATE \(table) SET \(column) = x'\(hexadecimal)' WHERE \(condition)"
-    )
-  }
-
   private func verify(
     _ path: String? = nil
   ) throws -> (result: StoreVerification, damages: [StoredDamage]) {
@@ -105,17 +87,17 @@ struct StoreVerificationTests {
     "every damage is named with run, producer, tensor or layer and steps, and what is left of it"
   )
   func damages() throws {
-    try damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
-    try damage("body", of: "chunks", where: "key = 1 * 262144 + 131072 + 2", byte: 3)
-    try damage("body", of: "histograms", where: "key = 1 * 262144")
-    try damage("body", of: "segment_scalars", where: "segment = 2")
-    try damage("time_step_norms", of: "segment_scalars", where: "segment = 2")
-    try damage("body", of: "log", where: "sequence = 550")
-    try damage("histograms", of: "log", where: "sequence = 560")
-    try damage("state", of: "snapshots", where: "1")
-    try damage("body", of: "alerts", where: "1")
-    try damage("body", of: "alert_transitions", where: "1")
-    try damage("labels", of: "runs", where: "id = 'r1'")
+    try store.damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
+    try store.damage("body", of: "chunks", where: "key = 1 * 262144 + 131072 + 2", byte: 3)
+    try store.damage("body", of: "histograms", where: "key = 1 * 262144")
+    try store.damage("body", of: "segment_scalars", where: "segment = 2")
+    try store.damage("time_step_norms", of: "segment_scalars", where: "segment = 2")
+    try store.damage("body", of: "log", where: "sequence = 550")
+    try store.damage("histograms", of: "log", where: "sequence = 560")
+    try store.damage("state", of: "snapshots", where: "1")
+    try store.damage("body", of: "alerts", where: "1")
+    try store.damage("body", of: "alert_transitions", where: "1")
+    try store.damage("labels", of: "runs", where: "id = 'r1'")
     try store.executeOnWriter("UPDATE rule_sets SET body = '{'")
     let (result, damages) = try verify()
     let producer = "run r1, producer p0, "
@@ -149,8 +131,8 @@ struct StoreVerificationTests {
 
   @Test("without its model, a run's tensors are named by their index")
   func model() throws {
-    try damage("body", of: "models", where: "run = 1")
-    try damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
+    try store.damage("body", of: "models", where: "run = 1")
+    try store.damage("body", of: "chunks", where: "key = 2 * 262144 + 1")
     #expect(
       try verify().damages.map(\.place) == [
         "run r1, model", "run r1, producer p0, tensor 1, steps 256...511",

@@ -154,9 +154,11 @@ struct RunVerifier {
     let contents = hasScalars ? "contents" : "NULL"
     let inflater = Inflater()
     var rollups: [(id: Int64, rows: Int, place: Place)] = []
+    var last: (level: Int64, step: UInt64)?
     try db.rows(
       """
-      SELECT id, rows, first_step, last_step, axis, \(contents) FROM rollups WHERE producer = ?
+      SELECT id, rows, first_step, last_step, axis, \(contents), level FROM rollups
+      WHERE producer = ? ORDER BY level, last_step
       """,
       .integer(producer)
     ) { row in
@@ -171,6 +173,23 @@ struct RunVerifier {
         guard axis.steps.count == rows, (1...RowSet.maximumRows).contains(rows) else {
           throw .unexpected("points", expected: "\(rows)", found: "\(axis.steps.count)")
         }
+        let level = row.integer(6)
+        guard (1...Int64(RollupPlan.maximumLevel)).contains(level) else {
+          let expected = "1 to \(RollupPlan.maximumLevel)"
+          throw .unexpected("level", expected: expected, found: "\(level)")
+        }
+        guard axis.steps.first == row.number(2), axis.sequences.last == row.number(3) else {
+          let found = "\(axis.steps.first ?? 0)...\(axis.sequences.last ?? 0)"
+          throw .unexpected("steps", expected: "\(row.number(2))...\(row.number(3))", found: found)
+        }
+        if let last, last.level == level, last.step >= row.number(2) {
+          throw .unexpected(
+            "first step",
+            expected: "one above \(last.step)",
+            found: "\(row.number(2))"
+          )
+        }
+        last = (level, row.number(3))
       }
       try verifier.verify(
         row.blob(5),

@@ -163,7 +163,7 @@ final class StoreVerifier {
       try db.rows(
         "SELECT key FROM \(table) WHERE key >= ? AND key < ?",
         .integer(first),
-        .integer(first + ChunkKey.span)
+        .integer(first &+ ChunkKey.span)
       ) { row in
         found.append(row.integer(0) - first)
         return true
