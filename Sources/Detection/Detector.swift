@@ -31,7 +31,10 @@ public struct Detector: Sendable {
       }
       let moment = Moment(step: step.number, time: time)
       machine.evaluate(findings, at: moment, into: &transitions) { [rule] finding, first in
-        rule.diagnose(finding, since: first, at: step)
+        let diagnosis = rule.diagnose(finding, since: first, at: step)
+        guard let rise = step.history.rateRise, rise.explains(type(of: rule).id, since: first)
+        else { return diagnosis }
+        return diagnosis.following(rise, since: first)
       }
     }
   }

@@ -2,8 +2,6 @@ import Telemetry
 
 /// What a producer's reports were like up to now; the baselines that rules share.
 struct History: Sendable {
-  /// The last step, and whether there was one.
-  private(set) var lastStep: UInt64?
   /// Finite global norms since the baselines were armed.
   private(set) var samples: UInt64 = 0
   /// The first of them.
@@ -24,6 +22,8 @@ struct History: Sendable {
   private(set) var loss = LossHistory()
   /// The last learning rate.
   private(set) var learningRate: Double?
+  /// When the learning rate rose as much as that last; `nil`: never.
+  private(set) var rateRise: RateRise?
   /// Whether the learning rate has been rising ever since the run began.
   private(set) var isRateRising = false
   /// Reports in a row in which it did not rise.
@@ -76,6 +76,9 @@ struct History: Sendable {
         takeRise(rate > before * (1 + 1e-6), didFall: rate < before * (1 - 1e-6))
         // A tenth more than the factor, because a linear warm-up doubles exactly at first.
         if max(rate, before) > 2.1 * min(rate, before) { isBreak = true }
+        if before > 0, rate > 2.1 * before {
+          rateRise = RateRise(step: scalars.step, from: before, to: rate)
+        }
       }
       learningRate = rate
     }
@@ -134,7 +137,6 @@ struct History: Sendable {
 
   /// Takes the report that the rules have just seen.
   mutating func take(_ step: StepContext) {
-    lastStep = step.number
     if let value = step.loss {
       recentLosses.append(step: step.number, value)
       if value.isFinite, !step.isSkipped { loss.take(value) }
@@ -172,7 +174,6 @@ struct History: Sendable {
 
   /// Visits the stored values.
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
-    try coder.code(&lastStep)
     try coder.code(&samples)
     try firstNorms.code(&coder)
     try coder.code(&lastNorm)
@@ -183,6 +184,10 @@ struct History: Sendable {
     try coder.code(&lastLoss)
     try loss.code(&coder)
     try coder.code(&learningRate)
+    let none = RateRise(step: 0, from: 0, to: 0)
+    try coder.code(&rateRise, placeholder: none) { (coder, rise) throws(SnapshotError) in
+      try rise.code(&coder)
+    }
     try coder.code(&isRateRising)
     try coder.code(&restingReports)
     try coder.code(&batchSize)

@@ -74,4 +74,24 @@ extension Setting {
       lowerRate,
     ]
   }
+
+  /// Some value of a batch is not a number.
+  static func badValueRemedy(_ step: UInt64) -> Remedy {
+    Remedy(
+      action: "look for NaN and infinity in the inputs and targets of step \(step)",
+      reason: "one such value is enough, and nothing need have grown before"
+    )
+  }
+
+  /// Weights are lost at a step.
+  static func startAgainRemedy(before step: UInt64) -> Remedy {
+    let reason = "weights that took an update that is not finite do not recover"
+    guard step > 100 else {
+      return Remedy(action: "restart from the beginning, with what follows changed", reason: reason)
+    }
+    return Remedy(
+      action: "roll back about 100 steps before step \(step), and skip the next 200 batches",
+      reason: reason
+    )
+  }
 }

@@ -22,21 +22,32 @@ extension Setting {
 
   /// Updates rewrite the weights.
   func largeUpdateRemedies(ratio: Double) -> [Remedy] {
-    [
-      Remedy(
-        action: "lower the learning rate about \(text(max(3, ratio / 0.003))) times",
-        reason: "healthy updates are about a thousandth of the weights"
-      ),
-      Remedy(
-        action: "warm the learning rate up over 5 to 10 % of the steps",
-        reason: "the first gradients and Adam's first steps are the largest"
-      ),
-      Remedy(
-        action: "scale inputs and targets to unit variance",
-        reason: "the gradient of a squared error grows with the targets' scale"
-      ),
-    ]
+    let factor = max(3, ratio / 0.003)
+    let scale = Remedy(
+      action: "scale inputs and targets to unit variance",
+      reason: "the gradient of a squared error grows with the targets' scale"
+    )
+    let warmUp = Remedy(
+      action: "warm the learning rate up over 5 to 10 % of the steps",
+      reason: "the first gradients and Adam's first steps are the largest"
+    )
+    // Nobody's rate is so far off: something else is too large.
+    guard factor <= Self.mostRateFactor else {
+      let rate = Remedy(
+        action: "lower the learning rate \(text(Self.mostRateFactor)) times, or more",
+        reason: "healthy updates are about a thousandth of the weights; where that takes more, "
+          + "inputs, targets or the first weights are too large"
+      )
+      return [scale, rate, warmUp]
+    }
+    let rate = Remedy(
+      action: "lower the learning rate about \(text(factor)) times",
+      reason: "healthy updates are about a thousandth of the weights"
+    )
+    return [rate, warmUp, scale]
   }
+
+  private static let mostRateFactor = 100.0
 
   /// Updates do not move the weights.
   func smallUpdateRemedies(isClipped: Bool) -> [Remedy] {

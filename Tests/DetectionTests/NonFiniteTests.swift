@@ -49,6 +49,36 @@ struct NonFiniteTests {
     #expect(alert.scope == .layers(0...3))
   }
 
+  @Test(
+    "what to try follows from how it came: no way back before the first steps, no layer if the loss is to blame"
+  )
+  func remedies() throws {
+    let net = try Net(depth: 3)
+    func remedies(_ step: UInt64, before: Double, loss: Double) throws -> [String: [String]] {
+      var watch = try Watch(net.model)
+      for earlier in 0..<step {
+        watch.feed(report(net, earlier, loss: earlier + 1 == step ? before : 1))
+      }
+      watch.feed(report(net, step, nan: [0, 1, 2], loss: loss))
+      return [Self.gradient, Self.loss].reduce(into: [:]) { found, rule in
+        found[rule] = watch.alerts(rule).first?.remedies.map(\.action)
+      }
+    }
+    let early = try remedies(4, before: 1, loss: 1)
+    #expect(early[Self.gradient]?[0].hasPrefix("restart from the beginning") == true)
+    #expect(early[Self.gradient]?[1].hasPrefix("look at the operations of the layer") == true)
+    let value = "look for NaN and infinity in the inputs and targets of step 300"
+    let sudden = try remedies(300, before: 1, loss: .nan)
+    #expect(
+      sudden[Self.gradient]?[0].hasPrefix("roll back about 100 steps before step 300") == true
+    )
+    #expect(sudden[Self.gradient]?[1] == value)
+    #expect(sudden[Self.loss]?[0] == value)
+    let grown = try remedies(300, before: 1e9, loss: .infinity)
+    #expect(grown[Self.loss]?[0].hasPrefix("look at the learning rate") == true)
+    #expect(grown[Self.loss]?[1] == value)
+  }
+
   @Test("one tensor alone points at what is particular to it")
   func oneTensor() throws {
     let net = try Net(depth: 3)

@@ -39,6 +39,37 @@ struct PoorInitializationTests {
     #expect(alert.remedies.first?.action == "initialize weights with Kaiming (He)")
   }
 
+  @Test(
+    "a layer that makes the product by itself is named, and is not over while values are not finite"
+  )
+  func oneLayer() throws {
+    let net = try Net(depth: 6)
+    var watch = try Watch(net.model)
+    for step in 0..<160 as Range<UInt64> {
+      var report = net.report(step, loss: step < 5 ? 1 : .nan)
+      report.parameters.norm[4] *= 100
+      if step >= 5 { report.scalars.globalNorm = .nan }
+      watch.feed(report)
+    }
+    #expect(watch.life(Self.rule) == ["firing warning @0"])
+    let alert = try #require(watch.open(Self.rule))
+    #expect(alert.evidence.layers == ["dense_2"])
+    #expect(alert.summary.hasSuffix("times in dense_2)"))
+  }
+
+  @Test("the evidence of a median layer that is too large is that layer's, not the product's")
+  func medianEvidence() throws {
+    let net = try Net(depth: 2)
+    var watch = try Watch(net.model)
+    var report = net.report(0)
+    report.parameters.norm[0] *= 6
+    watch.feed(report)
+    let evidence = try #require(watch.open(Self.rule)).evidence
+    let threshold = try #require(evidence.threshold)
+    #expect(evidence.quantity == "mean square / recommended mean square, median over the layers")
+    #expect(evidence.observed >= threshold && evidence.baseline == 1)
+  }
+
   @Test("a parameter that multiplies nothing, the centres of bumps, has no recommended size")
   func centres() throws {
     for hasFanIns in [true, false] {

@@ -38,6 +38,28 @@ struct UpdateRatioTests {
     #expect(alert.remedies.first?.action == "lower the learning rate about 50 times")
   }
 
+  @Test("what no rate is wrong by is put down to what is too large first")
+  func hopeless() throws {
+    let watch = try watch(steps: 20) { _ in 40 }
+    let alert = try #require(watch.alerts(Self.high).first)
+    #expect(
+      alert.remedies.map(\.action).prefix(2) == [
+        "scale inputs and targets to unit variance", "lower the learning rate 100 times, or more",
+      ]
+    )
+  }
+
+  @Test("the way that a higher rate went is over when the rate is cut")
+  func cutRate() throws {
+    let watch = try watch(
+      steps: 40,
+      change: { $1.scalars.learningRate = $0 < 3 ? 1 : 0.001 },
+      ratio: { $0 < 3 ? 1.6 : 0.005 }
+    )
+    // Twenty clean reports later; the sum of twelve would have held it for nine more.
+    #expect(watch.life(Self.high).last == "resolved critical @22")
+  }
+
   @Test("one layer of four that moves by half its weight a step is named")
   func oneLayer() throws {
     let watch = try watch(

@@ -80,3 +80,65 @@ class Shim:
     def set_clock(self, seconds_off: float):
         with open(self._clock, "r+b") as file:
             file.write(struct.pack("<d", seconds_off))
+
+
+class Disk(Shim):
+    """A disk below Linux's page cache: what it failed to take once is not written again, though later syncs succeed.
+
+    The collector's database is to be in `folder`, and made after this.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        self._told = folder / "disk"
+        self._losing = folder / "lose"
+        self.environment |= {"SHIM_DISK": str(self._told), "SHIM_LOSE": str(self._losing)}
+
+    def lose(self, what: str) -> Path:
+        """Loses what waits for the next sync of the log by who writes it ("commit") or by who seals ("seal"), or of the
+        file when a part of the log was moved into it ("part") or the rest ("rest"). Returns what is there until then.
+        """
+        once = self._losing.with_name(f"{self._losing.name}-{what}")
+        once.touch()
+        return once
+
+    def after_a_power_cut(self, folder: Path) -> Path:
+        """Makes a folder of what the disk took, once there is no collector; what waited for a sync is not there."""
+        folder.mkdir()
+        for part, name in ((b"d", "gradwatch.sqlite"), (b"w", "gradwatch.sqlite-wal")):
+            taken = bytearray()
+            waiting: list[tuple[int, bytes]] = []
+            for what, offset, content in self._events(part):
+                if what == b"W":
+                    waiting.append((offset, content))
+                elif what == b"T":
+                    resize(taken, offset)
+                    waiting = [(start, some[: offset - start]) for start, some in waiting if start < offset]
+                else:
+                    for start, some in waiting if what == b"S" else ():
+                        overwrite(taken, start, some)
+                    waiting = []
+            (folder / name).write_bytes(taken)
+        return folder
+
+    def _events(self, part: bytes):
+        """What became of the database or its log, in order, as shim.c told it."""
+        told, head, at = self._told.read_bytes(), struct.Struct("=cc2xiq"), 0
+        while at < len(told):
+            what, of, count, offset = head.unpack_from(told, at)
+            at += head.size + count
+            if of == part:
+                yield what, offset, told[at - count : at]
+
+
+def overwrite(image: bytearray, offset: int, content: bytes):
+    """As in a file, which grows if it must."""
+    if offset > len(image):
+        resize(image, offset)
+    image[offset : offset + len(content)] = content
+
+
+def resize(image: bytearray, size: int):
+    """As a file: what is new is zero."""
+    del image[size:]
+    image.extend(bytes(size - len(image)))

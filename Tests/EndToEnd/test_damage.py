@@ -162,6 +162,72 @@ def test_a_torn_page_is_named_and_the_collector_lives(tmp_path, three_runs):
         assert client.report("whole", report(301)).ack.sequence == 301
 
 
+def test_a_torn_page_in_the_log_of_one_run_stops_neither_sealing_nor_deleting_the_others(tmp_path):
+    def segments(run: str) -> int:
+        of_run = "producers p ON p.key = s.producer JOIN runs r ON r.key = p.run"
+        return count(tmp_path, f"segments s JOIN {of_run} WHERE r.id = '{run}'")
+
+    with serve(tmp_path) as collector, collector.client() as client:
+        for run in ("torn", "whole"):
+            client.register(registration(run))
+            client.report(run, *map(report, range(1, 201)))
+        # To go back needs a snapshot, so that the detector is restored without what is torn.
+        client.report("torn", report(201, step=150))
+        collector.terminate()
+        assert collector.result()[0] == 0
+    path = tmp_path / "gradwatch.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        [(body, size)] = database.execute(
+            "SELECT l.body, page_size FROM pragma_page_size, log l JOIN producers p ON p.key = l.producer"
+            " JOIN runs r ON r.key = p.run WHERE r.id = 'torn' AND l.sequence = 50"
+        )
+    # A cell begins on its page, however long it is.
+    overwrite(path, path.read_bytes().index(body[:64]) // size + 1, size, seeded("a torn log"))
+    with serve(tmp_path) as collector, collector.client() as client:
+        # It has the most to seal, so that it comes first.
+        client.report("torn", *[report(number, step=number) for number in range(202, 1000)])
+        eventually(lambda: "read the log to seal" in collector.stderr, "told")
+        client.register(registration("new"))
+        for run, first in (("whole", 201), ("new", 1)):
+            client.report(run, *map(report, range(first, 601)))
+            eventually(lambda: segments(run) == 2, f"{run} is sealed")
+        # Deletions come in the order of the runs, so that it is the first of these, too.
+        for run in ("torn", "whole", "new"):
+            client.admin.DeleteRun(v1.DeleteRunRequest(run_id=run, force=True))
+        eventually(lambda: count(tmp_path, "segments") == 0, "the others are removed")
+        eventually(lambda: count(tmp_path, "deletions") == 1, "their deletions end")
+        # Each is told of once, because nothing of it is tried again.
+        told = [line for line in collector.stderr.splitlines() if "damaged" in line]
+        assert [line.rpartition("] ")[2] for line in told] == ["cannot seal", "cannot delete"], told
+        client.register(registration("next"))
+        assert client.report("next", report(1)).ack.sequence == 1
+
+
+def test_a_damaged_silence_is_left_out_and_the_log_names_it(tmp_path, three_runs):
+    with closing(sqlite3.connect(three_runs)) as database:
+        torn = ("torn", 9e12, '{"author":"ada","comm')
+        database.execute("INSERT INTO silences (id, ends_at, body) VALUES (?, ?, ?)", torn)
+        database.commit()
+    with serve(tmp_path) as collector, collector.client() as client:
+        [told] = [line for line in collector.stderr.splitlines() if "damaged" in line]
+        assert "silence torn" in told and "a silence is left out" in told
+        assert client.report("whole", report(301)).ack.sequence == 301
+
+
+@pytest.mark.parametrize("target, kind, name", [(1, "project", "default"), (2, "run", "whole")])
+def test_damaged_rules_keep_no_report_out_and_the_log_names_them(tmp_path, three_runs, target, kind, name):
+    with closing(sqlite3.connect(three_runs)) as database:
+        torn = (target, name, '[{"rule')
+        database.execute("INSERT INTO rule_sets (target, name, body) VALUES (?, ?, ?)", torn)
+        database.commit()
+    with serve(tmp_path) as collector, collector.client() as client:
+        assert client.report("whole", report(301)).ack.sequence == 301
+        client.register(registration("new"))
+        assert client.report("new", report(1)).ack.sequence == 1
+        told = [line for line in collector.stderr.splitlines() if "damaged" in line]
+        assert told and all(f"rules of {kind} {name}" in line for line in told), told
+
+
 # Anywhere
 
 SCRIPTS = [Script(f"damaged {n}", total, rewinds=0) for n, total in enumerate((300, 300, 4500))]

@@ -1,12 +1,15 @@
 """Disks that are full or fail, a clock that jumps: said, survived, and over when it is."""
 
 import itertools
+import signal
+from pathlib import Path
 
 import grpc
+import pytest
 
 from chance import seeded
-from client import Failure, failure_of
-from faults import Shim, filled, small_disk
+from client import PRODUCER, Failure, failure_of
+from faults import Disk, Shim, filled, small_disk
 from process import eventually, serve
 from reports import (
     Recorded,
@@ -18,6 +21,7 @@ from reports import (
     timeline,
 )
 from scripted import Script, assert_stored, assert_stored_wholly
+from stored_file import assert_is_whole, count
 from wire import v1
 
 LAYERS = 20
@@ -201,6 +205,135 @@ def test_a_file_that_takes_nothing_is_logged_and_nothing_is_lost(tmp_path):
         assert_holds(client, "run", Recorded(wide(1, last)))
 
 
+# A disk that fails once
+
+
+def narrow(first: int, last: int) -> list:
+    """Reports that are soon compared."""
+    return list(map(report, range(first, last + 1)))
+
+
+def assert_found(folder: Path, last: int):
+    """A collector finds all that was acked, once, and takes more."""
+    with serve(folder) as collector, collector.client() as client:
+        assert client.register(registration("run")).producer.last_sequence == last
+        client.report("run", *narrow(last + 1, last + 20))
+        assert_holds(client, "run", Recorded(narrow(1, last + 20)))
+        collector.terminate()
+        assert collector.result()[0] == 0
+    assert_is_whole(folder)
+
+
+def test_a_power_cut_after_one_failed_write_back_of_the_log_takes_nothing_that_was_acked(tmp_path):
+    chance = seeded("write-back")
+    # More than once, because all of the log may happen to be moved in time, and then nothing of it is needed.
+    for round_ in range(5):
+        folder = tmp_path / str(round_)
+        folder.mkdir()
+        disk = Disk(folder)
+        with serve(folder, environment=disk.environment) as collector, collector.client() as client:
+            client.register(registration("run"))
+            client.report("run", *narrow(1, 255))
+            lost = disk.lose("seal")
+            # With its snapshot there is something to seal.
+            client.report("run", *narrow(256, 256))
+            eventually(lambda: not lost.exists(), "sealed")
+            acked, refusals = 256, 0
+            for _ in range(chance.randrange(1, 4)):
+                few = chance.randrange(1, 20)
+                while not is_done(client.report, "run", *narrow(acked + 1, acked + few)):
+                    refusals += 1
+                    assert refusals <= 2, "it is over"
+                acked += few
+            collector.kill()
+        print(f"{acked} acked, {refusals} refused")
+        assert_found(disk.after_a_power_cut(folder / "disk taken"), acked)
+
+
+def send_until_lost(client, lost: Path) -> int:
+    """Reports until the disk has lost something, or no more is taken; the last number that was acked."""
+    last = 0
+    while lost.exists() and is_done(client.report, "run", *narrow(last + 1, last + 20)):
+        last += 20
+        assert last < 10_000, "it is lost"
+    return last
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_file_that_lost_a_part_of_the_log_takes_no_more_until_a_new_start_moves_it_again(tmp_path, end):
+    disk = Disk(tmp_path)
+    with serve(tmp_path, environment=disk.environment) as collector, collector.client() as client:
+        client.register(registration("run"))
+        acked = send_until_lost(client, disk.lose("part"))
+        # It is told beside the commits.
+        while is_done(client.report, "run", *narrow(acked + 1, acked + 20)):
+            acked += 20
+            assert acked < 10_000, "it is refused"
+        # Some of what was refused may have been written before.
+        last = client_last(client, "run")
+        assert acked <= last < acked + 20
+        for call, arguments in (
+            (client.report, ["run", *narrow(last + 1, last + 1)]),
+            (client.register, [registration("another")]),
+        ):
+            failure = failure_of(call, *arguments)
+            assert_refused_for_now(failure)
+            assert "start the collector again" in failure.message
+        assert_holds(client, "run", Recorded(narrow(1, last)))
+        collector.process.send_signal(end)
+        collector.process.wait()
+    assert_found(disk.after_a_power_cut(tmp_path / "disk taken"), last)
+    assert_found(tmp_path, last)
+
+
+def test_a_file_that_lost_the_rest_of_the_log_is_given_it_again(tmp_path):
+    disk = Disk(tmp_path)
+    with serve(tmp_path, environment=disk.environment) as collector, collector.client() as client:
+        client.register(registration("run"))
+        last = send_until_lost(client, disk.lose("rest"))
+        # Until the log that it was lost of began anew.
+        for _ in range(40):
+            reports = v1.ReportStepsRequest(run_id="run", producer_id=PRODUCER, reports=narrow(last + 1, last + 20))
+            # Other files hear of the loss later, and once: then the call is refused, and comes again.
+            if not is_done(client.ingest.ReportSteps, reports):
+                client.ingest.ReportSteps(reports)
+            last += 20
+        collector.kill()
+    assert_found(disk.after_a_power_cut(tmp_path / "disk taken"), last)
+
+
+def test_a_run_whose_end_was_not_stored_goes_on_until_it_is(tmp_path):
+    disk = Disk(tmp_path)
+    with serve(tmp_path, environment=disk.environment) as collector, collector.client() as client:
+
+        def finish(run_id: str) -> bool:
+            request = v1.FinishRunRequest(run_id=run_id, status=v1.RUN_STATUS_FINISHED)
+            return is_done(client.ingest.FinishRun, request)
+
+        names, refusals = [], 0
+        # What is committed together with something else is tried again alone, and then nobody hears of it.
+        while refusals < 1:
+            names.append(f"run {len(names)}")
+            assert len(names) < 1500, "it is refused"
+            client.register(registration(names[-1]))
+            client.report(names[-1], *narrow(1, 100))
+            # The next commit is the snapshot of the end.
+            lost = disk.lose("commit")
+            if not finish(names[-1]):
+                refusals += 1
+                run = client.query.GetRun(v1.GetRunRequest(run_id=names[-1])).run
+                assert run.status == v1.RUN_STATUS_RUNNING
+                assert finish(names[-1])
+            assert not lost.exists()
+        # Sealing is tried again after the next snapshot, which is this one's.
+        client.register(registration("last"))
+        client.report("last", report(1))
+        assert finish("last")
+        eventually(lambda: count(tmp_path, "log") == 0, "sealed")
+        for name in names:
+            assert_holds(client, name, Recorded(narrow(1, 100)))
+
+
 # Time
 
 
@@ -261,3 +394,23 @@ def test_a_clock_that_jumps_leaves_no_alert_behind(tmp_path):
         assert_holds(client, "run", Recorded(sent))
         collector.terminate()
         assert collector.result()[0] == 0
+
+
+def test_a_producer_that_falls_silent_after_a_failed_commit_is_announced(tmp_path):
+    shim = Shim(tmp_path)
+    with serve(tmp_path, environment=shim.environment) as collector, collector.client() as client:
+        client.register(registration("run"))
+        for sequence in range(1, 61):
+            client.report("run", report(sequence))
+        shim.fail_syncs()
+        assert_refused_for_now(failure_of(client.report, "run", report(61)))
+        shim.fail_syncs(False)
+
+        def fires_an_hour_later() -> bool:
+            nonlocal latest
+            latest += 3600
+            shim.set_clock(latest)
+            return any(alert.state == v1.ALERT_STATE_FIRING for alert in client.list_alerts(rules=["stalled_run"]))
+
+        latest = 0
+        eventually(fires_an_hour_later, "fires", 15)

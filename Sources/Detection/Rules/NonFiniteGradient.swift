@@ -154,17 +154,18 @@ struct NonFiniteGradient: Rule {
   }
 
   private func remedies(_ step: StepContext) -> [Remedy] {
-    [
-      Remedy(
-        action:
-          "roll back about 100 steps before step \(step.number), and skip the next 200 batches",
-        reason: "weights that took this update do not recover"
-      ),
-      Remedy(
+    // Where the loss is not finite itself, no layer is the origin.
+    let operations =
+      step.loss?.isFinite == false
+      ? Setting.badValueRemedy(step.number)
+      : Remedy(
         action:
           "look at the operations of the layer named as origin: division, sqrt, log, norm at 0",
         reason: "their derivative is infinite there even if their value is not"
-      ),
+      )
+    return [
+      Setting.startAgainRemedy(before: step.number),
+      operations,
       Remedy(
         action: "clip the global norm at 1.0, and skip steps whose norm is not finite",
         reason: "an overflow then costs one step instead of the run"

@@ -31,6 +31,11 @@ struct NonFiniteLoss: Rule {
     if let before, before.value > 1e6 * abs(step.history.loss.initial) {
       cause = "the loss grew without bound before it overflowed: the updates diverge"
     }
+    let growth = Remedy(
+      action: "look at the learning rate, the dtype and the gradient norms before this step",
+      reason: "most NaN losses are overflows that grew over a few steps"
+    )
+    let value = Setting.badValueRemedy(step.number)
     return Diagnosis(
       summary: "the loss is \(text(last)) at step \(step.number)"
         + (before.map { "; it was \(text($0.value)) at step \($0.step)" } ?? " from the start"),
@@ -44,21 +49,23 @@ struct NonFiniteLoss: Rule {
         lastStep: step.number,
         recent: step.history.recentLosses.points
       ),
-      remedies: [
-        Remedy(
-          action: "look at the learning rate, the dtype and the gradient norms before this step",
-          reason: "most NaN losses are overflows that grew over a few steps"
-        ),
+      remedies: (hasGrown(step) ? [growth, value] : [value, growth]) + [
         Remedy(
           action: "check operations without a finite result: log, sqrt and division near 0",
           reason: "one such element makes the whole mean NaN"
         ),
-        Remedy(
-          action: "roll back about 100 steps and skip the next 200 batches",
-          reason: "weights that were updated with NaN do not recover"
-        ),
+        Setting.startAgainRemedy(before: step.number),
       ]
     )
+  }
+
+  /// Whether the loss, or the gradient, was larger before than it used to be.
+  private func hasGrown(_ step: StepContext) -> Bool {
+    [step.history.recentLosses, step.history.recentNorms].contains { recent in
+      let values = recent.points.map(\.value).filter(\.isFinite)
+      guard let last = values.last else { return false }
+      return abs(last) > 3 * abs(values.sorted()[values.count / 2])
+    }
   }
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {

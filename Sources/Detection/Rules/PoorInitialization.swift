@@ -60,6 +60,8 @@ struct PoorInitialization: Rule {
   /// Fewer units may agree by chance; more agree only if they are copies (float32 has 1e-7).
   private static let leastUnits: UInt64 = 4
   private static let equalSpread: Float = 1e-4
+  /// A layer with this share of the product's decades is the one to look at.
+  private static let leastShare = 0.8
 
   private let tuning: Tuning
   private var isJudged = false
@@ -68,6 +70,8 @@ struct PoorInitialization: Rule {
   private var decades = 0.0
   private var middle = 1.0
   private var judgedStep: UInt64 = 0
+  /// The tensor that grows or shrinks the signal most, and by how many decades.
+  private var worst: (tensor: UInt64, decades: Double) = (0, 0)
 
   /// What is wrong with the first weights.
   private enum Fault: UInt8 {
@@ -82,8 +86,14 @@ struct PoorInitialization: Rule {
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     if !isJudged { judge(step) }
-    guard let severity, step.number <= judgedStep + 2 * Self.firstSteps else { return [] }
-    return [Finding(scope: .run, met: severity, held: severity)]
+    guard let severity else { return [] }
+    guard step.number > judgedStep + 2 * Self.firstSteps else {
+      return [Finding(scope: .run, met: severity, held: severity)]
+    }
+    // What the first weights have ruined does not pass with the steps.
+    let isRuined =
+      !step.nonFiniteTensors.isEmpty || step.isGlobalNormNonFinite || step.loss?.isFinite == false
+    return isRuined ? nil : []
   }
 
   private mutating func judge(_ step: StepContext) {
@@ -103,8 +113,9 @@ struct PoorInitialization: Rule {
     guard !factors.isEmpty || hasZeroWeight(step) || isFlooded else { return }
     let isDead = hasZeroWeight(step) && isHiddenSilent(step)
     judgedStep = step.number
-    decades = factors.reduce(0, +)
-    middle = factors.isEmpty ? 0 : power(10, factors.sorted()[factors.count / 2])
+    decades = factors.reduce(0) { $0 + $1.decades }
+    middle = factors.isEmpty ? 0 : power(10, factors.map(\.decades).sorted()[factors.count / 2])
+    worst = factors.max { abs($0.decades) < abs($1.decades) } ?? (0, 0)
     if decades >= tuning[Self.warning] || middle >= tuning[Self.layer] {
       fault = .large
     } else if isFlooded {
@@ -200,7 +211,7 @@ struct PoorInitialization: Rule {
   /// For each hidden weight, log10 of its mean square divided by the recommended one.
   ///
   /// The last layer is left out: its scale is a matter of the loss, and often 0 on purpose.
-  private func factors(_ step: StepContext) -> [Double] {
+  private func factors(_ step: StepContext) -> [(tensor: UInt64, decades: Double)] {
     let anatomy = step.anatomy
     let setting = Setting(step)
     guard setting.isNormalized != true, setting.isResidual != true else { return [] }
@@ -214,7 +225,7 @@ struct PoorInitialization: Rule {
       let elements = Double(anatomy.model.tensors[tensor].elementCount)
       let activation = anatomy.model.layers[Int(anatomy.model.tensors[tensor].layer)].activation
       let recommended = (Setting.isRectifier(activation) ? 2 : 1) / fanIn
-      return decimalLog(norm * norm / elements / recommended)
+      return (UInt64(tensor), decimalLog(norm * norm / elements / recommended))
     }
   }
 
@@ -248,9 +259,12 @@ struct PoorInitialization: Rule {
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
+    let culprit = culprit(step)
+    let others = culprit.map { ", \(text(power(10, worst.decades))) times in \($0)" } ?? ""
     let product =
       "by \(text(abs(decades))) decades through the layers (mean square \(text(middle)) times the "
-      + "recommended one in the median layer)"
+      + "recommended one in the median layer\(others))"
+    let isOfMiddle = fault == .large && decades < tuning[Self.warning]
     let (summary, cause): (String, String) =
       switch fault {
       case .large:
@@ -286,17 +300,29 @@ struct PoorInitialization: Rule {
       evidence: Evidence(
         quantity: fault == .inputs
           ? "log10 of the smallest mean square of a hidden layer's outputs"
-          : "log10 of the product over layers of mean square / recommended mean square",
-        observed: decades,
-        baseline: 0,
-        threshold: threshold,
+          : isOfMiddle
+            ? "mean square / recommended mean square, median over the layers"
+            : "log10 of the product over layers of mean square / recommended mean square",
+        observed: isOfMiddle ? middle : decades,
+        baseline: isOfMiddle ? 1 : 0,
+        threshold: isOfMiddle ? tuning[Self.layer] : threshold,
         firstStep: step.number,
         lastStep: step.number,
-        layers: step.anatomy.names(ofLayers: step.anatomy.weightLayers.dropLast())
+        layers: culprit.map { [$0] }
+          ?? step.anatomy.names(ofLayers: step.anatomy.weightLayers.dropLast())
       ),
       remedies: fault == .inputs
         ? Setting.unscaledRemedies : Setting(step).initializationRemedies
     )
+  }
+
+  /// The layer that makes nearly all of a product by itself; `nil` if none does, or there is no other.
+  private func culprit(_ step: StepContext) -> String? {
+    guard fault == .large || fault == .small, step.anatomy.weightLayers.count > 2,
+      worst.decades * decades > 0, abs(worst.decades) >= Self.leastShare * abs(decades),
+      worst.tensor < UInt64(step.anatomy.model.tensors.count)
+    else { return nil }
+    return step.anatomy.name(ofLayer: step.anatomy.model.tensors[Int(worst.tensor)].layer)
   }
 
   /// The bound that the fault has passed.
@@ -318,5 +344,7 @@ struct PoorInitialization: Rule {
     try coder.code(&decades)
     try coder.code(&middle)
     try coder.code(&judgedStep)
+    try coder.code(&worst.tensor)
+    try coder.code(&worst.decades)
   }
 }

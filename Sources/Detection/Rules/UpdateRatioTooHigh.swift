@@ -90,6 +90,9 @@ struct UpdateRatioTooHigh: Rule {
     ]
   }
 
+  /// A step of another rate is not part of the way that those of the old one went.
+  mutating func arm() { medians = Array(repeating: 0, count: Self.pathLength) }
+
   /// The layers that move too far while most do not, as with a rate of their own.
   private func fewLayers(_ step: StepContext) -> [Finding] {
     guard reports > Self.firstReports, !step.isWarmup else { return [] }

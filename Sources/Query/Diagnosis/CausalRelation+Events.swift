@@ -56,6 +56,11 @@ extension CausalRelation {
         Effect("vanishing_gradient", 0.5, "the weights were thrown where nothing has a slope"),
         Effect("saturated_activation", 0.5, "the weights were thrown where nothing has a slope"),
         Effect("dead_relu", 0.5, "the weights were thrown where units are never active"),
+        Effect(
+          "uniformly_small_gradient",
+          0.5,
+          "the weights were thrown where nothing has a slope"
+        ),
         Effect("loss_plateau", 0.45, "the loss came to rest where it was thrown to"),
       ]
     ),
@@ -68,6 +73,11 @@ extension CausalRelation {
         Effect("exploding_gradient", 0.55, "the gradient of a growing loss grows"),
         Effect("gradient_spike", 0.5, "the gradient of a growing loss grows"),
         Effect("loss_spike", 0.5, "its steepest part is a spike"),
+        Effect(
+          "uniformly_small_gradient",
+          0.5,
+          "the weights were thrown where nothing has a slope"
+        ),
         Effect("loss_plateau", 0.5, "the loss came to rest where it was thrown to"),
       ]
     ),

@@ -44,11 +44,14 @@ struct RemedyPlanner {
   /// The cautions that hold for a tree: those of the root, and those of consequences unless they
   /// speak against what the root asks for in the first place.
   private func cautions(for findings: [Finding], root: Finding) -> [Caution] {
-    let wanted = Set(root.alerts.flatMap(\.remedies).prefix(2).map { RemedyTopic($0.action) })
+    let first = root.alerts.flatMap(\.remedies).prefix(2).map { RemedyTopic($0.action) }
+    let wanted = Set(first)
     let rules = Set(findings.map(\.rule.rawValue))
     var isForbidden: Set<RemedyTopic> = []
     return Caution.all.filter { caution in
       if caution.rules.contains(root.rule.rawValue) {
+        // What began with a rate that was raised asks for what is else advised against.
+        guard caution.topic == nil || caution.topic != first.first else { return false }
         return caution.topic.map { isForbidden.insert($0).inserted } ?? true
       }
       guard let topic = caution.topic, !caution.rules.isDisjoint(with: rules),

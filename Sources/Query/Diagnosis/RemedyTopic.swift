@@ -8,7 +8,10 @@ enum RemedyTopic: Hashable {
   init(_ action: String) {
     let words = action.lowercased()
     let topics: [(RemedyTopic, [String])] = [
-      (.lowerRate, ["lower the learning rate", "lower the peak learning rate"]),
+      (
+        .lowerRate,
+        ["lower the learning rate", "lower the peak learning rate", "set the learning rate back"]
+      ),
       (.raiseRate, ["raise the learning rate"]),
       (.clip, ["clip the"]),
       (.initialization, ["initialize"]),

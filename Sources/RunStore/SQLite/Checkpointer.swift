@@ -25,6 +25,10 @@ final class Checkpointer: Sendable {
   /// Where the second connection is used, and closed.
   private let thread = DispatchQueue(label: "gradwatch.checkpointer")
   private let state: Mutex<State>
+  /// Whether the disk may lack something of the log that no later sync would write, because one has failed.
+  ///
+  /// Linux calls pages clean that it could not write. After a power cut nothing would be found that was written behind them.
+  let isLogInDoubt = Atomic(false)
 
   /// Opens the second connection.
   ///
@@ -140,7 +144,14 @@ final class Checkpointer: Sendable {
     state.withLock { $0.plan.ended(moved: moved) }
   }
 
+  /// Takes note of an error if it is that of a sync: also of a commit, because what stands before it in the log may have waited for it.
+  func noteSync(_ error: any Error) {
+    let isOfSync = (error as? DatabaseError)?.extendedResultCode == .SQLITE_IOERR_FSYNC
+    if isOfSync { isLogInDoubt.store(true, ordering: .releasing) }
+  }
+
   private func note(_ failure: DatabaseError?) {
+    if let failure { noteSync(failure) }
     let isOurs =
       switch failure?.resultCode {
       case .SQLITE_FULL?, .SQLITE_BUSY?, .SQLITE_LOCKED?: false

@@ -23,10 +23,6 @@ public final class SQLiteRunStore: RunStore {
   private let lock: Mutex<FileLock?>
   /// Whether commits may not be synced, because the setting could not be put back.
   private let isUnsynced = Atomic(false)
-  /// Whether the disk may lack something of the log that no later sync would write, because one has failed.
-  ///
-  /// Linux calls pages clean that it could not write. After a power cut nothing would be found that was written behind them.
-  private let isLogInDoubt = Atomic(false)
 
   /// Opens a file, and makes it if it does not exist.
   ///
@@ -117,8 +113,7 @@ public final class SQLiteRunStore: RunStore {
       }
     } catch {
       // What stands before it in the log may have waited for the same sync.
-      let isLost = (error as? DatabaseError)?.extendedResultCode == .SQLITE_IOERR_FSYNC
-      if isLost { isLogInDoubt.store(true, ordering: .releasing) }
+      checkpointer.noteSync(error)
       throw RunStoreError(error, operation: operation, path: path)
     }
   }
@@ -142,7 +137,7 @@ public final class SQLiteRunStore: RunStore {
     do {
       try checkpointer.syncLog()
     } catch {
-      isLogInDoubt.store(true, ordering: .releasing)
+      checkpointer.noteSync(error)
       throw RunStoreError(error, operation: operation, path: path)
     }
   }
@@ -186,11 +181,11 @@ public final class SQLiteRunStore: RunStore {
 
   /// Moves all of the log into the file, which the disk takes, so that nothing is needed of what it may lack.
   private func beginLogAnewIfInDoubt(_ operation: String) throws(RunStoreError) {
-    guard isLogInDoubt.load(ordering: .acquiring) else { return }
+    guard checkpointer.isLogInDoubt.load(ordering: .acquiring) else { return }
     do {
       try pool.writeWithoutTransaction { db in
         try db.checkpoint(.truncate)
-        isLogInDoubt.store(false, ordering: .releasing)
+        checkpointer.isLogInDoubt.store(false, ordering: .releasing)
       }
     } catch {
       throw RunStoreError(error, operation: operation, path: path)

@@ -55,6 +55,26 @@ struct RemedyPlanTests {
     #expect(cautions(run).isEmpty)
   }
 
+  @Test("a rate that was raised is set back, whatever is else said of rates")
+  func raisedRate() throws {
+    let back = "set the learning rate back to 0.001"
+    var run = try Case()
+    run.add("uniformly_small_gradient", at: 3, remedies: [back, "check what scales the loss"])
+    run.add("loss_plateau", at: 50, .warning, remedies: ["raise the learning rate by 3 times"])
+    #expect(actions(run) == [back, "check what scales the loss"])
+    #expect(cautions(run).isEmpty)
+    run = try Case()
+    run.add("loss_spike", at: 3, remedies: [back])
+    run.add(
+      "uniformly_small_gradient",
+      at: 20,
+      remedies: ["raise the learning rate until it moves"]
+    )
+    #expect(run.trees == ["loss_spike [uniformly_small_gradient]"])
+    #expect(actions(run) == [back])
+    #expect(cautions(run).isEmpty)
+  }
+
   @Test("what undoes an earlier change is left out, and so is what only points to the cause")
   func opposites() throws {
     var run = try Case()
