@@ -31,14 +31,14 @@ extension Setting {
       action: "warm the learning rate up over 5 to 10 % of the steps",
       reason: "the first gradients and Adam's first steps are the largest"
     )
-    // Nobody's rate is so far off: something else is too large.
+    // Few rates are so far off: more often something else is too large, too.
     guard factor <= Self.mostRateFactor else {
       let rate = Remedy(
         action: "lower the learning rate \(text(Self.mostRateFactor)) times, or more",
         reason: "healthy updates are about a thousandth of the weights; where that takes more, "
           + "inputs, targets or the first weights are too large"
       )
-      return [scale, rate, warmUp]
+      return [rate, scale, warmUp]
     }
     let rate = Remedy(
       action: "lower the learning rate about \(text(factor)) times",

@@ -38,13 +38,15 @@ struct UpdateRatioTests {
     #expect(alert.remedies.first?.action == "lower the learning rate about 50 times")
   }
 
-  @Test("what no rate is wrong by is put down to what is too large first")
+  @Test(
+    "a factor that hardly any rate is wrong by is not told, and what else may be too large comes next"
+  )
   func hopeless() throws {
     let watch = try watch(steps: 20) { _ in 40 }
     let alert = try #require(watch.alerts(Self.high).first)
     #expect(
       alert.remedies.map(\.action).prefix(2) == [
-        "scale inputs and targets to unit variance", "lower the learning rate 100 times, or more",
+        "lower the learning rate 100 times, or more", "scale inputs and targets to unit variance",
       ]
     )
   }

@@ -243,6 +243,17 @@ def test_without_a_collector_training_ends_and_counts_what_is_lost(caplog):
         status = run.finish()
     assert (status.reported, status.delivered, status.dropped, status.pending) == (500, 0, 500, 0)
     assert "0 of 500 steps delivered, 500 dropped" in caplog.text
+    assert "'collector serve' starts one" in caplog.text
+
+
+def test_a_run_says_by_what_name_it_is_found(collector):
+    code = "import gradwatch, sys; gradwatch.init(address=sys.argv[1]).finish()"
+    command = [sys.executable, "-c", code, collector.address]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    [line] = done.stderr.splitlines()
+    run_id = line.removeprefix("gradwatch: run ").split()[0]
+    assert line.endswith(f" goes to {collector.address}; what is wrong with it: collector-cli diagnose {run_id}")
+    assert collector.run(run_id).run_id == run_id and done.stdout == ""
 
 
 def test_a_collector_that_hangs_holds_nobody_up(collector):

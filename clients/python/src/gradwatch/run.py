@@ -16,7 +16,7 @@ from .alert import Alert
 from .config import hyperparameters
 from .disabled import Disabled
 from .errors import GradwatchError
-from .log import LOGGER
+from .log import LOGGER, announce
 from .rank import Rank
 from .sender import Sender
 from .settings import Settings
@@ -106,6 +106,9 @@ class Run:
             self._sink = Spool(Path(settings.dir) / f"{run_id}.{producer}{SUFFIX}")
         else:
             self._sink = Sender(settings, self._tell)
+            if self._says_how_it_ends:
+                question = f"what is wrong with it: collector-cli diagnose {run_id}"
+                announce(f"run {run_id} goes to {settings.address}; {question}")
         _RUNS.add(self)
 
     # What a training loop says

@@ -29,6 +29,8 @@ OPEN_ALERTS = 1024
 """Open alerts that are kept."""
 LOOK_SECONDS = 1.0
 """How often an idle stream looks for a report that came in the instant before it began to wait."""
+NOBODY_THERE = "; 'collector serve' starts one, and mode=\"offline\" writes to a file meanwhile"
+"""What to do if there never was a collector."""
 
 
 class Sender:
@@ -65,6 +67,7 @@ class Sender:
         self._open_alerts: dict[str, Alert] = {}
         self._reported = self._delivered = self._reduced = self._refused = 0
         self._first_refusal = ""
+        self._was_open = False
 
     # The training side
 
@@ -261,7 +264,8 @@ class Sender:
                 self._cursor = None
             self._state, self._problem = "waiting", problem.text
             if self._failures == 0:
-                LOGGER.warning("run %s: trying again: %s", self._run_id, problem.text)
+                hint = "" if self._was_open else NOBODY_THERE
+                LOGGER.warning("run %s: trying again: %s%s", self._run_id, problem.text, hint)
             self._failures += 1
             longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
             self._condition.notify_all()
@@ -342,6 +346,7 @@ class Sender:
 
     def _opened(self, opened: ingest.StreamOpened) -> None:
         self._state, self._problem = "streaming", ""
+        self._was_open = True
         self._gaps = 0
         self._credits = max(1, opened.credits)
         # A collector that is behind what was heard has an earlier copy of its database, and counts on from there.
