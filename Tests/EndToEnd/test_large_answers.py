@@ -6,6 +6,9 @@ import subprocess
 import zlib
 from pathlib import Path
 
+import grpc
+
+from client import failure_of
 from process import binary, serve
 from reports import registration, report
 from wire import v1
@@ -91,3 +94,14 @@ def test_one_call_may_refuse_any_number_of_reports(tmp_path):
         assert ack.sequence == count
         assert [refusal.sequence for refusal in ack.refusals] == list(range(1, count + 1))
         assert {refusal.field for refusal in ack.refusals} == {"step"}
+
+
+def test_more_reports_than_a_call_may_have_are_counted_before_they_are_decoded(tmp_path):
+    """Decoded, four bytes are hundreds; and the next call is served."""
+    with serve(tmp_path) as collector, collector.client() as client:
+        client.register(registration("many"))
+        reports = [v1.StepReport(sequence=1)] * ((1 << 17) + 1)
+        failure = failure_of(client.report, "many", *reports)
+        assert failure.code == grpc.StatusCode.INVALID_ARGUMENT
+        assert failure.descriptions == ["reports: expected at most 131072, found 131073"]
+        assert client.report("many", report(1)).ack.sequence == 1

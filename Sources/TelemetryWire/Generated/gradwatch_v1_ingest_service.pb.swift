@@ -348,7 +348,7 @@ public nonisolated struct Gradwatch_V1_ReportStepsRequest: Sendable {
   /// The producer; it must be registered.
   public var producerID: String = String()
 
-  /// The reports, by ascending sequence.
+  /// The reports, by ascending sequence, at most 131,072.
   public var reports: [Gradwatch_V1_StepReport] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
