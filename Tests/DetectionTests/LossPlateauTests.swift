@@ -20,6 +20,25 @@ struct LossPlateauTests {
     #expect(alert.cause.hasPrefix("gradients look healthy"))
   }
 
+  @Test(
+    "of a recurrent model whose norms through time nobody sent, health is not claimed",
+    arguments: [true, false]
+  )
+  func recurrent(areSent: Bool) throws {
+    let net = try Net(depth: 2, activation: "tanh", role: .recurrent)
+    let watch = try Watch(
+      net,
+      steps: 240,
+      change: {
+        guard areSent else { return }
+        $1.timeStepNorms = [TimeStepNorms(layer: 0, positions: [0, 9], norms: [0.1, 0.1])]
+      },
+      loss: { _ in 1 }
+    )
+    let cause = try #require(watch.open(Self.rule)).cause
+    #expect(cause.contains("those through time were not sent") == !areSent)
+  }
+
   @Test("where gradients vanish fewer are enough, and that alert is to be followed first")
   func explained() throws {
     let net = try Net(depth: 12, activation: "sigmoid")

@@ -201,7 +201,11 @@ struct LossPlateau: Rule {
         + " at \(text(loss.initial))",
       cause: isExplained
         ? "another alert says why: the layers do not receive a useful gradient, or do not move"
-        : "gradients look healthy: look at the labels, the loss function and the data's order first",
+        : isBlindThroughTime(step)
+          ? "gradients look healthy, but those through time were not sent, and the model is recurrent: "
+            + "what lies long before the loss may be out of reach; else look at the labels, the loss "
+            + "function and the data's order"
+          : "gradients look healthy: look at the labels, the loss function and the data's order first",
       confidence: isExplained ? 0.9 : 0.7,
       evidence: Evidence(
         quantity: "smoothed loss / first losses",
@@ -215,6 +219,12 @@ struct LossPlateau: Rule {
       ),
       remedies: Setting(step).plateauRemedies(isExplained: isExplained)
     )
+  }
+
+  /// Whether a recurrent layer may forget without anybody seeing it.
+  private func isBlindThroughTime(_ step: StepContext) -> Bool {
+    step.report.timeStepNorms.isEmpty
+      && step.anatomy.model.tensors.contains { $0.role == .recurrent }
   }
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
