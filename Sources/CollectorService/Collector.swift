@@ -39,7 +39,7 @@ public final class Collector: Service {
   private let tidier = Signal()
   /// For sealing and deleting, which must get on however many ask: the log grows meanwhile.
   private let tidying = BlockingExecutor(label: "gradwatch.tidying", width: 1)
-  private let logger: Logger
+  let logger: Logger
 
   /// Makes a collector over a store.
   ///

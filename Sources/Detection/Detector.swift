@@ -124,6 +124,7 @@ public struct Detector: Sendable {
   public mutating func rewind(to step: UInt64, at time: WallTime) -> [AlertTransition] {
     var transitions: [AlertTransition] = []
     context.history.arm()
+    context.history.rewind(to: step)
     for index in slots.indices {
       slots[index].rule.arm()
       slots[index].machine.rewind(at: Moment(step: step, time: time), into: &transitions)

@@ -76,7 +76,7 @@ struct History: Sendable {
         takeRise(rate > before * (1 + 1e-6), didFall: rate < before * (1 - 1e-6))
         // A tenth more than the factor, because a linear warm-up doubles exactly at first.
         if max(rate, before) > 2.1 * min(rate, before) { isBreak = true }
-        if before > 0, rate > 2.1 * before {
+        if before > 0, rate > 2.1 * before, !isRateRising, scalars.phase != .warmup {
           rateRise = RateRise(step: scalars.step, from: before, to: rate)
         }
       }
@@ -120,6 +120,11 @@ struct History: Sendable {
       let size = sizes[index]
       if !(size > 0) || norm <= Self.mostGrowth * size { sizes[index] = norm }
     }
+  }
+
+  /// Forgets a rise that is undone by going back to a step.
+  mutating func rewind(to step: UInt64) {
+    if let rise = rateRise, rise.step >= step { rateRise = nil }
   }
 
   /// Forgets the norms: what comes is not to be held against what was.

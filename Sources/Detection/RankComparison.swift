@@ -84,7 +84,10 @@ public struct RankComparison: Sendable {
   /// - Returns: The open alerts, resolved, if the rule is switched off.
   public mutating func apply(_ rules: RuleSet, at time: WallTime) -> [AlertTransition] {
     tuning = Self.tuning(rules)
-    guard !tuning.isEnabled else { return [] }
+    return tuning.isEnabled ? [] : resolveAll(at: time)
+  }
+
+  private mutating func resolveAll(at time: WallTime) -> [AlertTransition] {
     waiting = [:]
     let moment = Moment(step: lastStep, time: time)
     var transitions: [AlertTransition] = []
@@ -110,9 +113,11 @@ public struct RankComparison: Sendable {
     from producer: Producer,
     receivedAt time: WallTime
   ) -> [AlertTransition] {
-    guard tuning.isEnabled, let rank = producer.rank else { return [] }
+    guard let rank = producer.rank else { return [] }
     let step = report.step
     lastStep = max(lastStep, step)
+    // Those of before the rule was switched off may have come from the store since.
+    guard tuning.isEnabled else { return resolveAll(at: time) }
     var transitions: [AlertTransition] = []
     if let size = producer.worldSize, size != worldSize {
       resize(to: size, at: Moment(step: step, time: time), into: &transitions)

@@ -42,6 +42,8 @@ extension RunReader {
         }
         let candidates = points.indices.suffix(Self.kindsAtOnce)
         if !candidates.contains(where: { points[$0].merge(next) }) { points.append(next) }
+        // Nothing is merged into those before them any more.
+        if goesOn, points.count > Self.kindsAtOnce { goesOn = body(tensor, points.removeFirst()) }
         open[tensor] = points
         return goesOn
       }
@@ -61,7 +63,7 @@ extension RunReader {
   ///   - steps: The steps, of which the ranges are made whatever the page.
   ///   - maximumPoints: The most ranges; `nil`: every histogram.
   ///   - start: Where the page begins.
-  ///   - isFull: Whether some points are enough; those of one range are not parted.
+  ///   - isFull: Whether some points are enough; those that overlap are not parted.
   /// - Returns: The points, and the next page's start; `nil` if there is no more.
   /// - Throws: ``QueryError/store(_:)`` if the store can't read.
   public func page(
@@ -71,19 +73,19 @@ extension RunReader {
     from start: UInt64,
     isFull: ([HistogramPoint]) -> Bool
   ) throws(QueryError) -> (points: [HistogramPoint], next: UInt64?) {
-    let parts = StepParts(steps, maximumCount: maximumPoints)
     var points: [HistogramPoint] = []
+    var last: UInt64?
     var next: UInt64?
     try histograms(of: [tensor], steps: steps, maximumPoints: maximumPoints, from: start) {
       _,
       point in
-      if let last = points.last,
-        parts.index(of: last.firstStep) != parts.index(of: point.firstStep), isFull(points)
-      {
+      // What overlaps comes of the same reports, which a page's border would give again.
+      if let last, point.firstStep > last, isFull(points) {
         next = point.firstStep
         return false
       }
       points.append(point)
+      last = Swift.max(last ?? 0, point.lastStep)
       return true
     }
     return (points, next)

@@ -179,6 +179,19 @@ struct RankDivergenceTests {
     #expect(ranks.life == [])
   }
 
+  @Test("alerts of before the rule was switched off are resolved where they come from the store")
+  func adoptedOff() throws {
+    var ranks = try Ranks(8)
+    for step in 0..<10 { ranks.feed(step) { $0 == 3 ? .nan : Self.usual(step, $0) } }
+    let stored = try #require(ranks.alerts.last)
+    var settings = RuleSettings(RankComparison.rule)
+    settings.isEnabled = false
+    var off = try Ranks(8, rules: RuleSet([settings]))
+    off.comparison.adopt([stored])
+    off.feed(10) { Self.usual(10, $0) }
+    #expect(off.alerts.map(\.state) == [.resolved])
+  }
+
   @Test("acknowledged and adopted alerts go on")
   func store() throws {
     var ranks = try Ranks(4)

@@ -51,6 +51,23 @@ struct RateRiseTests {
     #expect(alert.remedies.first?.action.hasPrefix("look at the batch") == true)
   }
 
+  @Test("is forgotten by a job that goes back before it")
+  func rewound() throws {
+    let net = try Net(depth: 2)
+    var watch = try Watch(net.model)
+    func feed(_ steps: Range<UInt64>, spike: UInt64, rate: (UInt64) -> Double) {
+      for step in steps {
+        var report = net.report(step, loss: step == spike ? 5 : 1 + 0.01 * Double(step % 3))
+        report.scalars.learningRate = rate(step)
+        watch.feed(report)
+      }
+    }
+    feed(0..<100, spike: 140) { $0 < 98 ? 0.001 : 0.1 }
+    watch.note(watch.detector.rewind(to: 60, at: Watch.time(100)))
+    feed(60..<145, spike: 140) { _ in 0.001 }
+    #expect(watch.alerts(Self.rule).first?.cause.hasPrefix("an odd batch") == true)
+  }
+
   @Test("is known after a snapshot")
   func snapshot() throws {
     let net = try Net(depth: 3)

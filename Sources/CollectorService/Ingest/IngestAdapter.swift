@@ -1,6 +1,7 @@
 import Foundation
 import GRPCCore
 import Ingest
+import Logging
 import RunStore
 import SwiftProtobuf
 import Telemetry
@@ -120,7 +121,15 @@ struct IngestAdapter: Gradwatch_V1_IngestService.SimpleServiceProtocol {
       }
       // Else the run would have ended, and what could not be stored of its end would never come.
       await collector.committer.flush()
-      for producer in await collector.producers.inMemory(of: id) { try producer.checkIsStored() }
+      for producer in await collector.producers.inMemory(of: id) {
+        do throws(LiveProducer.Interruption) {
+          try producer.checkIsStored()
+        } catch {
+          // What is damaged does not become sound by waiting.
+          guard case .storeFailed(.damaged) = error else { throw error }
+          collector.logger.error("a run ends without", metadata: ["error": "\(error)"])
+        }
+      }
       try await collector.committer.commit(
         [.finish(run: id, status: status, reason: request.reason, at: time)],
         project: run.project

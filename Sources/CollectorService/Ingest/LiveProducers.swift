@@ -105,7 +105,9 @@ package actor LiveProducers {
     guard isRank else { return nil }
     if let watch = ranks[key.run] {
       // This producer is loaded again because something of it was not stored; so may be the watch's.
-      if producers[key] != nil { watch.restart(run: key.run, rules: rules, adopting: alerts) }
+      if producers[key]?.isBroken ?? false {
+        watch.restart(run: key.run, rules: rules, adopting: alerts)
+      }
       return watch
     }
     let watch = RankWatch(run: key.run, rules: rules, adopting: alerts)
@@ -215,6 +217,9 @@ package actor LiveProducers {
         _ = try await producer(key.producer, of: key.run)
       } catch {
         logger.error("cannot watch a run in progress", metadata: ["error": "\(error)"])
+        // Another call may have been quicker; and what is unavailable may be there at the next tick.
+        guard producers[key]?.isBroken ?? false else { continue }
+        if case .unavailable? = error as? RunStoreError { continue }
         producers[key] = nil
       }
     }

@@ -17,10 +17,14 @@ final class Checkpointer: Sendable {
     ///
     /// Linux calls pages clean that it could not write, so no later sync would write it. Only who opens the file anew moves it again.
     var hasLostPart = false
+    /// When a reader kept the log from beginning anew last; `nil`: never.
+    var triedAt: ContinuousClock.Instant?
     /// Why the last part could not be moved; `nil` if it was, or the disk is full, which those who write hear of.
     var failure: DatabaseError?
   }
 
+  private let path: String
+  private let busyMilliseconds: Int
   private let queue: DatabaseQueue
   /// Where the second connection is used, and closed.
   private let thread = DispatchQueue(label: "gradwatch.checkpointer")
@@ -40,6 +44,8 @@ final class Checkpointer: Sendable {
     var configuration = Configuration()
     configuration.busyMode = .timeout(options.busySeconds)
     configuration.label = "Checkpointer"
+    self.path = path
+    busyMilliseconds = Int(options.busySeconds * 1000)
     queue = try DatabaseQueue(path: path, configuration: configuration)
     state = Mutex(State(plan: CheckpointPlan(longLog: options.checkpointPages)))
     // Opens the log.
@@ -67,23 +73,90 @@ final class Checkpointer: Sendable {
   func syncLog() throws {
     try thread.sync {
       guard !isClosed else { return }
-      try queue.inDatabase { db in try Self.sync(SQLITE_FCNTL_JOURNAL_POINTER, of: db) }
+      try queue.inDatabase { db in
+        try Self.sync(SQLITE_FCNTL_JOURNAL_POINTER, of: db.sqliteConnection)
+      }
     }
   }
 
   /// Whether a part is lost that counts as moved, so that the log, which has it, must not begin anew.
   var hasLostPart: Bool { state.withLock { $0.hasLostPart } }
 
-  /// Has a connection leave the log where it is when it closes.
+  /// Has a connection leave the log where it is, and as it is, when it closes.
   static func keepLog(of db: Database) {
     var isKept: Int32 = 1
     sqlite3_file_control(db.sqliteConnection, "main", SQLITE_FCNTL_PERSIST_WAL, &isKept)
+    // Else it would be emptied.
+    try? db.execute(sql: "PRAGMA journal_size_limit = -1")
+  }
+
+  /// Sees to it that what a connection writes next survives a power cut; outside of a transaction.
+  ///
+  /// If the disk may lack something of the log, all of it is moved into the file, and it begins anew.
+  ///
+  /// - Throws: ``RunStoreError/unavailable(operation:detail:)`` if that can't be had now, and the errors of the database.
+  func settle(_ db: Database, _ operation: String) throws {
+    if isLogInDoubt.load(ordering: .acquiring) {
+      // Two can't move at once.
+      thread.sync {}
+      try beginAnew(db, operation)
+    }
+    guard !hasLostPart else {
+      throw RunStoreError.unavailable(
+        operation: operation,
+        detail:
+          "the disk did not take what was moved from the log into \(path): start the collector again, which moves it again"
+      )
+    }
+  }
+
+  private func beginAnew(_ db: Database, _ operation: String) throws {
+    guard !hasLostPart else { return }
+    let isRead = RunStoreError.unavailable(
+      operation: operation,
+      detail: "somebody reads what the log has, which must begin anew after a sync that failed"
+    )
+    // Whoever waits here, all commits wait for: not each of them anew for one long reader, a backup say.
+    let now = ContinuousClock.now
+    guard state.withLock({ $0.triedAt.map { now - $0 >= .seconds(1) } ?? true }) else {
+      throw isRead
+    }
+    // Nothing is moved while the disk takes nothing.
+    try Self.sync(SQLITE_FCNTL_JOURNAL_POINTER, of: db.sqliteConnection)
+    let moved = try db.checkpoint(.passive)
+    guard moved.walFrameCount == moved.checkpointedFrameCount else {
+      try syncFile(of: db.sqliteConnection)
+      state.withLock { $0.triedAt = now }
+      throw isRead
+    }
+    try db.execute(sql: "PRAGMA busy_timeout = 500")
+    defer { try? db.execute(sql: "PRAGMA busy_timeout = \(busyMilliseconds)") }
+    do {
+      try db.checkpoint(.truncate)
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+      state.withLock { $0.triedAt = ContinuousClock.now }
+      throw isRead
+    }
+    // Or the old log might be there again after a power cut.
+    try Self.sync(SQLITE_FCNTL_JOURNAL_POINTER, of: db.sqliteConnection)
+    isLogInDoubt.store(false, ordering: .releasing)
+  }
+
+  /// Has the disk take what was moved into the file, which SQLite does only when nothing is left to move.
+  func syncFile(of connection: OpaquePointer?) throws {
+    do {
+      try Self.sync(SQLITE_FCNTL_FILE_POINTER, of: connection)
+    } catch {
+      state.withLock { $0.hasLostPart = true }
+      throw error
+    }
   }
 
   /// Waits until nothing is moved, and closes the second connection.
   func close() throws {
     try thread.sync {
       state.withLock { $0.isClosed = true }
+      if hasLostPart { queue.inDatabase(Self.keepLog) }
       try queue.close()
     }
   }
@@ -103,18 +176,27 @@ final class Checkpointer: Sendable {
     of connection: OpaquePointer?,
     _ name: UnsafePointer<CChar>?
   ) {
-    let step = state.withLock { $0.plan.committed(pages) }
+    let step = state.withLock { $0.hasLostPart ? .none : $0.plan.committed(pages) }
     switch step {
     case .none: break
     case .movePart: thread.async { self.movePart() }
     case .moveRest:
       // Two can't move at once.
       thread.sync {}
-      var moved: Int32 = 0
+      guard !hasLostPart else { return }
+      var (all, moved): (Int32, Int32) = (0, 0)
       let mode = SQLITE_CHECKPOINT_PASSIVE
-      let code = sqlite3_wal_checkpoint_v2(connection, name, mode, nil, &moved)
-      if code == SQLITE_OK { state.withLock { $0.plan.movedRest(Int(moved)) } }
-      note(code == SQLITE_OK ? nil : DatabaseError(resultCode: ResultCode(rawValue: code)))
+      let code = sqlite3_wal_checkpoint_v2(connection, name, mode, &all, &moved)
+      do {
+        guard code == SQLITE_OK else {
+          throw DatabaseError(resultCode: ResultCode(rawValue: code))
+        }
+        if moved < all { try syncFile(of: connection) }
+        state.withLock { $0.plan.movedRest(Int(moved)) }
+        note(nil)
+      } catch {
+        note(error as? DatabaseError)
+      }
     }
   }
 
@@ -127,14 +209,7 @@ final class Checkpointer: Sendable {
       do {
         try queue.inDatabase { db in
           moved = try db.checkpoint(.passive).checkpointedFrameCount
-          // SQLite has the disk take it only when nothing is left to move.
-          do {
-            try Self.sync(SQLITE_FCNTL_FILE_POINTER, of: db)
-          } catch {
-            state.withLock { $0.hasLostPart = true }
-            Self.keepLog(of: db)
-            throw error
-          }
+          try syncFile(of: db.sqliteConnection)
         }
         note(nil)
       } catch {
@@ -160,9 +235,9 @@ final class Checkpointer: Sendable {
     state.withLock { $0.failure = isOurs ? failure : nil }
   }
 
-  private static func sync(_ kind: Int32, of db: Database) throws {
+  private static func sync(_ kind: Int32, of connection: OpaquePointer?) throws {
     var file: UnsafeMutablePointer<sqlite3_file>?
-    let code = sqlite3_file_control(db.sqliteConnection, "main", kind, &file)
+    let code = sqlite3_file_control(connection, "main", kind, &file)
     guard code == SQLITE_OK, let file, let methods = file.pointee.pMethods else { return }
     let result = methods.pointee.xSync(file, SQLITE_SYNC_NORMAL)
     guard result == SQLITE_OK else {

@@ -107,6 +107,7 @@ struct RollupPlan {
       if level > 1, let last = sources.last,
         try Self.hasSegment(of: producer, between: last, source, in: db)
       {
+        isComplete = true
         return false
       }
       // One that does not fit any more says that no later one can.

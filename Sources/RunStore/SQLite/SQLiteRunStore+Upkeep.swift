@@ -29,7 +29,9 @@ extension SQLiteRunStore {
     try writeWithoutTransaction("checkpoint") { db in
       // Moves what no reader needs any more, and waits for nobody.
       let moved = try db.checkpoint(.passive)
-      guard moved.walFrameCount == moved.checkpointedFrameCount else { return }
+      guard moved.walFrameCount == moved.checkpointedFrameCount else {
+        return try checkpointer.syncFile(of: db.sqliteConnection)
+      }
       // This one would wait for readers, and all commits with it.
       try db.execute(sql: "PRAGMA busy_timeout = 0")
       defer { try? db.execute(sql: "PRAGMA busy_timeout = \(Int(options.busySeconds * 1000))") }

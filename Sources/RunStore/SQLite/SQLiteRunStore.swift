@@ -105,17 +105,7 @@ public final class SQLiteRunStore: RunStore {
     _ operation: String,
     _ body: (Database) throws -> Value
   ) throws(RunStoreError) -> Value {
-    try prepareToWrite(operation)
-    do {
-      return try pool.write { db in
-        try keepSynced(db)
-        return try body(db)
-      }
-    } catch {
-      // What stands before it in the log may have waited for the same sync.
-      checkpointer.noteSync(error)
-      throw RunStoreError(error, operation: operation, path: path)
-    }
+    try onWriter(operation) { db in try db.transaction(body) }
   }
 
   /// Runs one write transaction that need not be durable before the next one that is: the writer waits for no disk.
@@ -123,16 +113,13 @@ public final class SQLiteRunStore: RunStore {
     _ operation: String,
     _ body: (Database) throws -> Void
   ) throws(RunStoreError) {
-    try writeWithoutTransaction(operation) { db in
+    try onWriter(operation) { db in
       try db.execute(sql: "PRAGMA synchronous = NORMAL")
       defer {
         isUnsynced.store(true, ordering: .relaxed)
         try? keepSynced(db)
       }
-      try db.inTransaction(.immediate) {
-        try body(db)
-        return .commit
-      }
+      try db.transaction(body)
     }
     do {
       try checkpointer.syncLog()
@@ -147,11 +134,26 @@ public final class SQLiteRunStore: RunStore {
     _ operation: String,
     _ body: (Database) throws -> Void
   ) throws(RunStoreError) {
-    try prepareToWrite(operation)
+    try onWriter(operation, body)
+  }
+
+  /// Runs something on the connection that writes, once nothing keeps what it writes from surviving a power cut.
+  private func onWriter<Value>(
+    _ operation: String,
+    _ body: (Database) throws -> Value
+  ) throws(RunStoreError) -> Value {
+    try checkIsOpen(operation)
     do {
-      try pool.writeWithoutTransaction { db in
+      return try pool.writeWithoutTransaction { db in
+        try checkpointer.settle(db, operation)
         try keepSynced(db)
-        try body(db)
+        do {
+          return try body(db)
+        } catch {
+          // What stands before it in the log may have waited for the same sync.
+          checkpointer.noteSync(error)
+          throw error
+        }
       }
     } catch {
       throw RunStoreError(error, operation: operation, path: path)
@@ -166,35 +168,25 @@ public final class SQLiteRunStore: RunStore {
     isUnsynced.store(false, ordering: .relaxed)
   }
 
-  /// Throws if nothing may be written now, because it would not survive a power cut.
-  private func prepareToWrite(_ operation: String) throws(RunStoreError) {
-    try checkIsOpen(operation)
-    guard !checkpointer.hasLostPart else {
-      throw .unavailable(
-        operation: operation,
-        detail:
-          "the disk did not take what was moved from the log into \(path): start the collector again, which moves it again"
-      )
-    }
-    try beginLogAnewIfInDoubt(operation)
-  }
-
-  /// Moves all of the log into the file, which the disk takes, so that nothing is needed of what it may lack.
-  private func beginLogAnewIfInDoubt(_ operation: String) throws(RunStoreError) {
-    guard checkpointer.isLogInDoubt.load(ordering: .acquiring) else { return }
-    do {
-      try pool.writeWithoutTransaction { db in
-        try db.checkpoint(.truncate)
-        checkpointer.isLogInDoubt.store(false, ordering: .releasing)
-      }
-    } catch {
-      throw RunStoreError(error, operation: operation, path: path)
-    }
-  }
-
   private func checkIsOpen(_ operation: String) throws(RunStoreError) {
     guard lock.withLock({ $0 != nil }) else {
       throw .unavailable(operation: operation, detail: "closed")
+    }
+  }
+}
+
+extension Database {
+  /// Runs one transaction that writes, and returns what it returns; on an error nothing of it is kept.
+  fileprivate func transaction<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    try beginTransaction(.immediate)
+    do {
+      let value = try body(self)
+      try commit()
+      return value
+    } catch {
+      // SQLite may have undone it by itself.
+      if isInsideTransaction { try? rollback() }
+      throw error
     }
   }
 }
