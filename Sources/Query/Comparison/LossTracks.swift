@@ -29,16 +29,7 @@ struct LossTracks: Sendable {
       for (expected, loss) in lossesB.enumerated() {
         guard let place = place(of: loss.name, expected) else { continue }
         tracks[place].addB(loss.value, at: step)
-      }
-      if stepA == stepB {
-        let others = Dictionary(
-          lossesB.map { ($0.name, $0.value) },
-          uniquingKeysWith: { first, _ in first }
-        )
-        for (expected, loss) in lossesA.enumerated() {
-          guard let place = place(of: loss.name, expected) else { continue }
-          tracks[place].judge(step, a: loss.value, b: others[loss.name], fresh)
-        }
+        tracks[place].judge(step, fresh)
       }
       placeA += stepA == step ? 1 : 0
       placeB += stepB == step ? 1 : 0

@@ -8,7 +8,7 @@ public struct Parting: Sendable, Hashable {
     case ratio = 1
     /// One value is NaN or infinite, and the other one finite.
     case nonFinite = 2
-    /// One run measures it and the other does not, and it stays so.
+    /// One run measures a layer and the other does not, and it stays so.
     case presence = 3
   }
 

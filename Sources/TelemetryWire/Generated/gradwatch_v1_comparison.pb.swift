@@ -35,7 +35,7 @@ public nonisolated enum Gradwatch_V1_PartingKind: SwiftProtobuf.Enum, Swift.Case
   /// One value is NaN or infinite, and the other one finite.
   case nonFinite // = 2
 
-  /// One run measures it and the other does not, and it stays so.
+  /// One run measures a layer and the other does not, and it stays so.
   case presence // = 3
   case UNRECOGNIZED(Int)
 
@@ -296,7 +296,7 @@ public nonisolated struct Gradwatch_V1_LossComparison: @unchecked Sendable {
   /// Clears the value of `b`. Subsequent reads from it will return its default value.
   public mutating func clearB() {_uniqueStorage()._b = nil}
 
-  /// Where they part. Absent: nowhere.
+  /// Where they part, of the steps at which both have it. Absent: nowhere.
   public var parting: Gradwatch_V1_Parting {
     get {_storage._parting ?? Gradwatch_V1_Parting()}
     set {_uniqueStorage()._parting = newValue}

@@ -215,6 +215,22 @@ struct RunComparerTests {
     #expect(run.summary.hasPrefix("No layer parts in 30 common steps, but loss does at step 20. "))
   }
 
+  @Test("a loss that one run logs rarely is compared where both have it", arguments: [true, false])
+  func rareLoss(isRareInA: Bool) throws {
+    var runs = try ComparedRuns(steps: 80)
+    for step in 50..<80 { runs.b.reports[step].scalars.losses[0].value = 40 }
+    for step in 0..<80 where step % 10 != 0 {
+      if isRareInA {
+        runs.a.reports[step].scalars.losses = []
+      } else {
+        runs.b.reports[step].scalars.losses = []
+      }
+    }
+    let parting = try runs.compare().run.losses[0].parting
+    #expect(parting?.step == 50)
+    #expect(parting?.kind == .ratio)
+  }
+
   @Test("what differs in settings is named, with the first step if it changes on the way")
   func settings() throws {
     var runs = try ComparedRuns(steps: 30)

@@ -106,7 +106,8 @@ struct StepwiseComparison {
       }
       for entry in atA.losses {
         guard let place = losses.firstIndex(where: { $0.name == entry.name }) else { continue }
-        losses[place].detector.add(step: step, a: entry.value, b: loss(entry.name, atB))
+        guard let other = loss(entry.name, atB) else { continue }
+        losses[place].detector.add(step: step, a: entry.value, b: other)
       }
       guard !atA.optimizerSkipped, !atB.optimizerSkipped, values.contains(where: { $0[0] != nil }),
         values.contains(where: { $0[1] != nil })
