@@ -89,6 +89,16 @@ struct Anatomy: Sendable {
     layers.prefix(Evidence.maximumNames).map(name(ofLayer:))
   }
 
+  /// The names of the layers of `tensors`, at most as many as evidence may carry.
+  func names(ofLayersOf tensors: some Sequence<Int>) -> [String] {
+    names(ofLayers: layers(ofTensors: tensors))
+  }
+
+  /// The layers of `tensors`, each once, in forward order.
+  func layers(ofTensors tensors: some Sequence<Int>) -> [UInt32] {
+    Set(tensors.map { model.tensors[$0].layer }).sorted()
+  }
+
   /// Where the weights of a layer are in ``weights``.
   func positions(ofLayer layer: UInt32) -> Range<Int> {
     var (low, high) = (0, weights.count)

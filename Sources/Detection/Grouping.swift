@@ -39,6 +39,14 @@ enum Grouping {
     if let range { scopes.append(.layers(range)) }
     return scopes
   }
+
+  /// Groups tensors: one alone is itself, some are the places of their layers.
+  static func scopes(ofTensors tensors: [Int], _ anatomy: Anatomy) -> [AlertScope] {
+    guard let first = tensors.first else { return [] }
+    if tensors.count == 1 { return [.tensor(UInt32(first))] }
+    let all = anatomy.layers(ofTensors: anatomy.model.tensors.indices)
+    return scopes(of: anatomy.layers(ofTensors: tensors), among: all, anatomy)
+  }
 }
 
 extension AlertScope {
@@ -49,5 +57,10 @@ extension AlertScope {
     case .layers(let range): range.contains(layer)
     case .tensor: false
     }
+  }
+
+  /// Whether a tensor is this place, or its layer belongs to it.
+  func contains(tensor: Int, in model: Model) -> Bool {
+    self == .tensor(UInt32(tensor)) || contains(layer: model.tensors[tensor].layer)
   }
 }

@@ -7,7 +7,6 @@ public import RunStore
 /// points, not the series' length.
 public struct Downsampler: Sendable {
   private let parts: StepParts
-  private let statistics: SeriesPoints.Statistics
   private var closed = SeriesPoints()
   /// The point of the part that is being filled, without measurements before the first.
   private var open = Point()
@@ -40,14 +39,8 @@ public struct Downsampler: Sendable {
   /// - Parameters:
   ///   - steps: The range, both ends included.
   ///   - maximumPoints: The most points to give, at least 1; `nil`: one a step.
-  ///   - statistics: What is asked of the points; the columns of the others stay empty.
-  public init(
-    steps: ClosedRange<UInt64>,
-    maximumPoints: Int?,
-    statistics: SeriesPoints.Statistics = .all
-  ) {
+  public init(steps: ClosedRange<UInt64>, maximumPoints: Int?) {
     parts = StepParts(steps, maximumCount: maximumPoints)
-    self.statistics = statistics
   }
 
   /// Takes what comes next in the series; steps ascend and are in the range.
@@ -108,10 +101,10 @@ public struct Downsampler: Sendable {
     closed.lastSteps.append(open.lastStep)
     closed.count.append(open.sum.count)
     closed.nonFiniteCount.append(open.sum.nonFiniteCount)
-    if statistics.contains(.min) { closed.min.append(open.sum.finiteMin) }
-    if statistics.contains(.max) { closed.max.append(open.sum.finiteMax) }
-    if statistics.contains(.mean) { closed.mean.append(open.sum.mean) }
-    if statistics.contains(.last) { closed.last.append(open.sum.last) }
+    closed.min.append(open.sum.finiteMin)
+    closed.max.append(open.sum.finiteMax)
+    closed.mean.append(open.sum.mean)
+    closed.last.append(open.sum.last)
     open = Point()
   }
 }

@@ -160,10 +160,21 @@ public struct RunReader: Sendable {
     let most = Swift.min(UInt64(size) + 256, steps.upperBound - steps.lowerBound + 1)
     page.steps.reserveCapacity(Int(most))
     page.values.reserveCapacity(Int(most))
-    try read(metric, of: index, steps: steps) { slice in
-      page.steps += slice.steps
-      page.values += slice.values
-      return page.steps.count < size
+    let selection = SeriesSelection(
+      run: run.run,
+      producer: producer,
+      metric: metric,
+      index: index,
+      steps: steps
+    )
+    do throws(RunStoreError) {
+      try store.readSeries(selection) { slice in
+        page.steps += slice.steps
+        page.values += slice.values
+        return page.steps.count < size
+      }
+    } catch {
+      throw .store(error)
     }
     return page
   }
@@ -294,28 +305,6 @@ public struct RunReader: Sendable {
           metric: metric,
           steps: steps,
           maximumSpan: maximumSpan
-        ),
-        body
-      )
-    } catch {
-      throw .store(error)
-    }
-  }
-
-  private func read(
-    _ metric: Metric,
-    of index: UInt32,
-    steps: ClosedRange<UInt64>,
-    _ body: (SeriesSlice) -> Bool
-  ) throws(QueryError) {
-    do throws(RunStoreError) {
-      try store.readSeries(
-        SeriesSelection(
-          run: run.run,
-          producer: producer,
-          metric: metric,
-          index: index,
-          steps: steps
         ),
         body
       )

@@ -11,7 +11,7 @@ public struct Alert: Hashable, Sendable, Identifiable {
   /// How much it asks of a person; within an episode it only rises.
   public var severity: Severity
   /// Where it is in its life.
-  public var state: AlertState
+  public var state = AlertState.pending
   /// What part of the model it speaks of.
   public var scope: AlertScope
   /// What is the case, where and since when, in one sentence.
@@ -37,11 +37,11 @@ public struct Alert: Hashable, Sendable, Identifiable {
   /// When a person acknowledged it; `nil` if nobody did.
   public var acknowledgedAt: WallTime?
   /// Who acknowledged it; empty if nobody did.
-  public var acknowledgedBy: String
+  public var acknowledgedBy = ""
   /// When it was resolved; `nil` while it is open.
   public var resolvedAt: WallTime?
   /// How often it came back after it had been resolved.
-  public var reopenedCount: UInt32
+  public var reopenedCount: UInt32 = 0
 
   /// Makes an alert that is pending since `firstStep`.
   public init(
@@ -69,7 +69,6 @@ public struct Alert: Hashable, Sendable, Identifiable {
     self.producer = producer
     self.rule = rule
     self.severity = severity
-    self.state = .pending
     self.scope = scope
     self.summary = summary
     self.cause = cause
@@ -77,13 +76,6 @@ public struct Alert: Hashable, Sendable, Identifiable {
     self.evidence = evidence
     self.remedies = remedies
     self.firstStep = firstStep
-    self.firedStep = nil
-    self.resolvedStep = nil
     self.startedAt = startedAt
-    self.firedAt = nil
-    self.acknowledgedAt = nil
-    self.acknowledgedBy = ""
-    self.resolvedAt = nil
-    self.reopenedCount = 0
   }
 }

@@ -5,25 +5,19 @@ public struct RuleSettings: Hashable, Sendable {
   /// Whether it looks at all; `nil`: as below it, in the end yes.
   public var isEnabled: Bool?
   /// Thresholds by name, each in its own unit; those that are not named keep their value.
-  public var thresholds: [String: Double]
+  public var thresholds: [String: Double] = [:]
   /// For a severity of the rule's own, the one to raise instead; a `nil` value raises nothing.
-  public var severities: [Severity: Severity?]
+  public var severities: [Severity: Severity?] = [:]
   /// Globs of layer names: only findings at a layer that one of them matches count; empty: all.
-  public var layers: [String]
+  public var layers: [String] = []
   /// Globs of layer names at which nothing is found.
-  public var exceptLayers: [String]
+  public var exceptLayers: [String] = []
   /// Roles that rules which look tensor by tensor look at; empty: all that the rule is for.
-  public var roles: Set<TensorRole>
+  public var roles: Set<TensorRole> = []
 
   /// Changes nothing about `rule`.
   public init(_ rule: RuleID) {
     self.rule = rule
-    isEnabled = nil
-    thresholds = [:]
-    severities = [:]
-    layers = []
-    exceptLayers = []
-    roles = []
   }
 
   /// These settings with those of `other` above them: what `other` sets wins.

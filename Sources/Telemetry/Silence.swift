@@ -30,10 +30,6 @@ public struct Silence: Hashable, Sendable, Identifiable {
     comment: String = ""
   ) {
     self.id = id
-    rule = nil
-    project = nil
-    run = nil
-    layer = nil
     self.endsAt = endsAt
     self.createdAt = createdAt
     self.author = author

@@ -7,28 +7,22 @@ public struct StepReport: Hashable, Sendable {
   /// What concerns the whole step.
   public var scalars: StepScalars
   /// The gradients, before clipping.
-  public var gradients: GradientColumns
+  public var gradients = GradientColumns()
   /// The parameters and their updates.
-  public var parameters: ParameterColumns
+  public var parameters = ParameterColumns()
   /// The gradient histograms in exponential form; `nil` if none was taken on this step.
   public var histograms: ExponentialHistogramColumn?
   /// The gradient histograms with bounds of the client's choice; `nil` if none was taken.
   public var explicitHistograms: ExplicitHistogramColumn?
   /// The activations.
-  public var activations: ActivationColumns
+  public var activations = ActivationColumns()
   /// Gradient norms through time, one entry a recurrent layer.
-  public var timeStepNorms: [TimeStepNorms]
+  public var timeStepNorms: [TimeStepNorms] = []
 
   /// Makes a report that holds scalars only.
   public init(sequence: UInt64, scalars: StepScalars) {
     self.sequence = sequence
     self.scalars = scalars
-    self.gradients = GradientColumns()
-    self.parameters = ParameterColumns()
-    self.histograms = nil
-    self.explicitHistograms = nil
-    self.activations = ActivationColumns()
-    self.timeStepNorms = []
   }
 
   /// The step.

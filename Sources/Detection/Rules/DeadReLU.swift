@@ -25,8 +25,6 @@ struct DeadReLU: Rule {
     "share of such units at which a layer passes next to nothing on"
   )
   static let thresholds = [warning, critical]
-  /// Clears this far below the bound.
-  private static let slack = 0.1
   /// In smaller batches a unit is zero for all samples by chance.
   private static let leastBatch: UInt64 = 8
 
@@ -47,23 +45,12 @@ struct DeadReLU: Rule {
     let activations = step.report.activations
     guard shares.take(activations.deadUnitFraction, of: activations, where: tuning.watches(layer:))
     else { return nil }
-    let warning = tuning[Self.warning]
-    let critical = tuning[Self.critical]
-    let affected = shares.layers(above: warning - Self.slack)
-    return Grouping.scopes(of: affected, among: shares.measured, step.anatomy).map { scope in
-      let share = shares.largest(in: scope)
-      let met: Severity? = share > critical ? .critical : share > warning ? .warning : nil
-      return Finding(
-        scope: scope,
-        met: met,
-        held: share > critical - Self.slack ? .critical : .warning
-      )
-    }
+    let (warning, critical) = (tuning[Self.warning], tuning[Self.critical])
+    return shares.findings(warning: warning, critical: critical, step.anatomy)
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
-    let layers = shares.layers(above: tuning[Self.warning] - Self.slack)
-      .filter(finding.scope.contains)
+    let layers = shares.layers(near: tuning[Self.warning]).filter(finding.scope.contains)
     let share = shares.largest(in: finding.scope)
     let names = step.anatomy.names(ofLayers: layers)
     let isFromStart = first <= 10

@@ -164,10 +164,10 @@ struct ExplodingGradient: Rule {
     let trend = history.fast - history.slow
     guard let isBad = isLossBad(step, rise: Self.leastRise) else {
       guard history.fast >= history.highestSlow, trend >= Self.blindTrend else { return nil }
-      return capped(trend >= criticalTrend ? .critical : .warning, step)
+      return severity(ofGrowth: trend, step)
     }
     guard isBad, trend >= warningTrend else { return nil }
-    return capped(trend >= criticalTrend ? .critical : .warning, step)
+    return severity(ofGrowth: trend, step)
   }
 
   private mutating func takeDrift(_ norm: Double, _ step: StepContext) {
@@ -190,12 +190,12 @@ struct ExplodingGradient: Rule {
     let expected = rate > 0 && driftRate > rate ? 0.5 * naturalLog(driftRate / rate) : 0
     let rise = drift - driftFloor - expected
     guard rise >= warningTrend else { return nil }
-    return capped(rise >= criticalTrend ? .critical : .warning, step)
+    return severity(ofGrowth: rise, step)
   }
 
   /// While the learning rate rises, norms grow for good reasons.
-  private func capped(_ severity: Severity, _ step: StepContext) -> Severity {
-    step.isWarmup ? .info : severity
+  private func severity(ofGrowth growth: Double, _ step: StepContext) -> Severity {
+    step.isWarmup ? .info : growth >= criticalTrend ? .critical : .warning
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
@@ -291,11 +291,10 @@ struct ExplodingGradient: Rule {
 
   /// The weight layers whose gradient grew by at least half of what the largest growth was.
   private func grownLayers(_ step: StepContext) -> [UInt32] {
-    let model = step.anatomy.model
     let ratios = step.anatomy.weights.map { step.norms[$0] / step.history.usualNorms[$0] }
     guard let most = ratios.filter(\.isFinite).max() else { return step.anatomy.weightLayers }
     let grown = zip(step.anatomy.weights, ratios).filter { $0.1 >= most / 2 }
-    return Set(grown.map { model.tensors[$0.0].layer }).sorted()
+    return step.anatomy.layers(ofTensors: grown.map(\.0))
   }
 
   private func largestUpdate(_ step: StepContext) -> Double {

@@ -158,9 +158,7 @@ struct GradientSpike: Rule {
         firstStep: step.number,
         lastStep: step.number,
         recent: step.history.recentNorms.points,
-        layers: step.anatomy.names(
-          ofLayers: Set(carriers.map { model.tensors[$0].layer }).sorted()
-        ),
+        layers: step.anatomy.names(ofLayersOf: carriers),
         tensors: carriers.prefix(8).map { model.tensors[$0].name }
       ),
       remedies: Setting(step).spikeRemedies

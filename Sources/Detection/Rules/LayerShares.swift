@@ -10,6 +10,8 @@ struct LayerShares: Sendable {
   private(set) var measured: [UInt32] = []
 
   private static let weight: Float = 0.1
+  /// A finding clears this far below its bound.
+  private static let slack = 0.1
 
   /// Starts without any report.
   init(layerCount: Int) { averages = Array(repeating: .nan, count: layerCount) }
@@ -35,9 +37,21 @@ struct LayerShares: Sendable {
     return !measured.isEmpty
   }
 
-  /// The measured layers whose average is above `bound`.
-  func layers(above bound: Double) -> [UInt32] {
-    measured.filter { Double(averages[Int($0)]) > bound }
+  /// The measured layers whose average is above `bound`, or not clearly below it.
+  func layers(near bound: Double) -> [UInt32] {
+    measured.filter { Double(averages[Int($0)]) > bound - Self.slack }
+  }
+
+  /// A finding for each place whose layers are near the lower bound at least.
+  func findings(warning: Double, critical: Double, _ anatomy: Anatomy) -> [Finding] {
+    Grouping.scopes(of: layers(near: warning), among: measured, anatomy).map { scope in
+      let share = largest(in: scope)
+      return Finding(
+        scope: scope,
+        met: share > critical ? .critical : share > warning ? .warning : nil,
+        held: share > critical - Self.slack ? .critical : .warning
+      )
+    }
   }
 
   /// The largest average among the layers of `scope`.

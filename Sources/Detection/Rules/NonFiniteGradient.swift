@@ -110,7 +110,7 @@ struct NonFiniteGradient: Rule {
         firstStep: step.number,
         lastStep: step.number,
         recent: step.history.recentNorms.points,
-        layers: step.anatomy.names(ofLayers: Set(tensors.map { model.tensors[$0].layer }).sorted()),
+        layers: step.anatomy.names(ofLayersOf: tensors),
         tensors: tensors.prefix(Evidence.maximumNames).map { model.tensors[$0].name },
         facts: facts
       ),

@@ -215,12 +215,10 @@ struct PoorInitialization: Rule {
     let anatomy = step.anatomy
     let setting = Setting(step)
     guard setting.isNormalized != true, setting.isResidual != true else { return [] }
-    return anatomy.weights.indices.compactMap { position in
-      let tensor = anatomy.weights[position]
+    return hidden(step).compactMap { tensor in
       let norm = Double(step.parameterNorms[tensor])
-      guard anatomy.slots[position] + 1 < anatomy.weightLayers.count,
-        anatomy.model.tensors[tensor].role != .recurrent, tuning.watches(tensor: tensor),
-        norm > 0, norm.isFinite, let fanIn = anatomy.fanIn(ofTensor: tensor)
+      guard anatomy.model.tensors[tensor].role != .recurrent, norm > 0, norm.isFinite,
+        let fanIn = anatomy.fanIn(ofTensor: tensor)
       else { return nil }
       let elements = Double(anatomy.model.tensors[tensor].elementCount)
       let activation = anatomy.model.layers[Int(anatomy.model.tensors[tensor].layer)].activation
@@ -264,7 +262,7 @@ struct PoorInitialization: Rule {
     let product =
       "by \(text(abs(decades))) decades through the layers (mean square \(text(middle)) times the "
       + "recommended one in the median layer\(others))"
-    let isOfMiddle = fault == .large && decades < tuning[Self.warning]
+    let measure = measure
     let (summary, cause): (String, String) =
       switch fault {
       case .large:
@@ -298,14 +296,10 @@ struct PoorInitialization: Rule {
       cause: cause,
       confidence: isCertain ? 0.95 : 0.8,
       evidence: Evidence(
-        quantity: fault == .inputs
-          ? "log10 of the smallest mean square of a hidden layer's outputs"
-          : isOfMiddle
-            ? "mean square / recommended mean square, median over the layers"
-            : "log10 of the product over layers of mean square / recommended mean square",
-        observed: isOfMiddle ? middle : decades,
-        baseline: isOfMiddle ? 1 : 0,
-        threshold: isOfMiddle ? tuning[Self.layer] : threshold,
+        quantity: measure.quantity,
+        observed: measure.observed,
+        baseline: measure.usual,
+        threshold: measure.threshold,
         firstStep: step.number,
         lastStep: step.number,
         layers: culprit.map { [$0] }
@@ -325,13 +319,20 @@ struct PoorInitialization: Rule {
     return step.anatomy.name(ofLayer: step.anatomy.model.tensors[Int(worst.tensor)].layer)
   }
 
-  /// The bound that the fault has passed.
-  private var threshold: Double {
+  /// What shows the fault, what is usual of it, and the bound that it has passed.
+  private var measure: (quantity: String, observed: Double, usual: Double, threshold: Double) {
+    let product = "log10 of the product over layers of mean square / recommended mean square"
     switch fault {
-    case .inputs: tuning[Self.critical]
-    case .large: tuning[Self.warning]
+    case .inputs:
+      let quantity = "log10 of the smallest mean square of a hidden layer's outputs"
+      return (quantity, decades, 0, tuning[Self.critical])
+    case .large where decades < tuning[Self.warning]:
+      let quantity = "mean square / recommended mean square, median over the layers"
+      return (quantity, middle, 1, tuning[Self.layer])
+    case .large: return (product, decades, 0, tuning[Self.warning])
     case .small, .dead, .equal:
-      -tuning[decades <= -tuning[Self.critical] ? Self.critical : Self.warning]
+      let isCritical = decades <= -tuning[Self.critical]
+      return (product, decades, 0, -tuning[isCritical ? Self.critical : Self.warning])
     }
   }
 

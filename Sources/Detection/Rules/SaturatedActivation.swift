@@ -23,7 +23,6 @@ struct SaturatedActivation: Rule {
     "share at which the layer passes a tenth of the gradient"
   )
   static let thresholds = [warning, critical]
-  private static let slack = 0.1
   /// Smoothed loss / first losses below which the net has learned in spite of it.
   private static let learnedProgress = 0.1
 
@@ -53,22 +52,15 @@ struct SaturatedActivation: Rule {
     }
     guard isMeasured else { return nil }
     let (warning, critical) = (tuning[Self.warning], tuning[Self.critical])
-    let hasLearned = step.history.loss.progress.map { $0 < Self.learnedProgress } ?? false
-    let affected = shares.layers(above: warning - Self.slack)
-    return Grouping.scopes(of: affected, among: shares.measured, step.anatomy).map { scope in
-      let share = shares.largest(in: scope)
-      let met: Severity? = share > critical ? .critical : share > warning ? .warning : nil
-      return Finding(
-        scope: scope,
-        met: hasLearned ? met.map { _ in .info } : met,
-        held: share > critical - Self.slack ? .critical : .warning
-      )
+    var findings = shares.findings(warning: warning, critical: critical, step.anatomy)
+    if let progress = step.history.loss.progress, progress < Self.learnedProgress {
+      for place in findings.indices where findings[place].met != nil { findings[place].met = .info }
     }
+    return findings
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
-    let layers = shares.layers(above: tuning[Self.warning] - Self.slack)
-      .filter(finding.scope.contains)
+    let layers = shares.layers(near: tuning[Self.warning]).filter(finding.scope.contains)
     let share = shares.largest(in: finding.scope)
     let names = step.anatomy.names(ofLayers: layers)
     let setting = Setting(step)

@@ -84,12 +84,10 @@ struct UnchangedWeights: Rule {
     let quiet = Float(tuning[Self.unused])
     let stuck = stuck(model)
     if !stuck.isEmpty, moved == 0 { return [Finding(scope: .run, met: .warning, held: .warning)] }
-    guard stuck.isEmpty else {
-      return scopes(of: stuck, step).map { Finding(scope: $0, met: .warning, held: .warning) }
-    }
-    let cut = cutOff(step)
-    guard cut.isEmpty else {
-      return scopes(of: cut, step).map { Finding(scope: $0, met: .warning, held: .warning) }
+    let faulty = stuck.isEmpty ? cutOff(step) : stuck
+    guard faulty.isEmpty else {
+      return Grouping.scopes(ofTensors: faulty, step.anatomy)
+        .map { Finding(scope: $0, met: .warning, held: .warning) }
     }
     let unreached = unreached(step)
     let unused =
@@ -100,9 +98,9 @@ struct UnchangedWeights: Rule {
       || largest > 0 && step.symptoms.containsAny(of: [LossPlateau.id])
         && !step.symptoms.containsAny(of: Self.reasons)
     let blamed = isBlamed ? unused.filter(step.anatomy.weights.contains) : []
-    return scopes(of: unused, step).map { scope in
+    return Grouping.scopes(ofTensors: unused, step.anatomy).map { scope in
       let severity: Severity =
-        blamed.contains { isInside($0, scope, model) } ? .warning : .info
+        blamed.contains { scope.contains(tensor: $0, in: model) } ? .warning : .info
       return Finding(scope: scope, met: severity, held: severity)
     }
   }
@@ -144,23 +142,9 @@ struct UnchangedWeights: Rule {
     return ran.contains { (first...last).contains($0) } ? cut : []
   }
 
-  private func isInside(_ tensor: Int, _ scope: AlertScope, _ model: Model) -> Bool {
-    scope == .tensor(UInt32(tensor)) || scope.contains(layer: model.tensors[tensor].layer)
-  }
-
   private func isJudged(_ tensor: Int, _ model: Model) -> Bool {
     model.tensors[tensor].isTrainable && model.tensors[tensor].tiedTo == nil
       && tuning.watches(tensor: tensor)
-  }
-
-  /// A tensor alone is itself; with others of its layer it is the layer.
-  private func scopes(of tensors: [Int], _ step: StepContext) -> [AlertScope] {
-    guard !tensors.isEmpty else { return [] }
-    let model = step.anatomy.model
-    if tensors.count == 1 { return [.tensor(UInt32(tensors[0]))] }
-    let layers = Set(tensors.map { model.tensors[$0].layer }).sorted()
-    let all = Set(model.tensors.map(\.layer)).sorted()
-    return Grouping.scopes(of: layers, among: all, step.anatomy)
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
@@ -172,7 +156,7 @@ struct UnchangedWeights: Rule {
     let bound = tuning[isUnused && !isEarly ? Self.unused : Self.reports]
     let tensors = counts.indices.filter { tensor in
       Double(counts[tensor]) >= bound && isJudged(tensor, model)
-        && isInside(tensor, finding.scope, model)
+        && finding.scope.contains(tensor: tensor, in: model)
     }
     let names = tensors.prefix(Evidence.maximumNames).map { model.tensors[$0].name }
     let longest = Double(tensors.map { counts[$0] }.max() ?? 0)
@@ -198,7 +182,7 @@ struct UnchangedWeights: Rule {
         threshold: bound,
         firstStep: step.number,
         lastStep: step.number,
-        layers: step.anatomy.names(ofLayers: Set(tensors.map { model.tensors[$0].layer }).sorted()),
+        layers: step.anatomy.names(ofLayersOf: tensors),
         tensors: names
       ),
       remedies: isUnused ? Setting.unusedRemedies : Setting.unchangedRemedies

@@ -62,7 +62,8 @@ struct WeightJump: Rule {
       updates[index] = step.updateNorms[index]
     }
     lastStep = step.number
-    return scopes(step).map { Finding(scope: $0, met: .critical, held: .critical) }
+    let scopes = Grouping.scopes(ofTensors: jumped.map(\.tensor), step.anatomy)
+    return scopes.map { Finding(scope: $0, met: .critical, held: .critical) }
   }
 
   /// Whether the report does not tell the tensor's norm, as opposed to telling that it is NaN.
@@ -98,24 +99,9 @@ struct WeightJump: Rule {
       || (before > factor * (norm + explained) + floor && norm >= 0)
   }
 
-  private func scopes(_ step: StepContext) -> [AlertScope] {
-    guard !jumped.isEmpty else { return [] }
-    if jumped.count == 1 { return [.tensor(UInt32(jumped[0].tensor))] }
-    let model = step.anatomy.model
-    let layers = Set(jumped.map { model.tensors[$0.tensor].layer }).sorted()
-    return Grouping.scopes(
-      of: layers,
-      among: Set(model.tensors.map(\.layer)).sorted(),
-      step.anatomy
-    )
-  }
-
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let model = step.anatomy.model
-    let here = jumped.filter { jump in
-      finding.scope == .tensor(UInt32(jump.tensor))
-        || finding.scope.contains(layer: model.tensors[jump.tensor].layer)
-    }
+    let here = jumped.filter { finding.scope.contains(tensor: $0.tensor, in: model) }
     let largest = here.max { abs(log2($0)) < abs(log2($1)) }
     let name = largest.map { model.tensors[$0.tensor].name } ?? ""
     let (before, after) = (Double(largest?.before ?? .nan), Double(largest?.after ?? .nan))
@@ -135,9 +121,7 @@ struct WeightJump: Rule {
         threshold: before * tuning[Self.factor],
         firstStep: step.number,
         lastStep: step.number,
-        layers: step.anatomy.names(
-          ofLayers: Set(here.map { model.tensors[$0.tensor].layer }).sorted()
-        ),
+        layers: step.anatomy.names(ofLayersOf: here.map(\.tensor)),
         tensors: here.prefix(Evidence.maximumNames).map { model.tensors[$0.tensor].name }
       ),
       remedies: Setting.jumpRemedies

@@ -56,20 +56,15 @@ extension StateCoder {
     try code(&evidence.firstStep)
     try code(&evidence.lastStep)
     try code(&evidence.recent)
-    try code(&evidence.layers, maximum: Evidence.maximumNames, placeholder: "") {
-      (coder, name) throws(SnapshotError) in try coder.code(&name)
-    }
-    try code(&evidence.tensors, maximum: Evidence.maximumNames, placeholder: "") {
-      (coder, name) throws(SnapshotError) in try coder.code(&name)
-    }
+    try code(names: &evidence.layers, maximum: Evidence.maximumNames)
+    try code(names: &evidence.tensors, maximum: Evidence.maximumNames)
     // Sorted, because a dictionary's order differs from process to process.
-    var facts = evidence.facts.sorted { $0.key < $1.key }.map { Fact(name: $0.key, text: $0.value) }
-    try code(&facts, maximum: 64, placeholder: Fact(name: "", text: "")) {
-      (coder, fact) throws(SnapshotError) in
-      try coder.code(&fact.name)
-      try coder.code(&fact.text)
+    var facts = evidence.facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    try code(&facts, maximum: 64, placeholder: ("", "")) { (coder, fact) throws(SnapshotError) in
+      try coder.code(&fact.0)
+      try coder.code(&fact.1)
     }
-    evidence.facts = Dictionary(facts.map { ($0.name, $0.text) }) { first, _ in first }
+    evidence.facts = Dictionary(facts) { first, _ in first }
   }
 
   /// Points of evidence, at most as many as an alert may carry.
@@ -83,10 +78,4 @@ extension StateCoder {
       try coder.code(&point.value)
     }
   }
-}
-
-/// One entry of ``Evidence/facts``.
-private struct Fact {
-  var name: String
-  var text: String
 }

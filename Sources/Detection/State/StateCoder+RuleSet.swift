@@ -34,8 +34,8 @@ extension StateCoder {
       }
     }
     settings.severities = Dictionary(severities) { first, _ in first }
-    try code(names: &settings.layers)
-    try code(names: &settings.exceptLayers)
+    try code(names: &settings.layers, maximum: 1024)
+    try code(names: &settings.exceptLayers, maximum: 1024)
     var roles = settings.roles.sorted { $0.rawValue < $1.rawValue }
     try code(&roles, maximum: 64, placeholder: .unspecified) {
       (coder, role) throws(SnapshotError) in try coder.code(&role)
@@ -43,8 +43,9 @@ extension StateCoder {
     settings.roles = Set(roles)
   }
 
-  private mutating func code(names: inout [String]) throws(SnapshotError) {
-    try code(&names, maximum: 1024, placeholder: "") { (coder, name) throws(SnapshotError) in
+  /// Names, at most `maximum`.
+  mutating func code(names: inout [String], maximum: Int) throws(SnapshotError) {
+    try code(&names, maximum: maximum, placeholder: "") { (coder, name) throws(SnapshotError) in
       try coder.code(&name)
     }
   }

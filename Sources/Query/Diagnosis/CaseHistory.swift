@@ -7,21 +7,21 @@ public struct CaseHistory: Sendable {
   /// Where it is in its life.
   public var status: RunStatus
   /// Its hyper-parameters by name, as text.
-  public var hyperparameters: [String: String]
+  public var hyperparameters: [String: String] = [:]
   /// Its layers and tensors.
   public var model: Model
   /// Its producers.
-  public var producers: [Producer]
+  public var producers: [Producer] = []
   /// The identifiers of the rules that watched it.
-  public var rules: [RuleID]
+  public var rules: [RuleID] = []
   /// Its alerts in any state, those of all producers.
-  public var alerts: [Alert]
+  public var alerts: [Alert] = []
   /// The number of alerts that are left out of ``alerts``.
-  public var omittedAlertCount: Int
+  public var omittedAlertCount = 0
   /// What each producer that reported at all sent at least once.
-  public var columns: [ProducerID: Set<ReportColumn>]
+  public var columns: [ProducerID: Set<ReportColumn>] = [:]
   /// The number of steps that the leading producer reported.
-  public var stepCount: UInt64
+  public var stepCount: UInt64 = 0
   /// The last step of all producers; `nil` before the first report.
   public var lastStep: UInt64?
   /// How the leading producer's loss went: of the one called `loss`, else of the one that was sent first; `nil` if none was sent.
@@ -36,16 +36,5 @@ public struct CaseHistory: Sendable {
     self.run = run
     self.status = status
     self.model = model
-    hyperparameters = [:]
-    producers = []
-    rules = []
-    alerts = []
-    omittedAlertCount = 0
-    columns = [:]
-    stepCount = 0
-    lastStep = nil
-    loss = nil
-    learningRate = nil
-    batchSize = nil
   }
 }

@@ -31,7 +31,7 @@ public struct Finding: Sendable, Hashable {
   /// Why it is thought to follow from the finding above it; `nil` at a root.
   public var claim: CausalClaim?
   /// What follows from it, in the order in which it began.
-  public var consequences: [Finding]
+  public var consequences: [Finding] = []
 
   /// This finding and all below it, itself first.
   public var all: [Finding] { [self] + consequences.flatMap(\.all) }
@@ -63,7 +63,5 @@ extension Finding {
     ranks = producers.compactMap { names.ranks[$0] }.sorted()
     let others = group.alerts.filter { $0.id != lead.id }
     alerts = [lead] + others.sorted(by: AlertGroup.precedes)
-    claim = nil
-    consequences = []
   }
 }

@@ -239,17 +239,12 @@ package enum ChunkCodec {
     let size = present.count * width
     let values = UnsafeRawBufferPointer(rebasing: bytes[reader.position..<entry.range.upperBound])
     guard entry.layout & Layout.packed == 0 else {
-      return StoredColumn(
-        planes: try inflater.inflate(values, size: size),
-        width: width,
-        rows: present
-      )
+      let planes = try inflater.inflate(values, size: size)
+      return StoredColumn(.planes, planes, width: width, rows: present)
     }
     let isConstant = entry.layout & Layout.constant != 0
     _ = try reader.take(isConstant ? width : size)
     try reader.finish()
-    return isConstant
-      ? StoredColumn(constant: values, rows: present)
-      : StoredColumn(plain: values, width: width, rows: present)
+    return StoredColumn(isConstant ? .constant : .plain, values, width: width, rows: present)
   }
 }

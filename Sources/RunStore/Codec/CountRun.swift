@@ -97,29 +97,17 @@ enum CountRun {
 
   /// Reads a run of `count` counts.
   static func read(_ count: Int, from reader: inout ByteReader) throws(CodecError) -> [UInt64] {
-    let start = try skip(count, in: &reader)
-    return decode(count, at: start, in: reader.bytes)
-  }
-
-  /// Decodes a run that ``skip(_:in:)`` has checked.
-  static func decode(_ count: Int, at start: Int, in bytes: UnsafeRawBufferPointer) -> [UInt64] {
-    [UInt64](unsafeUninitializedCapacity: count) { buffer, initialized in
-      if let base = buffer.baseAddress { decode(count, at: start, in: bytes, into: base) }
+    let widths = try skip(count, in: &reader)
+    let (values, bytes) = (widths + widthsSize(count), reader.bytes)
+    return [UInt64](unsafeUninitializedCapacity: count) { counts, initialized in
+      if let counts = counts.baseAddress {
+        decode(count, widths: widths, values: values, in: bytes, into: counts)
+      }
       initialized = count
     }
   }
 
-  /// Decodes a run that ``skip(_:in:)`` has checked into memory for `count` counts.
-  static func decode(
-    _ count: Int,
-    at start: Int,
-    in bytes: UnsafeRawBufferPointer,
-    into counts: UnsafeMutablePointer<UInt64>
-  ) {
-    decode(count, widths: start, values: start + widthsSize(count), in: bytes, into: counts)
-  }
-
-  /// Decodes counts whose widths, checked, and whose bytes stand in two places.
+  /// Decodes counts that ``skip(_:in:)`` or ``size(of:widths:in:)`` has checked into memory for `count` of them.
   static func decode(
     _ count: Int,
     widths start: Int,

@@ -37,15 +37,25 @@ package enum RollupChunkCodec {
 
     /// Makes room for some points.
     mutating func reserveCapacity(_ count: Int) {
-      for values in [\Self.min, \.max, \.mean, \.last, \.count, \.nonFiniteCount] {
-        self[keyPath: values].reserveCapacity(count)
-      }
+      for part in Part.allCases { self[keyPath: part.values].reserveCapacity(count) }
     }
   }
 
   /// The six columns, in the order of the file.
-  fileprivate enum Part: CaseIterable {
+  private enum Part: CaseIterable {
     case min, max, mean, last, count, nonFiniteCount
+
+    /// Where a series has it.
+    var values: WritableKeyPath<Series, [UInt64]> {
+      switch self {
+      case .min: \.min
+      case .max: \.max
+      case .mean: \.mean
+      case .last: \.last
+      case .count: \.count
+      case .nonFiniteCount: \.nonFiniteCount
+      }
+    }
 
     /// What it is to readers; `nil`: they always need it.
     var statistic: SeriesPoints.Statistics? {
@@ -72,7 +82,7 @@ package enum RollupChunkCodec {
       let size = writer.count
       writer.append(UInt32(0))
       let columns = series.map {
-        ChunkCodec.Column(metric: $0.metric, rows: $0.rows, bits: $0[part])
+        ChunkCodec.Column(metric: $0.metric, rows: $0.rows, bits: $0[keyPath: part.values])
       }
       ChunkCodec.write(columns, rows: rows, to: &writer, deflater)
       writer.replace(at: size, with: UInt32(writer.count - size - 4))
@@ -157,7 +167,12 @@ package enum RollupChunkCodec {
       guard columns.count == all.count else {
         throw .unexpected("metrics", expected: "\(all.count)", found: "\(columns.count)")
       }
-      for (index, column) in columns.enumerated() { try all[index].set(column, part) }
+      for (index, column) in columns.enumerated() {
+        guard all[index].metric == column.metric, all[index].rows == column.rows else {
+          throw otherPoints(all[index].metric)
+        }
+        all[index][keyPath: part.values] = column.bits
+      }
     }
     try reader.finish()
     for series in all {
@@ -170,7 +185,7 @@ package enum RollupChunkCodec {
     column.constant.map { inflater.repeating($0, count: column.count) } ?? column.bits
   }
 
-  fileprivate static func otherPoints(_ metric: Metric) -> CodecError {
+  private static func otherPoints(_ metric: Metric) -> CodecError {
     .unexpected("\(metric)", expected: "the same points in all columns", found: "others")
   }
 
@@ -181,35 +196,5 @@ package enum RollupChunkCodec {
     let size = try reader.readCount()
     let start = try reader.take(size)
     return UnsafeRawBufferPointer(rebasing: bytes[start..<start + size])
-  }
-}
-
-extension RollupChunkCodec.Series {
-  fileprivate subscript(part: RollupChunkCodec.Part) -> [UInt64] {
-    switch part {
-    case .min: min
-    case .max: max
-    case .mean: mean
-    case .last: last
-    case .count: count
-    case .nonFiniteCount: nonFiniteCount
-    }
-  }
-
-  fileprivate mutating func set(
-    _ column: ChunkCodec.Column,
-    _ part: RollupChunkCodec.Part
-  ) throws(CodecError) {
-    guard metric == column.metric, rows == column.rows else {
-      throw RollupChunkCodec.otherPoints(metric)
-    }
-    switch part {
-    case .min: min = column.bits
-    case .max: max = column.bits
-    case .mean: mean = column.bits
-    case .last: last = column.bits
-    case .count: count = column.bits
-    case .nonFiniteCount: nonFiniteCount = column.bits
-    }
   }
 }

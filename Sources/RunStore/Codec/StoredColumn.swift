@@ -14,8 +14,8 @@ struct StoredColumn {
     case integer
   }
 
-  /// How values lie in ``bytes``.
-  private enum Arrangement {
+  /// How values lie in the bytes that hold them.
+  enum Arrangement {
     /// One, which all rows have.
     case constant
     /// One after the other.
@@ -33,30 +33,15 @@ struct StoredColumn {
   private let width: Int
   private let bytes: UnsafeRawBufferPointer
 
-  /// One value that all rows have, stored in 4 or 8 bytes.
-  init(constant bytes: UnsafeRawBufferPointer, rows: RowSet) {
-    self.init(rows: rows, count: rows.count, .constant, width: bytes.count, bytes)
-  }
-
-  /// A value a row, one after the other, in 4 or 8 bytes each.
-  init(plain bytes: UnsafeRawBufferPointer, width: Int, rows: RowSet) {
-    self.init(rows: rows, count: bytes.count / width, .plain, width: width, bytes)
-  }
-
-  /// A value a row, in as many planes as each has bytes.
-  init(planes bytes: UnsafeRawBufferPointer, width: Int, rows: RowSet) {
-    self.init(rows: rows, count: bytes.count / width, .planes, width: width, bytes)
-  }
-
-  private init(
-    rows: RowSet,
-    count: Int,
+  /// The values of `rows`, of 4 or 8 bytes each: one of them if all are the same, else all.
+  init(
     _ arrangement: Arrangement,
+    _ bytes: UnsafeRawBufferPointer,
     width: Int,
-    _ bytes: UnsafeRawBufferPointer
+    rows: RowSet
   ) {
     self.rows = rows
-    self.count = count
+    self.count = rows.count
     self.arrangement = arrangement
     self.width = width
     self.bytes = bytes

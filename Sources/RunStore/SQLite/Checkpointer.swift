@@ -123,17 +123,7 @@ final class Checkpointer: Sendable {
     }
     // Nothing is moved while the disk takes nothing.
     try Self.sync(SQLITE_FCNTL_JOURNAL_POINTER, of: db.sqliteConnection)
-    let moved = try db.checkpoint(.passive)
-    guard moved.walFrameCount == moved.checkpointedFrameCount else {
-      try syncFile(of: db.sqliteConnection)
-      state.withLock { $0.triedAt = now }
-      throw isRead
-    }
-    try db.execute(sql: "PRAGMA busy_timeout = 500")
-    defer { try? db.execute(sql: "PRAGMA busy_timeout = \(busyMilliseconds)") }
-    do {
-      try db.checkpoint(.truncate)
-    } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+    guard try emptyLog(of: db, waiting: 500) else {
       state.withLock { $0.triedAt = ContinuousClock.now }
       throw isRead
     }
@@ -142,8 +132,31 @@ final class Checkpointer: Sendable {
     isLogInDoubt.store(false, ordering: .releasing)
   }
 
+  /// Moves what no reader needs any more, waiting for nobody; and if that is all, has the log begin anew.
+  ///
+  /// - Parameters:
+  ///   - db: The connection of the commits, outside of a transaction.
+  ///   - milliseconds: How long it may wait for readers that use the log still, and all commits with it.
+  /// - Returns: False if somebody reads what the log has; if it was all moved, the next commit after that begins it anew.
+  /// - Throws: The errors of the database.
+  func emptyLog(of db: Database, waiting milliseconds: Int) throws -> Bool {
+    let moved = try db.checkpoint(.passive)
+    guard moved.walFrameCount == moved.checkpointedFrameCount else {
+      try syncFile(of: db.sqliteConnection)
+      return false
+    }
+    try db.execute(sql: "PRAGMA busy_timeout = \(milliseconds)")
+    defer { try? db.execute(sql: "PRAGMA busy_timeout = \(busyMilliseconds)") }
+    do {
+      try db.checkpoint(.truncate)
+      return true
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+      return false
+    }
+  }
+
   /// Has the disk take what was moved into the file, which SQLite does only when nothing is left to move.
-  func syncFile(of connection: OpaquePointer?) throws {
+  private func syncFile(of connection: OpaquePointer?) throws {
     do {
       try Self.sync(SQLITE_FCNTL_FILE_POINTER, of: connection)
     } catch {

@@ -14,6 +14,12 @@ enum ChunkKey {
     Int64(index) + (subject == .layer ? Int64(Model.maximumCount) : 0)
   }
 
+  /// The tensor or layer that an ``offset(_:_:)`` is of.
+  static func subject(at offset: Int64) -> (subject: Metric.Subject, index: UInt32) {
+    let subject = offset < Model.maximumCount ? Metric.Subject.tensor : .layer
+    return (subject, UInt32(truncatingIfNeeded: offset % Int64(Model.maximumCount)))
+  }
+
   /// The first key of a segment.
   static func first(of segment: Int64) -> Int64 { segment &* span }
 }

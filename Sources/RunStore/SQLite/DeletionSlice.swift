@@ -42,19 +42,15 @@ struct DeletionSlice: ~Copyable {
   }
 
   private mutating func removeTelemetry(of producer: Int64) throws -> Bool {
-    while let rollup = try first("SELECT id FROM rollups WHERE producer = ? LIMIT 1", producer) {
-      guard try removeChunks(of: rollup, from: ["rollup_chunks", "rollup_histograms"]) else {
-        return false
+    for (kind, tables) in [
+      ("rollup", ["rollup_chunks", "rollup_histograms"]), ("segment", ["chunks", "histograms"]),
+    ] {
+      while let id = try first("SELECT id FROM \(kind)s WHERE producer = ? LIMIT 1", producer) {
+        guard try removeChunks(of: id, from: tables) else { return false }
+        try db.run("DELETE FROM \(kind)_scalars WHERE \(kind) = ?", .integer(id))
+        try db.run("DELETE FROM \(kind)s WHERE id = ?", .integer(id))
+        bytes -= Self.leastBytes
       }
-      try db.run("DELETE FROM rollup_scalars WHERE rollup = ?", .integer(rollup))
-      try db.run("DELETE FROM rollups WHERE id = ?", .integer(rollup))
-      bytes -= Self.leastBytes
-    }
-    while let segment = try first("SELECT id FROM segments WHERE producer = ? LIMIT 1", producer) {
-      guard try removeChunks(of: segment, from: ["chunks", "histograms"]) else { return false }
-      try db.run("DELETE FROM segment_scalars WHERE segment = ?", .integer(segment))
-      try db.run("DELETE FROM segments WHERE id = ?", .integer(segment))
-      bytes -= Self.leastBytes
     }
     return try remove(
       from: "log",

@@ -46,7 +46,7 @@ extension SQLiteRunStore {
     guard let stored = try db.model(of: registration.run, key: key) else {
       throw RunStoreError.damaged(
         place: "\(Place(run: registration.run, "model"))",
-        detail: "expected a row, found none"
+        detail: CodecError.lost.detail
       )
     }
     guard let difference = ModelDifference(expected: stored, found: registration.model) else {

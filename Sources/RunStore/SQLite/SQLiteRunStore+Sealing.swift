@@ -23,36 +23,15 @@ extension SQLiteRunStore {
     return try sealing.withLock {
       (state: inout sending SealingState) throws(RunStoreError) -> Bool in
       var candidate: Int64?
-      let next: Batch?
+      let sealed: Batch?
       do throws(RunStoreError) {
-        next = try nextBatch(
-          except: state.paused,
-          silentBefore: time,
-          to: &state.log,
-          &candidate
-        )
+        sealed = try nextBatch(except: state.paused, silentBefore: time, to: &state.log, &candidate)
+        if let sealed { try seal(sealed, &state) }
       } catch {
         if case .damaged = error, let candidate { state.paused.insert(candidate) }
         throw error
       }
-      guard let batch = next else { return try rollUpDue(&state) }
-      do throws(RunStoreError) {
-        state.segment.removeAll()
-        let segment = try Transposition(
-          batch.rows,
-          in: state.log.bytes,
-          of: batch.place,
-          to: &state.segment,
-          state.deflater
-        )
-        let bytes = state.segment.bytes
-        // Should what follows fail: the segment may be there, and this is all that would lead to its rollup.
-        state.rollupsDue?.insert(batch.producer)
-        try store(segment, bytes, of: batch, state.log.count)
-      } catch {
-        if case .damaged = error { state.paused.insert(batch.producer) }
-        throw error
-      }
+      guard let batch = sealed else { return try rollUpDue(&state) }
       if try !rollUp(batch.producer, of: batch.place, &state) {
         state.rollupsDue?.remove(batch.producer)
       }
@@ -65,6 +44,20 @@ extension SQLiteRunStore {
     var producer: Int64
     var place: Place
     var rows: [Transposition.Row] = []
+  }
+
+  private func seal(_ batch: Batch, _ state: inout SealingState) throws(RunStoreError) {
+    state.segment.removeAll()
+    let segment = try Transposition(
+      batch.rows,
+      in: state.log.bytes,
+      of: batch.place,
+      to: &state.segment,
+      state.deflater
+    )
+    // Should what follows fail: the segment may be there, and this is all that would lead to its rollup.
+    state.rollupsDue?.insert(batch.producer)
+    try store(segment, state.segment.bytes, of: batch, state.log.count)
   }
 
   /// Copies the log rows of the next segment out of the database; `chosen` is told whose before that.

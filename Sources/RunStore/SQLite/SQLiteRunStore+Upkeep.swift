@@ -27,19 +27,7 @@ extension SQLiteRunStore {
   /// Moves the write-ahead log into the file.
   public func checkpoint() throws(RunStoreError) {
     try writeWithoutTransaction("checkpoint") { db in
-      // Moves what no reader needs any more, and waits for nobody.
-      let moved = try db.checkpoint(.passive)
-      guard moved.walFrameCount == moved.checkpointedFrameCount else {
-        return try checkpointer.syncFile(of: db.sqliteConnection)
-      }
-      // This one would wait for readers, and all commits with it.
-      try db.execute(sql: "PRAGMA busy_timeout = 0")
-      defer { try? db.execute(sql: "PRAGMA busy_timeout = \(Int(options.busySeconds * 1000))") }
-      do {
-        try db.checkpoint(.truncate)
-      } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
-        // Somebody reads: everything was moved, and the next commit begins the log anew.
-      }
+      _ = try checkpointer.emptyLog(of: db, waiting: 0)
     }
   }
 }

@@ -47,7 +47,7 @@ struct SegmentReports {
 
   /// Adds the statistics of one tensor or layer; called in the order of the keys.
   mutating func add(chunk: UnsafeRawBufferPointer, at offset: Int64) throws(CodecError) {
-    let index = UInt32(truncatingIfNeeded: offset % Int64(Model.maximumCount))
+    let index = ChunkKey.subject(at: offset).index
     let columns = try ChunkCodec.readAll(rows: rows.count, from: chunk, inflater)
     for column in columns {
       var position = 0

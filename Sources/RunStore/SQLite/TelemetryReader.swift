@@ -190,8 +190,7 @@ struct TelemetryReader {
       try SegmentContents.read(contents)
     }
     guard all[keyPath: kept].contains(offset) else { return }
-    let subject = offset < Model.maximumCount ? Metric.Subject.tensor : .layer
-    let index = UInt32(truncatingIfNeeded: offset - ChunkKey.offset(subject, 0))
+    let (subject, index) = ChunkKey.subject(at: offset)
     throw lost(Place.name(of: subject, index, run: keys.run, in: db), text(range))
   }
 

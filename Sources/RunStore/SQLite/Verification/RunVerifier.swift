@@ -60,7 +60,7 @@ struct RunVerifier {
       row in
       decode(place) { () throws(CodecError) in _ = try ModelCodec.read(row.blob(0)) }
     }
-    if model == nil { tell(place, "expected a row, found none") }
+    if model == nil { tell(place, CodecError.lost.detail) }
   }
 
   private func verifySnapshot(of producer: Int64, _ id: ProducerID) throws {
@@ -146,9 +146,7 @@ struct RunVerifier {
 
   /// Verifies what was summed up, if the file is of a version that does; nothing is lost with it.
   private func verifyRollups(of producer: Int64, _ id: ProducerID) throws {
-    let exists: Void? = try db.firstRow("SELECT 1 FROM sqlite_master WHERE name = 'rollups'") { _ in
-    }
-    guard exists != nil else { return }
+    guard try db.tableExists("rollups") else { return }
     // Both are of one version.
     let hasScalars = try db.tableExists("rollup_scalars")
     let contents = hasScalars ? "contents" : "NULL"

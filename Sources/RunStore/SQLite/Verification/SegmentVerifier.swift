@@ -100,10 +100,7 @@ struct SegmentVerifier {
       }
     }
     if isThere == nil {
-      verifier.tell(
-        StoredDamage(place: "\(place)", detail: "expected a row, found none"),
-        run: run
-      )
+      verifier.tell(StoredDamage(place: "\(place)", detail: CodecError.lost.detail), run: run)
     }
   }
 
@@ -141,17 +138,9 @@ struct SegmentVerifier {
     of table: String,
     _ body: (Metric.Subject, UInt32, UnsafeRawBufferPointer) -> Void
   ) throws {
-    let first = ChunkKey.first(of: segment.id)
-    try db.rows(
-      "SELECT key - ?, body FROM \(table) WHERE key >= ? AND key < ? ORDER BY key",
-      .integer(first),
-      .integer(first),
-      .integer(first &+ ChunkKey.span)
-    ) { row in
-      let offset = row.integer(0)
-      let layers = Int64(Model.maximumCount)
-      body(offset < layers ? .tensor : .layer, UInt32(clamping: offset % layers), row.blob(1))
-      return true
+    try db.chunks(table, of: segment.id, 0..<ChunkKey.span) { offset, bytes in
+      let (subject, index) = ChunkKey.subject(at: offset)
+      body(subject, index, bytes)
     }
   }
 

@@ -12,7 +12,7 @@ class Disabled:
     """Nothing is ever sent."""
     open_alerts: list = []
     """None: there is nobody to raise them."""
-    status = Status("disabled", "", 0, 0, 0, 0, 0, 0, 0, "")
+    status = Status("disabled")
     """Nothing is counted."""
 
     def start(self, registration) -> None:

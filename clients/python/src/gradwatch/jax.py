@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import gradwatch
 
 from . import arrays
-from .errors import GradwatchError
+from .errors import GradwatchError, check_intervals
 from .run import Run
 from .text import line
 from .v1 import model_pb2
@@ -78,8 +78,7 @@ def watch(optimizer: Any, run: Run | None = None, *, every: int = 1, details_eve
     """
     import optax
 
-    if every < 1 or details_every < 0:
-        raise GradwatchError(f"every, details_every: expected at least 1 and 0, found {every} and {details_every}")
+    check_intervals(every, details_every)
     run = run or gradwatch.run
     if run is None:
         raise GradwatchError("no run: call gradwatch.init first")

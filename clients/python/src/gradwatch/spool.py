@@ -172,10 +172,5 @@ class Spool:
             problem=self._problem,
             reported=self._reported,
             delivered=self._delivered,
-            pending=0,
             dropped=self._dropped,
-            stripped=0,
-            reduced=0,
-            refused=0,
-            first_refusal="",
         )

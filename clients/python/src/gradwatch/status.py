@@ -11,23 +11,23 @@ class Status:
 
     state: str
     """`starting`, `connecting`, `streaming`, `waiting`, `finished`, `failed`, `offline` or `disabled`."""
-    problem: str
+    problem: str = ""
     """Why it waits, or failed; empty otherwise."""
-    reported: int
+    reported: int = 0
     """Steps that were reported."""
-    delivered: int
+    delivered: int = 0
     """Steps that are durable at the collector, or in the file of the offline mode."""
-    pending: int
+    pending: int = 0
     """Steps that wait for that."""
-    dropped: int
+    dropped: int = 0
     """Steps that were given up, because the buffer was full or the run failed."""
-    stripped: int
+    stripped: int = 0
     """Steps whose histograms were given up because the buffer was full."""
-    reduced: int
+    reduced: int = 0
     """Steps of which only the scalars were sent, because the message was too large."""
-    refused: int
+    refused: int = 0
     """Steps that the collector would not take."""
-    first_refusal: str
+    first_refusal: str = ""
     """Why it would not take the first of them; empty: it took all."""
 
     def __str__(self) -> str:

@@ -94,7 +94,7 @@ def _send(path: Path, settings: Settings, patience: float) -> None:
             text = f"stopped behind step report {skipped + status.delivered + status.refused}: {status.problem}"
             raise GradwatchError(f"{path}: {text}") if sender.is_rejected else ConnectionError(text)
     else:
-        status = Status("finished", "", 0, 0, 0, 0, 0, 0, 0, "")
+        status = Status("finished")
         if ending is not None and ending.status != before.status:
             with connect(settings) as channel:
                 Service(channel, settings.token).finish_run(ending, CALL_SECONDS)

@@ -11,7 +11,7 @@ import keras
 
 from .. import arrays
 from ..columns import Statistics
-from ..errors import GradwatchError
+from ..errors import GradwatchError, check_intervals
 from ..run import Run
 from ..v1 import step_report_pb2
 from .describe import describe
@@ -47,8 +47,7 @@ class GradwatchCallback(keras.callbacks.Callback):
             raise GradwatchError(
                 f"KERAS_BACKEND: expected torch or jax, found {keras.backend.backend()}: it is not supported"
             )
-        if every < 1 or details_every < 0:
-            raise GradwatchError(f"every, details_every: expected at least 1 and 0, found {every} and {details_every}")
+        check_intervals(every, details_every)
         self._given, self._options = run, options
         self._every, self._details_every, self._measures_updates = every, details_every, updates
         self._run: Run | None = None

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from ..errors import GradwatchError
+from ..errors import GradwatchError, check_intervals
 from ..run import Run
 from ..v1 import step_report_pb2
 from . import clipping, flat, optimizers, scaling
@@ -46,10 +46,7 @@ class Watcher:
         activations: bool,
         updates: bool,
     ):
-        if every < 1 or details_every < 0:
-            raise GradwatchError(
-                f"every, details_every: expected at least 1 and 0, found {every} and {details_every}"
-            )
+        check_intervals(every, details_every)
         self._run = run
         self._model = unwrapped(model)
         if run.watcher is not None and run.watcher._model is not self._model and not run.is_finished:
