@@ -1,5 +1,6 @@
 import Detection
 import Telemetry
+import TelemetryTesting
 import Testing
 
 /// One pass, restarts at any step, and replays from earlier snapshots all give the same.
@@ -58,6 +59,20 @@ struct RandomCutsTests {
         }
       }
       #expect(live.snapshot() == last, "seed \(seed)")
+    }
+  }
+
+  @Test("the order in which a report names tensors and layers changes nothing")
+  func order() throws {
+    let model = try #require(HealthyRun.transformer)
+    var (named, shuffled) = (try Self.detector(model), try Self.detector(model))
+    var random = SeededGenerator(seed: 5)
+    for (index, event) in Self.script(model).enumerated() {
+      var other = event
+      if case .report(let report) = event {
+        other = .report(report.shuffled(model, using: &random))
+      }
+      #expect(Self.texts(&named, event) == Self.texts(&shuffled, other), "event \(index)")
     }
   }
 
@@ -162,8 +177,10 @@ struct RandomCutsTests {
     case 285: report.parameters.norm[8] = 3e30
     default: break
     }
-    if turn < 30 { report.activations.deadUnitFraction[3] = 0.97 }
-    if (130..<150).contains(turn) { report.activations.saturatedFraction[3] = 0.97 }
+    for layer in 3...4 {
+      if turn < 30 { report.activations.deadUnitFraction[layer] = 0.97 }
+      if (130..<150).contains(turn) { report.activations.saturatedFraction[layer] = 0.97 }
+    }
     if (180..<310).contains(turn) { report.clip(at: 0.01, norm: report.scalars.globalNorm ?? 0) }
     report.scalars.learningRate = turn < 140 ? 0.001 : 0.0001
     report.scalars.batchSize = turn < 170 ? 32 : 128

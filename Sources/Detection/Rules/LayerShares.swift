@@ -34,6 +34,8 @@ struct LayerShares: Sendable {
       let average = averages[Int(layer)]
       averages[Int(layer)] = average.isNaN ? share : average + Self.weight * (share - average)
     }
+    // A report may name its layers in any order.
+    if !ids.isEmpty { measured.sort() }
     return !measured.isEmpty
   }
 

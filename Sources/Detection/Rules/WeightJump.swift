@@ -48,10 +48,14 @@ struct WeightJump: Rule {
     let wasClean = !step.symptoms.containsAny(of: [NonFiniteGradient.id])
     if lastStep != nil, wasClean {
       let factor = Float(tuning[Self.factor])
+      let ids = step.report.parameters.tensorIDs
+      lazy var told = Set(ids)
       let largest = step.history.sizes.reduce(Float(0)) { $1 > $0 ? $1 : $0 }
       for (tensor, norm) in step.parameterNorms.enumerated() where tuning.watches(tensor: tensor) {
         let before = norms[tensor]
-        guard before.isFinite, !isAbsent(tensor, step) else { continue }
+        // A norm that the report does not tell is another matter than one that it tells to be NaN.
+        guard before.isFinite, !norm.isNaN || ids.isEmpty || told.contains(UInt32(tensor))
+        else { continue }
         if isJump(from: before, to: norm, tensor, step, steps: steps, factor: factor, largest) {
           jumped.append((tensor, before, norm))
         }
@@ -64,13 +68,6 @@ struct WeightJump: Rule {
     lastStep = step.number
     let scopes = Grouping.scopes(ofTensors: jumped.map(\.tensor), step.anatomy)
     return scopes.map { Finding(scope: $0, met: .critical, held: .critical) }
-  }
-
-  /// Whether the report does not tell the tensor's norm, as opposed to telling that it is NaN.
-  private func isAbsent(_ tensor: Int, _ step: StepContext) -> Bool {
-    guard step.parameterNorms[tensor].isNaN else { return false }
-    let ids = step.report.parameters.tensorIDs
-    return !ids.isEmpty && !ids.contains(UInt32(tensor))
   }
 
   private func isJump(
