@@ -262,7 +262,7 @@ struct Episode: Sendable {
   /// Resolves the alert because the producer went back before it began.
   mutating func rewind(at moment: Moment) -> AlertTransition? {
     isRewound = true
-    return resolve(at: moment, because: "rewound")
+    return resolve(at: moment, because: Alert.rewound)
   }
 
   /// Goes on as `earlier`, which began at the same step before the producer went back to before it.

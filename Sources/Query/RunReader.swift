@@ -14,6 +14,8 @@ public struct RunReader: Sendable {
   public let producer: ProducerID
 
   let store: any RunStore
+  /// The first step that the producer has; `nil` if it has none, or that is not known.
+  private let firstStep: UInt64?
 
   /// Opens a run.
   ///
@@ -44,13 +46,16 @@ public struct RunReader: Sendable {
       .min { ($0.rank ?? .max, $0.id) < ($1.rank ?? .max, $1.id) }
     guard let chosen = producer ?? lead?.id else { throw .noProducer(run) }
     self.producer = chosen
+    // If that can't be read, what is asked for tells why.
+    firstStep = (try? store.firstStep(of: run, producer: chosen)) ?? nil
   }
 
   /// The steps of a request, cut to those that this producer has; `nil` if it has none of them.
   public func steps(within request: ClosedRange<UInt64>) -> ClosedRange<UInt64>? {
     let last = run.producers.first { $0.producer.id == producer }?.lastStep
-    guard let last, request.lowerBound <= last else { return nil }
-    return request.lowerBound...Swift.min(request.upperBound, last)
+    let first = Swift.max(request.lowerBound, firstStep ?? 0)
+    guard let last, first <= Swift.min(request.upperBound, last) else { return nil }
+    return first...Swift.min(request.upperBound, last)
   }
 
   /// One metric of some tensors or layers, at most `maximumPoints` points each; those without any measurement are left out.

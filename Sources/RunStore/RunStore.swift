@@ -183,6 +183,11 @@ public protocol RunStore: Sendable {
   /// - Throws: ``RunStoreError/unknownRun(_:)`` or ``RunStoreError/unknownProducer(_:_:)``.
   func stepCount(of run: RunID, producer: ProducerID) throws(RunStoreError) -> UInt64
 
+  /// The first step that a producer has; `nil` if it has none, or what tells it is damaged.
+  ///
+  /// - Throws: ``RunStoreError/unknownRun(_:)`` or ``RunStoreError/unknownProducer(_:_:)``.
+  func firstStep(of run: RunID, producer: ProducerID) throws(RunStoreError) -> UInt64?
+
   /// Reads what a producer said of its steps as a whole, in step order, segments and log as one.
   ///
   /// - Parameters:

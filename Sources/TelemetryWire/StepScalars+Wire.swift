@@ -18,9 +18,10 @@ extension StepScalars {
         found: "\(wire.losses.count)"
       )
     }
+    var names = Set<String>()
     for (index, loss) in wire.losses.enumerated() {
       try Name.check(loss.name, field: "losses[\(index)].name")
-      guard !losses.contains(where: { $0.name == loss.name }) else {
+      guard names.insert(loss.name).inserted else {
         throw .outOfRange(
           field: "losses[\(index)].name",
           expected: "a name that no other loss has",

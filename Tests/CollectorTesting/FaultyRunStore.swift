@@ -120,6 +120,11 @@ public final class FaultyRunStore: RunStore {
   }
 
   /// Passes on.
+  public func firstStep(of run: RunID, producer: ProducerID) throws(RunStoreError) -> UInt64? {
+    try store.firstStep(of: run, producer: producer)
+  }
+
+  /// Passes on.
   public func readScalars(
     of run: RunID,
     producer: ProducerID,

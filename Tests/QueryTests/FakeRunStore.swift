@@ -126,6 +126,11 @@ struct FakeRunStore: RunStore {
     return UInt64(scalars.count)
   }
 
+  func firstStep(of run: RunID, producer: ProducerID) throws(RunStoreError) -> UInt64? {
+    if let failure { throw failure }
+    return nil
+  }
+
   func readScalars(
     of run: RunID,
     producer: ProducerID,

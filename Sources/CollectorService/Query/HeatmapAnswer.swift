@@ -83,6 +83,8 @@ struct HeatmapAnswer {
       messages = try await following
       rest = rest.dropFirst(size)
     }
+    // No row has a value, but there are steps.
+    if response.hasColumns { try await writer.write(response) }
   }
 
   /// The rows of two messages, read on two connections to the database, because reading is what takes long; none if none is chosen.

@@ -46,16 +46,32 @@ struct HistogramAnswer {
       return
     }
     for tensors in request.readings(of: chosen, over: steps, points: Self.pointsPerReading) {
-      try Task.checkCancellation()
-      if let found = try await collector.blocking.run({ try together(tensors, steps, reader) }) {
-        for tensor in tensors {
-          for part in (found[tensor] ?? []).messages {
-            try await writer.write(message(reader, tensor, part))
-          }
+      try await write(tensors[...], steps, reader, writer)
+    }
+  }
+
+  /// Writes the histograms of some tensors: read together, or by halves if they are too large for that.
+  private func write(
+    _ tensors: ArraySlice<UInt32>,
+    _ steps: ClosedRange<UInt64>,
+    _ reader: RunReader,
+    _ writer: RPCWriter<Gradwatch_V1_GetHistogramsResponse>
+  ) async throws {
+    try Task.checkCancellation()
+    if let found = try await collector.blocking.run({
+      try together(Array(tensors), steps, reader)
+    }) {
+      for tensor in tensors {
+        for part in (found[tensor] ?? []).messages {
+          try await writer.write(message(reader, tensor, part))
         }
-      } else {
-        for tensor in tensors { try await writePages(of: tensor, steps, reader, writer) }
       }
+    } else if tensors.count > 1 {
+      let middle = tensors.startIndex + tensors.count / 2
+      try await write(tensors[..<middle], steps, reader, writer)
+      try await write(tensors[middle...], steps, reader, writer)
+    } else {
+      for tensor in tensors { try await writePages(of: tensor, steps, reader, writer) }
     }
   }
 
@@ -67,12 +83,17 @@ struct HistogramAnswer {
   ) throws(QueryError) -> [UInt32: [HistogramPoint]]? {
     var found: [UInt32: [HistogramPoint]] = [:]
     var bytes = 0
-    try reader.histograms(of: tensors, steps: steps, maximumPoints: request.maximumPoints) {
+    let isAll = try reader.histograms(
+      of: tensors,
+      steps: steps,
+      maximumPoints: request.maximumPoints,
+      maximumBytes: Self.bytesPerReading
+    ) {
       bytes += $1.approximateBytes
       found[$0, default: []].append($1)
       return bytes <= Self.bytesPerReading
     }
-    return bytes <= Self.bytesPerReading ? found : nil
+    return isAll ? found : nil
   }
 
   private func writePages(
@@ -135,17 +156,6 @@ extension [HistogramPoint] {
     }
     if start < count { parts.append(self[start...]) }
     return parts
-  }
-}
-
-extension HistogramPoint {
-  /// About the bytes that it takes in a message; its counts are varints.
-  fileprivate var approximateBytes: Int {
-    switch histogram {
-    case .exponential(let histogram):
-      32 + 4 * (histogram.positive.counts.count + histogram.negative.counts.count)
-    case .explicit(let histogram): 32 + 8 * histogram.bounds.count + 4 * histogram.counts.count
-    }
   }
 }
 

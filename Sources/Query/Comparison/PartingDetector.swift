@@ -114,7 +114,9 @@ package struct PartingDetector: Sendable {
 
   private mutating func judgeLevel() {
     let sorted = learning.map(\.logRatio).sorted()
-    let median = sorted[sorted.count / 2]
+    let (lower, upper) = (sorted[(sorted.count - 1) / 2], sorted[sorted.count / 2])
+    // The same whichever run is a; one of the two may be infinite, or both.
+    let median = lower == upper ? lower : lower == -upper ? 0 : lower / 2 + upper / 2
     let band = band
     if median.magnitude > band {
       // Two runs that explode, each at its own pace, may be close at first.

@@ -50,7 +50,9 @@ extension RunComparison {
     if a.clipping?.threshold != b.clipping?.threshold {
       add("clipping.threshold", at: a.step, a.clipping?.threshold, b.clipping?.threshold)
     }
-    if a.lossScale != b.lossScale { add("loss_scale", at: a.step, a.lossScale, b.lossScale) }
+    if a.lossScale?.bitPattern != b.lossScale?.bitPattern {
+      add("loss_scale", at: a.step, a.lossScale, b.lossScale)
+    }
   }
 
   private mutating func add(_ name: String, at step: UInt64, _ a: Double?, _ b: Double?) {

@@ -52,7 +52,8 @@ struct RollupPoint {
   /// The mean of the finite values; NaN if there is none.
   var mean: Double {
     guard isFinite else { return .nan }
-    // A sum of finite values may overflow; the mean of what lies between two bounds lies there too.
+    // A sum of finite values may overflow, both ways at that; the mean of what lies between two bounds lies there too.
+    guard !sum.isNaN else { return least / 2 + greatest / 2 }
     return Swift.min(Swift.max(sum / Double(count - nonFiniteCount), least), greatest)
   }
 

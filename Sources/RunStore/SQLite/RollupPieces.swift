@@ -39,6 +39,8 @@ struct RollupPieces {
 
   /// Less than a rollup spans: one that is lost, or says of itself what is not so, leaves a gap in which to look below.
   private static let widestSeam: UInt64 = 2048
+  /// The fewest points in a row that are taken from a rollup of which others are too wide.
+  private static let leastRun = 16
 
   private let reader: TelemetryReader
   private let maximumSpan: UInt64
@@ -96,20 +98,35 @@ struct RollupPieces {
     for rollup in try rollups(level, steps) {
       let (firsts, lasts) = (rollup.firsts, rollup.lasts)
       let chosen = firsts.indices.filter { firsts[$0] >= next && lasts[$0] <= steps.upperBound }
-      let isFine = zip(firsts, lasts).allSatisfy { $1 &- $0 < maximumSpan }
-      guard isFine, let first = chosen.first, let last = chosen.last else {
-        seam = 0
-        continue
+      let runs = fineRuns(of: chosen, rollup)
+      if runs.isEmpty { seam = 0 }
+      for rows in runs {
+        let (first, last) = (rows.lowerBound, rows.upperBound)
+        if next < firsts[first], first > 0 || firsts[first] - next >= seam {
+          try cut(next...firsts[first] - 1, level: level - 1)
+        }
+        pieces.append(.rollup(rollup, rows: rows))
+        guard lasts[last] < steps.upperBound else { return }
+        next = lasts[last] + 1
+        seam =
+          last == firsts.count - 1 ? Swift.min(lasts[last] - firsts[last], Self.widestSeam) : 0
       }
-      if next < firsts[first], first > 0 || firsts[first] - next >= seam {
-        try cut(next...firsts[first] - 1, level: level - 1)
-      }
-      pieces.append(.rollup(rollup, rows: first...last))
-      guard lasts[last] < steps.upperBound else { return }
-      next = lasts[last] + 1
-      seam = last == firsts.count - 1 ? Swift.min(lasts[last] - firsts[last], Self.widestSeam) : 0
     }
     try cut(next...steps.upperBound, level: level - 1)
+  }
+
+  /// Those of some points in a row that are fine enough, in runs: the steps of a run may jump, and with them a point here and there
+  /// be too wide. Beside those a few are not worth to be looked for on their own.
+  private func fineRuns(of chosen: [Int], _ rollup: Rollup) -> [ClosedRange<Int>] {
+    var runs: [ClosedRange<Int>] = []
+    for row in chosen where rollup.lasts[row] &- rollup.firsts[row] < maximumSpan {
+      if let run = runs.last, run.upperBound == row - 1 {
+        runs[runs.count - 1] = run.lowerBound...row
+      } else {
+        runs.append(row...row)
+      }
+    }
+    return runs.filter { $0.count == chosen.count || $0.count >= Self.leastRun }
   }
 
   private func rollups(_ level: Int, _ steps: ClosedRange<UInt64>) throws -> [Rollup] {

@@ -97,6 +97,22 @@ extension SQLiteRunStore {
     }
   }
 
+  /// The first step that a producer has; `nil` if it has none, or what tells it is damaged.
+  public func firstStep(of run: RunID, producer: ProducerID) throws(RunStoreError) -> UInt64? {
+    try read("read the first step of run \(run)") { db in
+      let key = try db.keys(of: run, producer).producer
+      let axis = try db.firstRow(
+        "SELECT axis FROM segments WHERE producer = ? ORDER BY last_step LIMIT 1",
+        .integer(key)
+      ) { row in Result { try SegmentCodec.readAxis(row.blob(0)) } }
+      if let axis { return (try? axis.get())?.steps.first }
+      return try db.firstRow(
+        "SELECT step FROM log WHERE producer = ? ORDER BY sequence LIMIT 1",
+        .integer(key)
+      ) { $0.number(0) }
+    }
+  }
+
   /// Reads what a producer said of its steps as a whole, in step order.
   public func readScalars(
     of run: RunID,

@@ -240,7 +240,7 @@ public nonisolated struct Gradwatch_V1_Evidence: Sendable {
   /// First step at which the condition was seen.
   public var firstStep: UInt64 = 0
 
-  /// Last step at which it was seen.
+  /// Last step at which it was seen, as of the alert's last change of state.
   public var lastStep: UInt64 = 0
 
   /// The last values up to the decision, oldest first; at most 20.

@@ -126,6 +126,23 @@ struct PartingDetectorTests {
     #expect((found?.usualLogRatio ?? 0) < 0, "seed \(seed)")
   }
 
+  @Test(
+    "runs part at the same step whichever of them is a",
+    arguments: 1...40 as ClosedRange<UInt64>
+  )
+  func symmetry(seed: UInt64) {
+    var generator = SeededGenerator(seed: seed)
+    // Around the edge of the band, with now and then a zero, whose logarithm is infinite.
+    let series: [(Double?, Double?)] = (0..<40).map { _ in
+      let isZero = Int.random(in: 0..<8, using: &generator) == 0
+      return (isZero ? 0 : Self.noise(2, using: &generator), 1.8 * Self.noise(2, using: &generator))
+    }
+    let found = parting(series, apart: true)
+    let swapped = parting(series.map { ($1, $0) }, apart: true)
+    #expect(found?.step == swapped?.step, "seed \(seed)")
+    #expect(found?.usualLogRatio == swapped.map { -$0.usualLogRatio }, "seed \(seed)")
+  }
+
   @Test("noise that grows from nothing, as rounding does, is no parting")
   func growingNoise() {
     for seed in 1...20 as ClosedRange<UInt64> {

@@ -292,6 +292,7 @@ extension RunStoreCompat {
       try store.readScalars(of: unknown, producer: producer, steps: all) { _ in true }
     }
     #expect(throws: error) { try store.stepCount(of: unknown, producer: producer) }
+    #expect(throws: error) { try store.firstStep(of: unknown, producer: producer) }
     #expect(throws: error) { try store.readLog(of: unknown, producer: producer, after: 0) { _ in } }
     #expect(throws: error) { try store.snapshot(of: unknown, producer: producer) }
     #expect(throws: error) {

@@ -169,6 +169,8 @@ struct RunStoreCompat: Sendable {
     #expect(found == reference.scalars(steps).map(ScalarBits.init), "scalars \(comment)")
     let count = try store.stepCount(of: run, producer: producer)
     #expect(count == UInt64(reference.reports.count), "step count \(comment)")
+    let first = try store.firstStep(of: run, producer: producer)
+    #expect(first == reference.reports.first?.report.step, "first step \(comment)")
     #expect(
       try annotations(store, producer: producer, in: steps) == reference.annotations(steps),
       "annotations \(comment)"
