@@ -91,7 +91,7 @@ struct RuleTest {
         try store.alerts(AlertFilter(run: run), page: wanted)
       }
       for alert in alerts.items
-      where alert.firedStep != nil && producers.contains(alert.producer)
+      where alert.firedStep != nil && !alert.wasRewound && producers.contains(alert.producer)
         && !Self.rulesNotReplayed.contains(alert.rule)
       {
         recorded[alert.id] = alert

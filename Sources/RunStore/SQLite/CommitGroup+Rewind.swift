@@ -26,6 +26,7 @@ extension CommitGroup {
       .integer(state.key),
       .number(step)
     )
+    try unmake(alertsFrom: step, of: name)
     try discard(from: step, of: state.key)
     // One at most is left that reaches the step: it began before.
     var cut: (segment: Int64, axis: SegmentCodec.Axis?)?
@@ -47,6 +48,30 @@ extension CommitGroup {
         .integer(try producerOfDropped()),
         .integer(cut.segment)
       )
+    }
+  }
+
+  /// Says of the resolved alerts that began at `step` or above that it never happened; the others' detector resolves them itself.
+  ///
+  /// A detector remembers alerts only for a while after they are resolved, and a producer may go back further.
+  private mutating func unmake(alertsFrom step: UInt64, of name: ProducerName) throws {
+    var rewound: [(key: Int64, alert: Alert)] = []
+    try db.rows(
+      "SELECT key, body FROM alerts WHERE run = ? AND producer = ? AND first_step >= ? AND state = ?",
+      .integer(try run(name.run).key),
+      .text(name.producer.rawValue),
+      .number(step),
+      .integer(Int64(AlertState.resolved.rawValue))
+    ) { row in
+      // One that is damaged is named by whoever reads it.
+      if let alert = try? AlertCodec.read(row.blob(1)) { rewound.append((row.integer(0), alert)) }
+      return true
+    }
+    for (key, var alert) in rewound {
+      alert.evidence.facts["resolution"] = Alert.rewound
+      body.removeAll()
+      AlertCodec.write(alert, to: &body, deflater)
+      try db.run("UPDATE alerts SET body = ? WHERE key = ?", .blob(body.bytes), .integer(key))
     }
   }
 

@@ -35,9 +35,9 @@ struct CommitGroup: ~Copyable {
   let db: Database
   private var producers: [ProducerName: ProducerState] = [:]
   private var runs: [RunID: (key: Int64, project: String)] = [:]
-  private var body = ByteWriter(capacity: 1 << 16)
+  var body = ByteWriter(capacity: 1 << 16)
   /// Made for a group that has a snapshot or an alert: few have one.
-  private lazy var deflater = Deflater()
+  lazy var deflater = Deflater()
 
   /// Starts a group in a transaction that has begun.
   init(_ db: Database) { self.db = db }
@@ -215,7 +215,7 @@ struct CommitGroup: ~Copyable {
     cursors.append(AlertCursor(db.lastInsertedRowID))
   }
 
-  private mutating func run(_ run: RunID) throws -> (key: Int64, project: String) {
+  mutating func run(_ run: RunID) throws -> (key: Int64, project: String) {
     if let known = runs[run] { return known }
     let found = try db.firstRow(
       "SELECT key, project FROM runs WHERE id = ?",

@@ -46,6 +46,26 @@ extension RunStoreCompat {
     try store.close()
   }
 
+  func resolvedAlertsOfStepsThatAreGoneBackOverNeverHappened() throws {
+    let store = try open()
+    _ = try store.register(Samples.registration(), at: Samples.time(1))
+    let alerts = [4, 5, 6].map { Samples.alert(state: .resolved, firstStep: $0) }
+    let open = Samples.alert(state: .firing, firstStep: 7)
+    _ = try store.commit([
+      report(
+        Samples.plain(1, step: 9),
+        transitions: (alerts + [open]).map { Samples.transition($0) }
+      )
+    ])
+    _ = try store.commit([report(Samples.plain(2, step: 5), rewinds: true)])
+    let found = try (alerts + [open]).map { try #require(try store.alert($0.id)) }
+    #expect(found.map(\.wasRewound) == [false, true, true, false])
+    var expected = alerts[1]
+    expected.evidence.facts["resolution"] = "rewound"
+    #expect(found[1] == expected)
+    try store.close()
+  }
+
   func openAlertsAreCountedBySeverity() throws {
     let store = try open()
     _ = try store.register(Samples.registration(), at: Samples.time(1))

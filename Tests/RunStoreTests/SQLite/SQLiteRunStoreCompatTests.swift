@@ -95,6 +95,11 @@ struct SQLiteRunStoreCompatTests {
   @Test("alerts that fire or are acknowledged are counted by severity")
   func openAlerts() throws { try compat.openAlertsAreCountedBySeverity() }
 
+  @Test("resolved alerts of steps that are gone back over never happened")
+  func rewoundAlerts() throws {
+    try compat.resolvedAlertsOfStepsThatAreGoneBackOverNeverHappened()
+  }
+
   @Test("alerts are listed by filter, the newest first, in pages")
   func alerts() throws { try compat.alertsAreListedNewestFirstByFilterInPages() }
 
