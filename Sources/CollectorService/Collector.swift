@@ -39,6 +39,8 @@ public final class Collector: Service {
   private let tidier = Signal()
   /// For sealing and deleting, which must get on however many ask: the log grows meanwhile.
   private let tidying = BlockingExecutor(label: "gradwatch.tidying", width: 1)
+  private let sealing: FailureLog
+  private let deleting: FailureLog
   let logger: Logger
 
   /// Makes a collector over a store.
@@ -62,6 +64,8 @@ public final class Collector: Service {
     self.logger = logger
     self.now = now
     self.uptime = uptime
+    sealing = FailureLog("seal", logger)
+    deleting = FailureLog("delete", logger)
     blocking = BlockingExecutor(label: "gradwatch.store", width: 4)
     ingesting = BlockingExecutor(label: "gradwatch.ingesting", width: 2)
     silences = try SilenceBook(store: store) {
@@ -71,7 +75,8 @@ public final class Collector: Service {
     committer = Committer(
       store: store,
       feed: feed,
-      maximumPendingBytes: options.maximumPendingBytes
+      maximumPendingBytes: options.maximumPendingBytes,
+      logger: logger
     ) { [tidier] in tidier.raise() }
     producers = LiveProducers(
       store: store,
@@ -88,7 +93,8 @@ public final class Collector: Service {
       feed: feed,
       blocking: blocking,
       now: now,
-      uptime: uptime
+      uptime: uptime,
+      logger: logger
     ) { [tidier] in tidier.raise() }
   }
 
@@ -106,6 +112,7 @@ public final class Collector: Service {
     await cancelWhenGracefulShutdown {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await self.watchForSilence() }
+        group.addTask { await self.pruneInBackground() }
         group.addTask { await self.tidyInBackground() }
         await group.waitForAll()
       }
@@ -179,7 +186,6 @@ public final class Collector: Service {
     var ticks = 0
     while !Task.isCancelled {
       await producers.tick()
-      await prune()
       ticks += 1
       // What a full disk has kept from being sealed or deleted is tried again, also if nobody reports.
       if ticks.isMultiple(of: Self.ticksPerTidying) { tidier.raise() }
@@ -187,13 +193,15 @@ public final class Collector: Service {
     }
   }
 
-  private func prune() async {
-    do {
-      for excess in try await removal.tick() {
-        logger.info("deleted a run", metadata: excess.metadata)
+  /// Beside the others: it may take long, and who is silent must be noticed meanwhile.
+  private func pruneInBackground() async {
+    while !Task.isCancelled {
+      do {
+        _ = try await removal.tick()
+      } catch {
+        logger.error("cannot prune", metadata: ["error": "\(error)"])
       }
-    } catch {
-      logger.error("cannot prune", metadata: ["error": "\(error)"])
+      try? await Task.sleep(for: .seconds(options.tickSeconds))
     }
   }
 
@@ -201,8 +209,8 @@ public final class Collector: Service {
     while !Task.isCancelled {
       // In turn, so that neither waits for all of the other.
       let silent = WallTime(clamping: now().seconds - options.silentSeconds)
-      let sealed = await attempt("seal") { try $0.sealNext(silentBefore: silent) }
-      let reclaimed = await attempt("delete") { try $0.reclaimNext() }
+      let sealed = await attempt(sealing) { try $0.sealNext(silentBefore: silent) }
+      let reclaimed = await attempt(deleting) { try $0.reclaimNext() }
       if !sealed, !reclaimed { await tidier.wait() }
     }
   }
@@ -212,21 +220,14 @@ public final class Collector: Service {
   /// What could not be sealed stays in the log, where it is just as durable, and what could not be deleted
   /// is seen by nobody; the next snapshot wakes the loop again.
   private func attempt(
-    _ what: String,
+    _ failures: FailureLog,
     _ work: @escaping @Sendable (any RunStore) throws -> Bool
   ) async -> Bool {
     do {
       return try await tidying.run { [store] in try work(store) }
     } catch {
-      logger.error("cannot \(what)", metadata: ["error": "\(error)"])
+      failures.failed(error)
       return false
     }
-  }
-}
-
-extension Retention.Excess {
-  /// For the log.
-  fileprivate var metadata: Logger.Metadata {
-    ["run": "\(footprint.run)", "project": "\(footprint.project)", "limit": "\(limit)"]
   }
 }

@@ -7,6 +7,7 @@ import ServiceLifecycle
 import struct NIOCore.AdaptiveRecvByteBufferAllocator
 import struct NIOCore.ChannelOptions
 import struct NIOCore.IOError
+import class NIOPosix.ClientBootstrap
 import struct NIOPosix.UnixDomainSocketPathWrongType
 
 /// One address at which the collector is served.
@@ -42,6 +43,19 @@ struct Listener: Service {
       )
     }
     return listeners
+  }
+
+  /// Keeps a collector from taking the path of another's Unix domain socket.
+  ///
+  /// A socket that a killed one has left refuses whoever connects, and is replaced.
+  ///
+  /// - Throws: ``StartupError`` if somebody answers there.
+  static func checkUnused(_ path: String) async throws {
+    let other = try? await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+      .connect(unixDomainSocketPath: path).get()
+    guard let other else { return }
+    try? await other.close()
+    throw StartupError(description: "listen on unix:\(path): in use by another process")
   }
 
   private init(

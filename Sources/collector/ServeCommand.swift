@@ -67,6 +67,7 @@ struct ServeCommand: AsyncParsableCommand {
     logger.logLevel = settings.logLevel
 
     OpenFiles.raiseLimit()
+    if let path = settings.unixSocket { try await Listener.checkUnused(path) }
     let collector = try openCollector(settings, logger)
     let listeners = Listener.all(of: settings, for: collector)
     // They are told to stop in reverse order: first the listeners, which end their streams.

@@ -1,5 +1,6 @@
 import CollectorService
 import CollectorTesting
+import Logging
 import Query
 import RunStore
 import Synchronization
@@ -50,6 +51,7 @@ struct RuntimeTests {
         store: store,
         feed: feed,
         maximumPendingBytes: 1 << 20,
+        logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         onSnapshot: {}
       )
       let results = Mutex<[String: Bool]>([:])
@@ -89,6 +91,33 @@ struct RuntimeTests {
     }
   }
 
+  @Test("an operator hears once that nothing becomes durable, and that it does again")
+  func failuresAreTold() async throws {
+    try await withTemporaryFolder { folder in
+      let disk = try SQLiteRunStore(path: "\(folder)/db")
+      let store = FaultyRunStore(disk)
+      let lines = Lines()
+      let committer = Committer(
+        store: store,
+        feed: AlertFeed(after: .start, capacity: 4),
+        maximumPendingBytes: 10,
+        logger: Logger(label: "test", factory: { _ in LineHandler(lines: lines) }),
+        onSnapshot: {}
+      )
+      store.failure = .unavailable(operation: "commit", detail: "disk full")
+      // One after the other, so that each is a commit.
+      for _ in 0..<3 { await committer.flush() }
+      store.failure = nil
+      for _ in 0..<2 { await committer.flush() }
+      #expect(
+        lines.all.withLock { $0 } == [
+          "cannot commit, failed: 1", "can commit again, failed: 2",
+        ]
+      )
+      try disk.close()
+    }
+  }
+
   @Test("whoever reads waits until there is room, first come, first served, and the bound holds")
   func backPressure() async throws {
     try await withTemporaryFolder { folder in
@@ -97,6 +126,7 @@ struct RuntimeTests {
         store: disk,
         feed: AlertFeed(after: .start, capacity: 4),
         maximumPendingBytes: 10,
+        logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         onSnapshot: {}
       )
       await committer.reserve(6)
@@ -129,4 +159,24 @@ struct RuntimeTests {
 /// The sizes of reports, in the order in which there was room for them.
 private final class Order: Sendable {
   let sizes = Mutex<[Int]>([])
+}
+
+/// What was logged, a line each.
+private final class Lines: Sendable {
+  let all = Mutex<[String]>([])
+}
+
+private struct LineHandler: LogHandler {
+  let lines: Lines
+  var logLevel = Logger.Level.trace
+  var metadata = Logger.Metadata()
+
+  subscript(metadataKey key: String) -> Logger.MetadataValue? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    lines.all.withLock { $0.append("\(event.message), failed: \(event.metadata?["failed"] ?? "")") }
+  }
 }

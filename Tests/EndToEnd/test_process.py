@@ -279,6 +279,18 @@ def test_it_serves_on_a_unix_socket(tmp_path):
         assert collector.result()[0] == 0
 
 
+def test_a_socket_on_which_another_collector_is_served_is_left_to_it(tmp_path):
+    path = tmp_path / "socket"
+    socket_only = ("--listen", "none", "--unix-socket", str(path))
+    with Collector(tmp_path, *socket_only, "--database", str(tmp_path / "a.sqlite")) as collector:
+        collector.listening()
+        other = Collector(tmp_path, *socket_only, "--database", str(tmp_path / "b.sqlite"))
+        assert_does_not_start(other, 1, f"unix:{path}", "in use")
+        assert not (tmp_path / "b.sqlite").exists()
+        with Client(f"unix:{path}") as client:
+            assert client.list_runs() == []
+
+
 def test_a_socket_left_by_a_killed_collector_is_taken_over(tmp_path):
     arguments = ["--unix-socket", str(tmp_path / "socket"), "--listen", "none"]
     arguments += ["--database", str(tmp_path / "gradwatch.sqlite")]

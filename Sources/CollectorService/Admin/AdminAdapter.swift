@@ -29,11 +29,9 @@ struct AdminAdapter: Gradwatch_V1_AdminService.SimpleServiceProtocol {
       try await collector.blocking.run { [store = collector.store] in
         try store.setRetention(retention, of: project)
       }
-      let pruned = try await collector.removal.prune(
-        project: project,
-        retention: nil,
-        dryRun: false
-      )
+      let pruned = try await context.cancelling { [removal = collector.removal] in
+        try await removal.prune(project: project, retention: nil, dryRun: false)
+      }
       return .with { $0.pruned = pruned.map(Gradwatch_V1_PrunedRun.init) }
     }
   }
@@ -60,11 +58,11 @@ struct AdminAdapter: Gradwatch_V1_AdminService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws -> Gradwatch_V1_PruneRunsResponse {
     try await Failure.mapped {
-      let pruned = try await collector.removal.prune(
-        project: try Self.project(request.project),
-        retention: request.hasRetention ? try Retention(wire: request.retention) : nil,
-        dryRun: request.dryRun
-      )
+      let project = try Self.project(request.project)
+      let retention = request.hasRetention ? try Retention(wire: request.retention) : nil
+      let pruned = try await context.cancelling { [removal = collector.removal] in
+        try await removal.prune(project: project, retention: retention, dryRun: request.dryRun)
+      }
       return .with { $0.pruned = pruned.map(Gradwatch_V1_PrunedRun.init) }
     }
   }

@@ -1,3 +1,4 @@
+import Logging
 import Query
 package import RunStore
 import Telemetry
@@ -11,6 +12,7 @@ package actor RunRemoval {
   private let now: @Sendable () -> WallTime
   private let uptime: @Sendable () -> Duration
   private let onDeletion: @Sendable () -> Void
+  private let logger: Logger
   /// Since when nothing is deleted for a while, by ``uptime``: the last time, or a jump of the clock; `nil`: nothing was yet.
   private var pausedSince: Duration?
   /// What both clocks showed when they were last looked at.
@@ -35,6 +37,7 @@ package actor RunRemoval {
     blocking: BlockingExecutor,
     now: @escaping @Sendable () -> WallTime,
     uptime: @escaping @Sendable () -> Duration,
+    logger: Logger,
     onDeletion: @escaping @Sendable () -> Void
   ) {
     self.store = store
@@ -43,6 +46,7 @@ package actor RunRemoval {
     self.blocking = blocking
     self.now = now
     self.uptime = uptime
+    self.logger = logger
     self.onDeletion = onDeletion
   }
 
@@ -69,10 +73,16 @@ package actor RunRemoval {
     guard isDeleted else {
       throw Failure.runHasStreams(run).status
     }
+    logger.info(
+      "deleted a run",
+      metadata: ["run": "\(run)", "project": "\(record.project)", "limit": "asked for"]
+    )
     return record
   }
 
-  /// Deletes the runs that are beyond limits.
+  /// Deletes the runs that are beyond limits, until the task is cancelled.
+  ///
+  /// A project that can't be measured because it is damaged is told in the log, and keeps no other from being pruned.
   ///
   /// - Parameters:
   ///   - project: The project; `nil`: each of them.
@@ -91,12 +101,25 @@ package actor RunRemoval {
     for project in project.map({ [$0] }) ?? all {
       let limits = retention ?? settings.inForce(for: project)
       guard !limits.keepsEverything else { continue }
-      let footprints = try await blocking.run { [store] in try store.footprints(of: project) }
-        .map(withWhatWasHeard)
-      for excess in limits.excess(of: footprints, at: now()) {
+      let footprints: [RunFootprint]
+      do {
+        footprints = try await blocking.run { [store] in try store.footprints(of: project) }
+      } catch RunStoreError.damaged(let place, let detail) {
+        logger.error(
+          "cannot prune a project",
+          metadata: [
+            "project": "\(project)",
+            "error": "\(RunStoreError.damaged(place: place, detail: detail))",
+          ]
+        )
+        continue
+      }
+      for excess in limits.excess(of: footprints.map(withWhatWasHeard), at: now()) {
+        guard !Task.isCancelled else { return pruned }
         if dryRun {
           pruned.append(excess)
         } else if try await remove(excess) {
+          logger.info("deleted a run", metadata: excess.metadata)
           pruned.append(excess)
         }
       }
@@ -160,5 +183,12 @@ package actor RunRemoval {
     }
     if isDeleted { onDeletion() }
     return isDeleted
+  }
+}
+
+extension Retention.Excess {
+  /// For the log.
+  fileprivate var metadata: Logger.Metadata {
+    ["run": "\(footprint.run)", "project": "\(footprint.project)", "limit": "\(limit)"]
   }
 }

@@ -236,7 +236,7 @@ package actor LiveProducers {
     return time.seconds(since: seen) > Self.lastWord
   }
 
-  /// Rebuilds the producers of all runs that are running, so that rules watch them from the start.
+  /// Rebuilds the producers of all runs that are running, so that rules watch them from the start, until the task is cancelled.
   ///
   /// - Returns: How many there are.
   func restore() async throws -> Int {
@@ -249,7 +249,8 @@ package actor LiveProducers {
       }
       for run in runs.items {
         for state in run.producers where state.lastSequence > 0 {
-          guard count < options.maximumLiveProducers / 2, size < options.maximumLiveTensors / 2
+          guard !Task.isCancelled, count < options.maximumLiveProducers / 2,
+            size < options.maximumLiveTensors / 2
           else {
             return count
           }

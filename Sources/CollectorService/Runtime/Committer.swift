@@ -1,4 +1,5 @@
 import Dispatch
+package import Logging
 package import Query
 package import RunStore
 import Synchronization
@@ -52,6 +53,7 @@ package final class Committer: Sendable {
   private let feed: AlertFeed
   private let maximumPendingBytes: Int
   private let onSnapshot: @Sendable () -> Void
+  private let failures: FailureLog
   private let thread = DispatchQueue(label: "gradwatch.committer", qos: .userInitiated)
   private let state = Mutex(State())
 
@@ -61,16 +63,19 @@ package final class Committer: Sendable {
   ///   - store: Where changes become durable.
   ///   - feed: Where durable transitions are published.
   ///   - maximumPendingBytes: The bound.
+  ///   - logger: Where it says that nothing becomes durable, and when it does again.
   ///   - onSnapshot: Called after a commit that had a detector snapshot: there is something to seal.
   package init(
     store: any RunStore,
     feed: AlertFeed,
     maximumPendingBytes: Int,
+    logger: Logger,
     onSnapshot: @escaping @Sendable () -> Void
   ) {
     self.store = store
     self.feed = feed
     self.maximumPendingBytes = maximumPendingBytes
+    failures = FailureLog("commit", logger)
     self.onSnapshot = onSnapshot
   }
 
@@ -162,10 +167,13 @@ package final class Committer: Sendable {
   private func commit(_ group: [Unit]) {
     do throws(RunStoreError) {
       let cursors = try store.commit(group.flatMap(\.changes))
+      failures.succeeded()
       publish(group, cursors)
       for unit in group { unit.completion(.success(())) }
     } catch {
       guard group.count > 1 else {
+        // What is wrong with one run's reports its client hears.
+        if case .unavailable = error { failures.failed(error) }
         for unit in group { unit.completion(.failure(error)) }
         return
       }

@@ -33,7 +33,8 @@ final class FileLock: Sendable {
 
   deinit { for descriptor in descriptors { _ = close(descriptor) } }
 
-  private static func lock(
+  /// Opens a file, which is made if it is not there, and locks it.
+  static func lock(
     _ file: String,
     database path: String
   ) throws(RunStoreError) -> Int32 {
@@ -64,7 +65,8 @@ final class FileLock: Sendable {
     return String(cString: resolved)
   }
 
-  private static func reason(_ code: Int32) -> String {
+  /// The system's words for a code.
+  static func reason(_ code: Int32) -> String {
     strerror(code).map { String(cString: $0) } ?? "error \(code)"
   }
 }

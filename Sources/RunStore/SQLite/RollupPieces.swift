@@ -115,8 +115,10 @@ struct RollupPieces {
     try cut(next...steps.upperBound, level: level - 1)
   }
 
-  /// Those of some points in a row that are fine enough, in runs: the steps of a run may jump, and with them a point here and there
-  /// be too wide. Beside those a few are not worth to be looked for on their own.
+  /// Those of some points that are fine enough, in runs.
+  ///
+  /// The steps of a run may jump, and with them a point here and there be too wide. Beside those a few are not worth to be looked for
+  /// on their own.
   private func fineRuns(of chosen: [Int], _ rollup: Rollup) -> [ClosedRange<Int>] {
     var runs: [ClosedRange<Int>] = []
     for row in chosen where rollup.lasts[row] &- rollup.firsts[row] < maximumSpan {

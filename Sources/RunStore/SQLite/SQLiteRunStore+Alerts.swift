@@ -90,10 +90,13 @@ extension SQLiteRunStore {
     }
   }
 
-  /// The cursor of the newest transition; ``AlertCursor/start`` if there is none.
+  /// The cursor of the newest transition that there ever was; ``AlertCursor/start`` if there was none.
   public func lastCursor() throws(RunStoreError) -> AlertCursor {
     try read("read the last alert cursor") { db in
-      let last = try db.firstRow("SELECT max(cursor) FROM alert_transitions") { $0.integer(0) }
+      // SQLite's own note of it: the page with the newest ones is written to all the time, and may be the one that is torn.
+      let last = try db.firstRow(
+        "SELECT seq FROM sqlite_sequence WHERE name = 'alert_transitions'"
+      ) { $0.integer(0) }
       return AlertCursor(last ?? 0)
     }
   }

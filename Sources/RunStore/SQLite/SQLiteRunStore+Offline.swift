@@ -37,6 +37,7 @@ extension SQLiteRunStore {
   ///   - path: The file.
   ///   - copy: Where the copy is to be; nothing may be there. It is there as a whole or not at all.
   /// - Throws: ``RunStoreError/cannotOpen(path:detail:)`` if there is no such file, or something at `copy`;
+  ///   ``RunStoreError/inUse(path:)`` if somebody else makes that copy;
   ///   ``RunStoreError/unavailable(operation:detail:)`` if the disk is full.
   public static func backUp(path: String, to copy: String) throws(RunStoreError) {
     let files = FileManager.default
@@ -46,28 +47,23 @@ extension SQLiteRunStore {
         detail: copy.isEmpty ? "the path is empty" : "expected nothing there, found a file"
       )
     }
-    let partial = copy + ".partial"
+    // What SQLite would take for this copy's own when it is opened.
+    for suffix in ["-wal", "-shm", "-journal"] where files.fileExists(atPath: copy + suffix) {
+      throw .cannotOpen(
+        path: copy + suffix,
+        detail: "expected nothing there, found what is left of another database"
+      )
+    }
     try withReader(of: path, "back up to \(copy)") { queue in
-      try? files.removeItem(atPath: partial)
-      do {
-        try queue.writeWithoutTransaction { db in
-          // The copy of a file that can't give pages back can.
-          if try db.number("PRAGMA auto_vacuum") == 0 {
-            try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
-          }
-          try db.execute(sql: "VACUUM INTO ?", arguments: [partial])
+      let partial = try PartialCopy(of: copy)
+      try queue.writeWithoutTransaction { db in
+        // The copy of a file that can't give pages back can.
+        if try db.number("PRAGMA auto_vacuum") == 0 {
+          try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
         }
-        // SQLite does not.
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: partial))
-        try file.synchronize()
-        try file.close()
-        // Unlike a renaming, it replaces nothing that has come there meanwhile.
-        try files.linkItem(atPath: partial, toPath: copy)
-        try files.removeItem(atPath: partial)
-      } catch {
-        try? files.removeItem(atPath: partial)
-        throw error
+        try db.execute(sql: "VACUUM INTO ?", arguments: [partial.path])
       }
+      try partial.finish()
     }
   }
 

@@ -3,42 +3,55 @@ import GRDB
 
 extension SQLiteRunStore {
   /// Looks, without writing to the file, whether it is ours and of a version that we know.
+  ///
+  /// Only what a crash left half done in a file without a write-ahead log is taken back first, as whoever opens it does: until it has
+  /// a log, which is the first that is done to a new file, a copy or an old one.
   static func inspect(_ path: String, _ options: Options) throws(RunStoreError) {
-    var configuration = Configuration()
-    configuration.readonly = true
-    // After a crash another program, such as a backup, may be the one that recovers the log.
-    configuration.busyMode = .timeout(options.busySeconds)
     do {
-      let queue: DatabaseQueue
       do {
-        queue = try DatabaseQueue(path: path, configuration: configuration)
-      } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
-        // Most likely it does not exist yet; if not, opening it for writing says what is wrong.
-        return
+        try inspect(path, options, readonly: true)
+      } catch let error as DatabaseError
+        where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK
+      {
+        try inspect(path, options, readonly: false)
       }
-      try queue.read { db in
-        let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
-        let identifier = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-        guard tables == 0 || identifier == Schema.applicationID else {
-          throw RunStoreError.cannotOpen(
-            path: path,
-            detail: "the SQLite database of another program"
-          )
-        }
-        let known = Schema.migrator.migrations
-        let unknown = try Schema.migrator.appliedIdentifiers(db).subtracting(known)
-        if let newest = unknown.max() {
-          throw RunStoreError.newerVersion(
-            path: path,
-            found: newest,
-            supported: known.last ?? "none"
-          )
-        }
-      }
-      try queue.close()
     } catch {
       throw RunStoreError(opening: path, error)
     }
+  }
+
+  private static func inspect(_ path: String, _ options: Options, readonly: Bool) throws {
+    var configuration = Configuration()
+    configuration.readonly = readonly
+    // After a crash another program, such as a backup, may be the one that recovers the log.
+    configuration.busyMode = .timeout(options.busySeconds)
+    let queue: DatabaseQueue
+    do {
+      queue = try DatabaseQueue(path: path, configuration: configuration)
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
+      // Most likely it does not exist yet; if not, opening it for writing says what is wrong.
+      return
+    }
+    try queue.read { db in
+      let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+      let identifier = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+      guard tables == 0 || identifier == Schema.applicationID else {
+        throw RunStoreError.cannotOpen(
+          path: path,
+          detail: "the SQLite database of another program"
+        )
+      }
+      let known = Schema.migrator.migrations
+      let unknown = try Schema.migrator.appliedIdentifiers(db).subtracting(known)
+      if let newest = unknown.max() {
+        throw RunStoreError.newerVersion(
+          path: path,
+          found: newest,
+          supported: known.last ?? "none"
+        )
+      }
+    }
+    try queue.close()
   }
 
   /// Opens a file for reading and writing, and brings its tables up to date.

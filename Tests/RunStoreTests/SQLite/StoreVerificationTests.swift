@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import RunStore
 import Telemetry
 import Testing
@@ -261,6 +262,75 @@ struct StoreVerificationTests {
     try opened.close()
     #expect(try store.run(RunID("r1"))?.lastStep == 599, "the original is not the copy")
     try store.close()
+  }
+
+  @Test("of two who make the same copy the second is refused; what a kill left is used again")
+  func copyInProgress() throws {
+    let copy = folder.file("copy")
+    try Data("half of a copy".utf8).write(to: URL(fileURLWithPath: copy + ".partial"))
+    let other = try #require(FileHandle(forUpdatingAtPath: copy + ".partial"))
+    #expect(flock(other.fileDescriptor, LOCK_EX | LOCK_NB) == 0)
+    #expect(throws: RunStoreError.inUse(path: copy + ".partial")) {
+      try SQLiteRunStore.backUp(path: folder.file(), to: copy)
+    }
+    try other.close()
+    // A kill after it got its name.
+    try SQLiteRunStore.backUp(path: folder.file(), to: copy)
+    try FileManager.default.linkItem(atPath: copy, toPath: folder.file("next") + ".partial")
+    let before = FileManager.default.contents(atPath: copy)
+    try SQLiteRunStore.backUp(path: folder.file(), to: folder.file("next"))
+    #expect(FileManager.default.contents(atPath: copy) == before)
+    for name in ["copy", "next"] {
+      #expect(try verify(folder.file(name)).result.isSound)
+      #expect(!FileManager.default.fileExists(atPath: folder.file(name) + ".partial"))
+    }
+    try store.close()
+  }
+
+  @Test(
+    "a copy is not made beside what is left of another",
+    arguments: ["-wal", "-shm", "-journal"]
+  )
+  func leftLog(suffix: String) throws {
+    let copy = folder.file("copy")
+    try Data("log".utf8).write(to: URL(fileURLWithPath: copy + suffix))
+    #expect(
+      throws: RunStoreError.cannotOpen(
+        path: copy + suffix,
+        detail: "expected nothing there, found what is left of another database"
+      )
+    ) { try SQLiteRunStore.backUp(path: folder.file(), to: copy) }
+    #expect(!FileManager.default.fileExists(atPath: copy))
+    try store.close()
+  }
+
+  @Test("a copy whose first change was cut off is opened, verified and copied")
+  func hotJournal() throws {
+    let copy = folder.file("copy")
+    try SQLiteRunStore.backUp(path: folder.file(), to: copy)
+    try store.close()
+    // Half of a transaction as a kill leaves it: pages in the file, and the old ones in the journal.
+    let queue = try DatabaseQueue(path: copy)
+    try queue.writeWithoutTransaction { db in
+      try db.execute(sql: "PRAGMA cache_size = 1; BEGIN; CREATE TABLE half(body)")
+      for _ in 0..<200 { try db.execute(sql: "INSERT INTO half VALUES (randomblob(16000))") }
+      for name in ["opened", "verified", "copied"] {
+        for suffix in ["", "-journal"] {
+          try FileManager.default.copyItem(
+            atPath: copy + suffix,
+            toPath: folder.file(name) + suffix
+          )
+        }
+      }
+      try db.execute(sql: "ROLLBACK")
+    }
+    try queue.close()
+    let opened = try SQLiteRunStore(path: folder.file("opened"))
+    #expect(try opened.run(RunID("r1"))?.lastStep == 599)
+    try opened.close()
+    #expect(try verify(folder.file("verified")).result.isSound)
+    try SQLiteRunStore.backUp(path: folder.file("copied"), to: folder.file("again"))
+    #expect(try verify(folder.file("again")).result.isSound)
   }
 
   @Test("a copy replaces nothing")
