@@ -29,6 +29,8 @@ public final class Collector: Service {
   let blocking: BlockingExecutor
   /// For jobs that start and end, which must not wait for those who look at others.
   let ingesting: BlockingExecutor
+  /// For what is sent to subscribers, which each alert wakes all at once.
+  let subscribing = SerialTaskExecutor(label: "gradwatch.subscribing")
   let health = HealthState()
   /// What it does and has done, for an operator.
   let activity = Activity()

@@ -17,7 +17,9 @@ struct AlertAdapter: Gradwatch_V1_AlertService.SimpleServiceProtocol {
   ) async throws {
     try await Failure.mapped {
       let subscription = try AlertSubscription(collector: collector, request: request)
-      try await collector.activity.subscribers.counting { try await subscription.serve(response) }
+      try await withTaskExecutorPreference(collector.subscribing) {
+        try await collector.activity.subscribers.counting { try await subscription.serve(response) }
+      }
     }
   }
 
