@@ -44,7 +44,9 @@ extension Setting {
   }
 
   /// The loss does not fall.
-  func plateauRemedies(isExplained: Bool) -> [Remedy] {
+  ///
+  /// `silent` is a tensor that has no gradient; `nil`: all have one.
+  func plateauRemedies(isExplained: Bool, silent: String?) -> [Remedy] {
     let others = Remedy(
       action: "follow the alert on the layers first",
       reason: "a loss stands still because gradients do not arrive, not the other way round"
@@ -57,7 +59,14 @@ extension Setting {
       action: "raise the learning rate by 3 to 10 times",
       reason: "after the data was found to be right: steps may be too small to leave the plateau"
     )
-    return isExplained ? [others, data] : [data, rate]
+    let path = silent.map { name in
+      Remedy(
+        action: "find out why no gradient reaches \(name)",
+        reason: "what it feeds is detached, dead or not used, and what lies before it can't learn"
+      )
+    }
+    if isExplained { return [others, data] }
+    return [path, data, rate].compactMap(\.self)
   }
 
   /// The gradient norm varies.

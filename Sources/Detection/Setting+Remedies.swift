@@ -71,8 +71,11 @@ extension Setting {
 
   /// Gradients grow, from step to step or from layer to layer.
   func explodingRemedies(atStep step: UInt64) -> [Remedy] {
+    let bound = clippingThreshold ?? .infinity
     let clip = Remedy(
-      action: "clip the global norm at 1.0 (usual: 0.5 to 5.0)",
+      action: bound.isFinite
+        ? "clip the global norm below \(text(bound)), where it is clipped now"
+        : "clip the global norm at 1.0 (usual: 0.5 to 5.0)",
       reason: "it bounds every update and keeps its direction; it is a safety net, not the cure"
     )
     let rate = Remedy(
@@ -84,18 +87,15 @@ extension Setting {
       reason: "the gradient of a squared error grows with the targets' scale"
     )
     if isRecurrent {
-      return [
-        Remedy(
-          action: "use LSTM or GRU cells",
-          reason: "their gates carry the gradient through time without multiplying it"
-        ),
-        clip,
-        Remedy(
-          action: "cut back-propagation through time at 100 to 200 steps",
-          reason: "every time step multiplies the gradient by the same matrix"
-        ),
-        initialization,
-      ]
+      let gates = Remedy(
+        action: "use LSTM or GRU cells",
+        reason: "their gates carry the gradient through time without multiplying it"
+      )
+      let cut = Remedy(
+        action: "cut back-propagation through time at 100 to 200 steps",
+        reason: "every time step multiplies the gradient by the same matrix"
+      )
+      return isGated ? [clip, rate, cut, initialization] : [gates, clip, cut, initialization]
     }
     if isTransformer {
       return [

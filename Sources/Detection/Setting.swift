@@ -8,6 +8,10 @@ struct Setting: Sendable {
   let isRectified: Bool
   /// Whether one of them is recurrent.
   let isRecurrent: Bool
+  /// Whether one of them has the gates of an LSTM or GRU.
+  let isGated: Bool
+  /// The bound on the global norm that the run clips at; `nil` if it does not, or clips otherwise.
+  let clippingThreshold: Double?
   /// Whether the model has attention.
   let isTransformer: Bool
   /// Whether one of them is a convolution.
@@ -41,6 +45,12 @@ struct Setting: Sendable {
     isSaturating = ["sigmoid", "tanh", "softsign"].contains { activation.contains($0) }
     isRectified = Self.isRectifier(activation)
     isRecurrent = weights.contains { model.tensors[$0].role == .recurrent }
+    isGated = layers.contains { layer in
+      let type = layer.moduleType.lowercased()
+      return type.contains("lstm") || type.contains("gru")
+    }
+    let clipping = step.report.scalars.clipping
+    clippingThreshold = clipping?.kind == .globalNorm ? clipping?.threshold : nil
     isTransformer = model.layers.contains { layer in
       let text = layer.moduleType.lowercased() + " " + layer.name.lowercased()
       return text.contains("attention") || text.contains("attn") || text.contains("transformer")

@@ -39,6 +39,35 @@ struct LossPlateauTests {
     #expect(cause.contains("those through time were not sent") == !areSent)
   }
 
+  @Test(
+    "weights without a gradient are named, and are the first thing to look at",
+    arguments: [true, false]
+  )
+  func silent(areLeftOut: Bool) throws {
+    let net = try Net(depth: 8)
+    let watch = try Watch(
+      net,
+      steps: 240,
+      change: { step, report in
+        let loss = report.scalars.losses
+        // Layers 2 and 3.
+        report = net.report(UInt64(step)) { $0 == 2 || $0 == 3 ? 0 : 0.1 }
+        report.parameters = ParameterColumns()
+        report.scalars.losses = loss
+        guard areLeftOut else { return }
+        report.gradients.tensorIDs = (0..<16).filter { !(4..<8).contains($0) }
+        report.gradients.norm = Array(repeating: 0.1, count: 12)
+      },
+      loss: { _ in 1 }
+    )
+    let alert = try #require(watch.open(Self.rule))
+    #expect(
+      alert.cause.hasPrefix("dense_2.weight and 1 more have no gradient, or one of exactly 0")
+    )
+    #expect(alert.remedies.first?.action == "find out why no gradient reaches dense_2.weight")
+    #expect(alert.remedies.dropFirst().first?.action == "overfit one small batch")
+  }
+
   @Test("where gradients vanish fewer are enough, and that alert is to be followed first")
   func explained() throws {
     let net = try Net(depth: 12, activation: "sigmoid")

@@ -195,17 +195,24 @@ struct LossPlateau: Rule {
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let loss = step.history.loss
     let isExplained = step.symptoms.containsAny(of: Self.causes) || isClippedAway(step)
+    let silent = silent(step)
+    let tensors = step.anatomy.model.tensors
     return Diagnosis(
       summary: "the loss stays at \(text(loss.fast)), "
         + ((loss.progress ?? 1) < tuning[Self.level] ? "and began" : "where it began")
         + " at \(text(loss.initial))",
       cause: isExplained
         ? "another alert says why: the layers do not receive a useful gradient, or do not move"
-        : isBlindThroughTime(step)
-          ? "gradients look healthy, but those through time were not sent, and the model is recurrent: "
-            + "what lies long before the loss may be out of reach; else look at the labels, the loss "
-            + "function and the data's order"
-          : "gradients look healthy: look at the labels, the loss function and the data's order first",
+        : !silent.isEmpty
+          ? "\(tensors[silent[0]].name)"
+            + (silent.count > 1 ? " and \(silent.count - 1) more have" : " has")
+            + " no gradient, or one of exactly 0: see why before the labels, the loss function and the "
+            + "data's order"
+          : isBlindThroughTime(step)
+            ? "gradients look healthy, but those through time were not sent, and the model is recurrent: "
+              + "what lies long before the loss may be out of reach; else look at the labels, the loss "
+              + "function and the data's order"
+            : "gradients look healthy: look at the labels, the loss function and the data's order first",
       confidence: isExplained ? 0.9 : 0.7,
       evidence: Evidence(
         quantity: "smoothed loss / first losses",
@@ -217,8 +224,22 @@ struct LossPlateau: Rule {
         recent: step.history.recentLosses.points,
         facts: ["fall": text(fall)]
       ),
-      remedies: Setting(step).plateauRemedies(isExplained: isExplained)
+      remedies: Setting(step).plateauRemedies(
+        isExplained: isExplained,
+        silent: silent.first.map { tensors[$0].name }
+      )
     )
+  }
+
+  /// The trainable weights that have no gradient in this report, or one of exactly 0; none if it tells none at all.
+  private func silent(_ step: StepContext) -> [Int] {
+    guard !step.report.gradients.norm.isEmpty else { return [] }
+    let tensors = step.anatomy.model.tensors
+    return step.anatomy.weights.filter { tensor in
+      tensors[tensor].isTrainable && tensors[tensor].tiedTo == nil
+        && (step.norms[tensor] == 0 || step.norms[tensor].isNaN)
+        && !step.nonFiniteTensors.contains(tensor)
+    }
   }
 
   /// Whether a recurrent layer may forget without anybody seeing it.
