@@ -15,6 +15,8 @@ import pytest
 from collector import Collector, eventually
 
 import gradwatch
+from gradwatch.sender import Sender
+from gradwatch.service import connect
 from gradwatch.v1 import alert_pb2
 from gradwatch.v1 import ingest_service_pb2 as ingest
 from gradwatch.v1 import query_service_pb2 as query
@@ -108,6 +110,51 @@ for step in range(50): gradwatch.log(loss=1.0)
     assert (found.status, found.status_reason, found.last_step) == (status, reason, 49)
 
 
+@pytest.mark.parametrize(
+    ["error", "status", "reason"],
+    [
+        (SystemExit(), 2, ""),
+        (SystemExit(0), 2, ""),
+        (SystemExit(1), 3, "SystemExit: 1"),
+        (SystemExit("bad"), 3, "SystemExit: bad"),
+    ],
+)
+def test_a_process_that_exits_ends_its_run_as_it_says(collector, error, status, reason):
+    with pytest.raises(SystemExit):
+        with begin(collector) as run:
+            run.log(loss=1.0)
+            raise error
+    found = collector.run("r")
+    assert (found.status, found.status_reason) == (status, reason)
+
+
+def test_at_the_end_of_a_process_a_run_that_fails_to_end_keeps_no_other_from_it(collector):
+    code = f"""
+import gradwatch
+def fail(): raise RuntimeError("this one does not end")
+runs = [gradwatch.init(project="p", run_id=f"r{{i}}", address={collector.address!r}) for i in range(4)]
+for run in runs: run.log(loss=1.0)
+for run in runs[:3]: run.expect(close=fail)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert collector.run("r3").status == 2
+    assert done.stderr.count("RuntimeError: this one does not end") == 3 and "run r0: " in done.stderr
+
+
+@pytest.mark.parametrize(["later", "status"], [("", 2), ("sys.last_value = ValueError('new')", 3)])
+def test_an_error_from_before_a_run_does_not_make_it_fail(collector, later, status):
+    """A notebook keeps the error of the last cell that failed."""
+    code = f"""
+import sys, gradwatch
+sys.last_value = ValueError("old")
+run = gradwatch.init(project="p", run_id="r", address={collector.address!r})
+run.log(loss=1.0)
+{later}
+"""
+    subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert collector.run("r").status == status
+
+
 def test_alerts_come_while_training_runs(collector):
     heard, calls = threading.Event(), []
     run = begin(collector)
@@ -136,6 +183,26 @@ def test_alerts_come_while_training_runs(collector):
     request = query.ListAnnotationsRequest(run_id="r")
     answer = collector.ask("ListAnnotations", request, query.ListAnnotationsResponse)
     assert [(a.step, a.annotation.action, a.annotation.alert_id) for a in answer.annotations] == [(2, "stop", alert.id)]
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_whatever_a_callback_raises_is_logged_and_goes_no_further(collector, caplog, kind):
+    heard = threading.Event()
+    run = begin(collector)
+
+    @run.on_alert
+    def leave(alert):
+        heard.set()
+        raise kind("stop")
+
+    for step in range(20):
+        run.log(loss=float("nan") if step == 10 else 1.0)
+    assert heard.wait(60)
+    for _ in range(20):
+        run.log(loss=1.0)
+    status = run.finish()
+    assert (status.delivered, status.state) == (40, "finished")
+    assert "on_alert" in caplog.text and f"{kind.__name__}: stop" in caplog.text
 
 
 def test_an_alert_may_end_the_run(collector):
@@ -299,6 +366,27 @@ def test_a_report_waits_for_no_other_thread(collector):
         assert collector.losses("r") == {step: float(step) for step in range(5)}
 
 
+def test_an_interrupt_leaves_no_lock_held(collector, monkeypatch):
+    """It comes in the instant in which a step is handed over, and training goes on, as in a notebook."""
+    run = begin(collector)
+    run.log(loss=0.0)
+    assert run.settle()
+    condition = run._sink._condition
+    acquire = condition.acquire
+
+    def acquire_and_interrupt(blocking=True):
+        assert acquire(blocking=blocking)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(condition, "acquire", acquire_and_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run.log(loss=1.0)
+    assert not condition._is_owned()
+    run.log(loss=2.0)
+    assert run.finish().delivered == 3
+
+
 def test_a_lost_database_is_registered_anew(collector, tmp_path):
     run = begin(collector)
     for step in range(10):
@@ -376,6 +464,31 @@ def test_a_child_process_leaves_the_run_to_its_parent(collector):
         run.log(loss=float(step))
     assert run.finish().delivered == 70
     assert collector.losses("r") == {step: 1.0 if step == 9 else float(step) for step in range(20)}
+
+
+def test_a_child_process_that_cannot_use_grpc_is_told_so(collector, tmp_path):
+    code = f"""
+import os, gradwatch
+with gradwatch.init(run_id="parent", address={collector.address!r}) as run: run.log(loss=1.0)
+child = os.fork()
+if child == 0:
+    with gradwatch.init(run_id="child", mode="offline", dir={str(tmp_path)!r}) as run: run.log(loss=1.0)
+    try:
+        gradwatch.init(run_id="child", address={collector.address!r})
+    except gradwatch.GradwatchError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "expected a process of its own, found a fork" in done.stdout
+    assert "spawn or forkserver" in done.stdout and "offline" in done.stdout
+    assert (tmp_path / "child.trainer.gwspool").exists() and "run child goes to" not in done.stderr
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "1"}
+    )
+    assert done.stdout == "", "gRPC itself is asked to survive forks"
 
 
 def test_a_killed_trainer_is_taken_up_by_the_next(collector):
@@ -481,6 +594,57 @@ def test_a_collector_that_lies_stops_no_training(lie):
         liar.stop()
 
 
+def test_a_collector_that_never_opens_the_stream_is_left_after_a_while(monkeypatch):
+    monkeypatch.setattr("gradwatch.sender.CALL_SECONDS", 1.0)
+    liar = Liar(ends=False, then=[opened_at(0)])
+    try:
+        run = gradwatch.init(address=liar.address, finish_timeout=0.5)
+        run.log(loss=1.0)
+        problems = set()
+        eventually(lambda: problems.add(run.status.problem) or liar.reports == 1, "a report, on the second stream")
+        assert problems == {"", "TimeoutError: the stream was not opened within 1 s"}
+        run.finish()
+    finally:
+        liar.stop()
+
+
+@pytest.mark.parametrize("refusing", ["threading.Thread.start", "gradwatch.service.Service.stream_telemetry"])
+def test_where_no_thread_can_be_started_any_more_a_run_ends_at_once(monkeypatch, caplog, refusing):
+    """As at the end of a process of Python 3.12.0 to 3.12.2."""
+
+    def refuse(*arguments):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    liar = Liar(opened_at(0), ends=False)
+    try:
+        run = gradwatch.init(address=liar.address)
+        run.expect()
+        run.log(loss=1.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(refusing, refuse)
+            status = run.finish(timeout=20)
+        assert (status.state, status.dropped) == ("failed", 1)
+        assert "no time is left" not in status.problem
+        assert "end the run with finish()" in caplog.text
+    finally:
+        liar.stop()
+
+
+def test_what_ends_the_thread_that_sends_is_told():
+    liar = Liar(opened_at(0), firing(1), ends=False)
+
+    def leave(alert):
+        raise SystemExit(3)
+
+    try:
+        sender = Sender(gradwatch.Settings(address=liar.address), leave)
+        sender.start(ingest.RegisterRunRequest(run_id="r"))
+        eventually(lambda: sender.status.state == "failed", "that it is over")
+        assert sender.status.problem == "SystemExit: 3"
+    finally:
+        liar.stop()
+
+
 def test_without_credits_one_report_is_sent_all_the_same():
     liar = Liar(ingest.StreamTelemetryResponse(opened=ingest.StreamOpened()), ends=False)
     try:
@@ -555,6 +719,32 @@ def test_an_earlier_copy_of_the_database_counts_its_transitions_from_where_it_en
         assert open_alerts[:2] == [["900"], ["41"]], "what was open before may be so no more"
     finally:
         liar.stop()
+
+
+def options_of(address: str) -> dict:
+    """What gRPC is told about a connection to there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grpc, "insecure_channel", lambda address, options: options)
+        return dict(connect(gradwatch.Settings(address=address)))
+
+
+def test_a_connection_that_is_dead_is_noticed():
+    options = options_of("127.0.0.1:1")
+    assert (options["grpc.keepalive_time_ms"], options["grpc.keepalive_timeout_ms"]) == (20_000, 10_000)
+    assert options["grpc.http2.max_pings_without_data"] == 0
+
+
+def test_no_proxy_is_asked_for_this_machine(collector, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("no_grpc_proxy", raising=False)
+    run = begin(collector, finish_timeout=5)
+    run.log(loss=1.0)
+    assert run.finish().delivered == 1
+    for host in ("127.0.0.1", "127.8.9.10", "[::1]", "localhost"):
+        assert options_of(f"{host}:1").get("grpc.enable_http_proxy") == 0, host
+    for host in ("10.0.0.1", "[2001:db8::1]", "collector.example", "localhost.example"):
+        assert "grpc.enable_http_proxy" not in options_of(f"{host}:1"), host
 
 
 def test_the_environment_and_what_is_wrong_with_it(monkeypatch, tmp_path):

@@ -61,7 +61,7 @@ def init(
 
     Whatever is not given is taken from GRADWATCH_PROJECT, GRADWATCH_ADDRESS and so on, then by default.
 
-    Raises GradwatchError for a setting that is none.
+    Raises GradwatchError for a setting that is none, and in a process forked from one that has had a run.
     """
     global run
     settings = Settings.resolve(

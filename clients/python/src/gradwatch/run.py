@@ -96,6 +96,8 @@ class Run:
         self._logged = False
         self._step, self._step_is_given = 0, False
         self._parts_number_steps = self._told_of_late = False
+        # Not the error itself: it holds frames, and those hold tensors.
+        self._earlier_error = id(getattr(sys, "last_value", None))
         if settings.mode == "disabled":
             self._sink = Disabled()
         elif rank.index and not all_ranks:
@@ -103,7 +105,9 @@ class Run:
             self._sink = Disabled()
         elif settings.mode == "offline":
             producer = self._registration.producer.producer_id
-            self._sink = Spool(Path(settings.dir) / f"{run_id}.{producer}{SUFFIX}")
+            # An id may have what parts folders.
+            name = f"{run_id}.{producer}{SUFFIX}".replace("/", "%2F").replace("\\", "%5C")
+            self._sink = Spool(Path(settings.dir) / name)
         else:
             self._sink = Sender(settings, self._tell)
             if self._says_how_it_ends:
@@ -357,7 +361,7 @@ class Run:
         for callback in list(self._callbacks):
             try:
                 callback(alert)
-            except Exception:
+            except BaseException:  # Also SystemExit, which would end the thread that sends, and nothing else.
                 LOGGER.exception("run %s: on_alert: %r failed", self.id, callback)
 
     def _leave_to_parent(self) -> None:
@@ -385,17 +389,22 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _finish_all() -> None:
-    # What ended the main thread, if it was an error.
+    # What ended the main thread, if it was an error; or of a notebook, the last cell that failed.
     error = getattr(sys, "last_value", None)
     for run in list(_RUNS):
-        if error is None:
-            run.finish()
-        else:
-            run.finish(*_ending(type(error), error))
+        try:
+            if error is None or id(error) == run._earlier_error:
+                run.finish()
+            else:
+                run.finish(*_ending(type(error), error))
+        except Exception:
+            LOGGER.exception("run %s: it was not ended", run.id)
 
 
 def _ending(kind: type[BaseException], error: BaseException | None) -> tuple[str, str]:
-    """The status and reason of a run that an error ended."""
+    """The status and reason of a run that an error ended, or an exit."""
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return "finished", ""
     aborted = issubclass(kind, (KeyboardInterrupt, GeneratorExit))
     return "aborted" if aborted else "failed", f"{kind.__name__}: {error}"
 

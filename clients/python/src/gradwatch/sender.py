@@ -12,7 +12,7 @@ from typing import Callable, Iterator
 from .alert import Alert
 from .log import LOGGER
 from .queue import TABLES, ReportQueue
-from .service import MESSAGE_BYTES, Problem, Service, connect, grpc, report_request
+from .service import MESSAGE_BYTES, Problem, Service, check_process, connect, grpc, report_request
 from .settings import Settings
 from .status import Status
 from .v1 import ingest_service_pb2 as ingest
@@ -20,7 +20,7 @@ from .v1 import query_service_pb2 as query
 from .v1 import step_report_pb2
 
 CALL_SECONDS = 10.0
-"""How long a call that registers or ends a run may take."""
+"""How long a call that registers or ends a run may take, and the collector to open a stream."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds: the longest pause after one failure, which doubles with each further one; and the longest at all."""
 MAXIMUM_GAPS = 3
@@ -44,12 +44,18 @@ class Sender:
     A report is handed over without waiting: not for the network, and not for the lock, because a thread that
     has it may itself wait for the interpreter or a processor. Whoever has the lock next takes what was handed
     over meanwhile.
+
+    An interrupt of the training thread may come behind any call, also behind one that takes a lock. `with` of a
+    lock that is not written in Python is safe from that, as `with` of a condition or of a generator is not.
     """
 
     def __init__(self, settings: Settings, on_alert: Callable[[Alert], None]):
+        """Raises GradwatchError in a process in which nothing can be sent."""
+        check_process()
         self._settings = settings
         self._on_alert = on_alert
-        self._condition = threading.Condition()
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
         self._queue = ReportQueue(settings.buffered_reports, settings.buffered_bytes)
         self._handed_over: deque[tuple[step_report_pb2.StepReport, bool]] = deque()
         self._thread: threading.Thread | None = None
@@ -73,26 +79,36 @@ class Sender:
 
     def start(self, registration: ingest.RegisterRunRequest) -> None:
         """Begins to deliver, once the model is known."""
-        with self._alone():
+        with self._lock:
+            self._take()
             self._registration = registration
             self._state = "connecting"
-        self._thread = threading.Thread(target=self._run, name="gradwatch", daemon=True)
-        self._thread.start()
+            self._thread = threading.Thread(target=self._run, name="gradwatch", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError as error:
+                self._thread = None
+                self._fail(Problem.of(error).text)
 
     def report(self, report: step_report_pb2.StepReport, relative: bool) -> None:
         """Takes a report. If `relative`, its step counts from where the collector's record of the run ends."""
         self._handed_over.append((report, relative))
-        if self._condition.acquire(blocking=False):
-            try:
+        try:
+            if self._condition.acquire(blocking=False):
                 self._take()
-            finally:
+        finally:
+            # Without asking whether it was taken: an interrupt may have come before that was known.
+            try:
                 self._condition.release()
+            except RuntimeError:
+                pass  # It was not.
 
     def wait_for_room(self, patience: float, *, all_of_it: bool = False) -> None:
         """Waits until half of the buffer is free, or all of it, for a source of reports that can wait; or delivery
         is over, as it is once no report was acked for `patience` seconds.
         """
-        with self._alone():
+        with self._lock:
+            self._take()
             while not self.is_over and len(self._queue) > 0 and (all_of_it or not self._queue.is_half_empty):
                 waiting = len(self._queue)
                 if not self._condition.wait_for(lambda: self.is_over or len(self._queue) < waiting, patience):
@@ -106,7 +122,8 @@ class Sender:
             threading.Thread(target=self.close, args=(ending, timeout)).start()
             return self.status
         deadline = time.monotonic() + timeout
-        with self._alone():
+        with self._lock:
+            self._take()
             self._closed, self._ending = True, ending
             # What was a long pause is now all the time there is.
             self._failures = 0
@@ -128,14 +145,16 @@ class Sender:
         """
         if self._thread is threading.current_thread():
             timeout = 0
-        with self._alone():
+        with self._lock:
+            self._take()
             self._condition.wait_for(lambda: len(self._queue) == 0 or self._is_alone, timeout)
             return len(self._queue) == 0
 
     @property
     def status(self) -> Status:
         """What became of the reports so far."""
-        with self._alone():
+        with self._lock:
+            self._take()
             queue = self._queue
             return Status(
                 state=self._state,
@@ -153,20 +172,10 @@ class Sender:
     @property
     def open_alerts(self) -> list[Alert]:
         """The run's open alerts, as far as was heard, in the order in which they began."""
-        with self._alone():
+        with self._lock:
             return sorted(self._open_alerts.values(), key=lambda alert: (alert.first_step, alert.id))
 
     # Both sides
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Holds the lock, and has the queue whole: also with what is handed over meanwhile."""
-        with self._condition:
-            self._take()
-            yield
-        while self._handed_over:
-            with self._condition:
-                self._take()
 
     def _take(self) -> None:
         """Puts what was handed over into the queue."""
@@ -182,6 +191,16 @@ class Sender:
             self._condition.notify_all()
 
     # The sending side
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Holds the lock, and has the queue whole: also with what is handed over meanwhile."""
+        with self._lock:
+            self._take()
+            yield
+        while self._handed_over:
+            with self._lock:
+                self._take()
 
     @property
     def is_over(self) -> bool:
@@ -204,6 +223,14 @@ class Sender:
         self._condition.notify_all()
 
     def _run(self) -> None:
+        try:
+            self._deliver()
+        except BaseException as error:  # Nobody else would hear of it.
+            with self._alone():
+                if not self.is_over:
+                    self._fail(Problem.of(error).text)
+
+    def _deliver(self) -> None:
         channel = connect(self._settings)
         try:
             service = Service(channel, self._settings.token)
@@ -288,10 +315,20 @@ class Sender:
 
         if not call.add_callback(end):
             end()
+        opening = threading.Timer(CALL_SECONDS, call.cancel)
+        opening.daemon = True
         try:
+            opening.start()
             for response in call:
                 self._receive(response)
+                if self._state == "streaming":
+                    opening.cancel()
+        except grpc.RpcError:
+            if opening.finished.is_set() and self._state == "connecting":
+                raise TimeoutError(f"the stream was not opened within {CALL_SECONDS:g} s") from None
+            raise
         finally:
+            opening.cancel()
             call.cancel()
             end()
 

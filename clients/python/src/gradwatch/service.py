@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import sys
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from typing import Iterator
 # gRPC's own handlers of fork can hang or crash a child, such as a worker of a DataLoader, while a thread of ours
 # is inside of gRPC. A child needs none: it leaves the run to its parent.
 _FORKS_ARE_SAFE = "grpc" not in sys.modules or "GRPC_ENABLE_FORK_SUPPORT" in os.environ
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+_SURVIVES_FORKS = os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0").lower() in ("1", "true", "yes", "y")
 
 import grpc  # noqa: E402
 
+from .errors import GradwatchError  # noqa: E402
 from .log import LOGGER  # noqa: E402
 from .settings import Settings  # noqa: E402
 from .v1 import ingest_service_pb2 as ingest  # noqa: E402
@@ -24,9 +26,24 @@ from .v1 import step_report_pb2  # noqa: E402
 MESSAGE_BYTES = 32 << 20
 """The largest message that the collector takes unless it says otherwise."""
 
+_process: int | None = None
+"""The process in which gRPC was used first."""
+
+
+def check_process() -> None:
+    """Raises GradwatchError in a process that was forked from one that had used gRPC, whose calls never return here."""
+    if _process not in (None, os.getpid()) and not _SURVIVES_FORKS:
+        raise GradwatchError(
+            "expected a process of its own, found a fork of one that has had a run, and gRPC can't work in it: start"
+            ' it by spawn or forkserver (multiprocessing.set_start_method), or write to a file with mode="offline"'
+        )
+
 
 def connect(settings: Settings) -> grpc.Channel:
-    """A channel to the collector; it connects by itself, again and again."""
+    """A channel to the collector; it connects by itself, again and again. Raises what `check_process` does."""
+    global _process
+    check_process()
+    _process = os.getpid()
     if not _FORKS_ARE_SAFE:
         LOGGER.warning(
             "grpc was imported before gradwatch: a process that is forked, such as a worker of a DataLoader, may hang"
@@ -39,7 +56,15 @@ def connect(settings: Settings) -> grpc.Channel:
         ("grpc.max_reconnect_backoff_ms", 5000),
         # Runs of one process must not share a connection, and its flow control.
         ("grpc.use_local_subchannel_pool", 1),
+        # A connection may die without a word, as in a firewall that forgot it. The collector allows a ping every 10 s.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # While it trains slowly there is nothing to send between two pings.
+        ("grpc.http2.max_pings_without_data", 0),
     ]
+    if _is_loopback(settings.address):
+        # A proxy is for what is elsewhere, and can't reach this machine by that name.
+        options.append(("grpc.enable_http_proxy", 0))
     if not (settings.ca_cert or settings.client_cert):
         return grpc.insecure_channel(settings.address, options=options)
 
@@ -50,6 +75,14 @@ def connect(settings: Settings) -> grpc.Channel:
         content(settings.ca_cert), content(settings.client_key), content(settings.client_cert)
     )
     return grpc.secure_channel(settings.address, credentials, options=options)
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Service:
@@ -117,8 +150,11 @@ class Problem:
     """Whether the collector does not know the run, so that it must be registered again."""
 
     @staticmethod
-    def of(error: Exception) -> Problem:
+    def of(error: BaseException) -> Problem:
         """Sorts what a call raised."""
+        if isinstance(error, RuntimeError) and "at interpreter shutdown" in str(error):
+            # gRPC needs a thread for each stream.
+            return Problem(f"{error}: end the run with finish(), before the process ends", permanent=True)
         if not isinstance(error, grpc.RpcError):
             return Problem(f"{type(error).__name__}: {error}")
         code, text = error.code(), error.details() or ""
