@@ -1,19 +1,25 @@
 """Spools: what is written can be read, whatever happens to the file."""
 
 import math
+import os
 import re
+import shutil
+import signal
+import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from collector import binary
 
 import gradwatch
+import gradwatch.sync as sync_module
 from gradwatch.cli import main
 from gradwatch.sender import Sender
 from gradwatch.spool import MAGIC, SpoolReader
-from gradwatch.v1 import model_pb2
+from gradwatch.v1 import model_pb2, run_pb2
 from gradwatch.v1 import query_service_pb2 as query
 
 
@@ -23,6 +29,12 @@ def write(folder, *, steps=5, **options):
         run.log(loss=float(step))
     run.finish()
     return folder / "r.trainer.gwspool"
+
+
+def beginnings(path):
+    """Where each record begins."""
+    reader = SpoolReader(path)
+    return [reader.end for _ in reader]
 
 
 def reports(path):
@@ -48,6 +60,167 @@ def test_a_process_that_goes_on_goes_on_behind_the_last_whole_record(tmp_path):
     assert [r.step for r in reports(path)] == [0, 1, 2, 3, 4, 5, 6]
 
 
+def test_damage_in_the_midst_costs_nothing_that_is_there(tmp_path, caplog):
+    path = write(tmp_path, steps=100)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    reader = SpoolReader(path)
+    count = len(list(reader)) - 1
+    assert 40 < count < 60 and reader.damage
+    for number in (1, 2):
+        write(tmp_path, steps=3)
+        copy = tmp_path / f"r.trainer.gwspool.damaged-{number}"
+        assert copy.read_bytes() == content
+        assert f"byte {reader.end}" in caplog.text and str(copy) in caplog.text
+        assert [r.sequence for r in reports(path)] == list(range(1, count + 4))
+        assert [r.step for r in reports(path)] == list(range(count + 3))
+        path.write_bytes(content)
+
+
+def test_a_registration_that_is_damaged_begins_anew(tmp_path, caplog):
+    path = write(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[20] ^= 1
+    path.write_bytes(content)
+    write(tmp_path, steps=2)
+    assert [r.step for r in reports(path)] == [0, 1]
+    assert Path(f"{path}.damaged-1").read_bytes() == content and "expected checksum" in caplog.text
+
+
+def test_cut_off_before_its_registration_it_begins_anew(tmp_path):
+    path = write(tmp_path)
+    whole = path.read_bytes()
+    for size in range(beginnings(path)[1]):
+        path.write_bytes(whole[:size])
+        write(tmp_path, steps=2)
+        assert [r.sequence for r in reports(path)] == [1, 2]
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def running(folder, code):
+    """A process that wrote three steps, and goes on as `code` says."""
+    begin = """
+import gradwatch, os, sys, time
+run = gradwatch.init(mode="offline", dir=sys.argv[1], run_id="r")
+for step in range(3): run.log(loss=1.0)
+"""
+    command = [sys.executable, "-c", begin + code, str(folder)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no flock")
+def test_two_processes_do_not_write_one_spool(tmp_path):
+    path = tmp_path / "r.trainer.gwspool"
+    with running(tmp_path, "print('wrote', flush=True); sys.stdin.read(); run.log(loss=2.0)") as first:
+        assert first.stdout.readline()
+        run = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
+        with pytest.raises(gradwatch.GradwatchError, match=f"{re.escape(str(path))}: expected to write it alone"):
+            run.log(loss=3.0)
+        run.log(loss=3.0)
+        assert run.finish().delivered == 0
+        first.stdin.close()
+        assert first.wait() == 0
+    assert [r.losses[0].value for r in reports(path)] == [1, 1, 1, 2]
+    write(tmp_path, steps=1)
+    assert [r.sequence for r in reports(path)] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")
+def test_a_child_process_holds_no_spool_of_a_parent_that_was_killed(tmp_path):
+    code = "if not os.fork(): print(os.getpid(), flush=True)\ntime.sleep(60)"
+    with running(tmp_path, code) as parent:
+        child = int(parent.stdout.readline())
+        try:
+            parent.kill()
+            parent.wait()
+            write(tmp_path, steps=1)
+        finally:
+            os.kill(child, signal.SIGKILL)
+    assert len(reports(tmp_path / "r.trainer.gwspool")) == 4
+
+
+def test_the_later_run_of_a_process_goes_on_with_the_spool(tmp_path):
+    first = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
+    first.log(loss=0.0)
+    second = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
+    second.log(loss=1.0)
+    first.log(loss=2.0)
+    second.log(loss=3.0)
+    assert (second.finish().delivered, first.finish().dropped) == (2, 1)
+    assert "a later run" in first.status.problem
+    found = [(r.sequence, r.losses[0].value) for r in reports(tmp_path / "r.trainer.gwspool")]
+    assert found == [(1, 0), (2, 1), (3, 3)]
+
+
+def test_a_later_run_with_another_model_takes_no_spool_away(tmp_path):
+    first = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
+    first.log(loss=0.0)
+    second = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
+    with pytest.raises(gradwatch.GradwatchError, match="choose another run id"):
+        second.describe(model_pb2.Model(layers=[model_pb2.Layer(name="l")]), "none")
+    first.log(loss=1.0)
+    assert first.finish().delivered == 2
+    second.finish()
+    assert [r.sequence for r in reports(tmp_path / "r.trainer.gwspool")] == [1, 2]
+
+
+class Interrupting:
+    """A file in whose writes an interrupt comes; before or after what they do."""
+
+    def __init__(self, file, when):
+        self.file, self.when = file, when
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def write(self, data):
+        when, self.when = self.when, ""
+        if when == "before":
+            raise KeyboardInterrupt
+        written = self.file.write(data)
+        if when:
+            raise KeyboardInterrupt
+        return written
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupt_gives_no_number_twice(tmp_path, when):
+    run = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
+    run.log(loss=0.0, step=0)
+    run._sink._file = Interrupting(run._sink._file, when)
+    with pytest.raises(KeyboardInterrupt):
+        run.log(loss=1.0, step=1)
+    for step in (2, 3):
+        run.log(loss=float(step), step=step)
+    status = run.finish()
+    found = reports(tmp_path / "r.trainer.gwspool")
+    assert [(r.sequence, r.step) for r in found] == [(1, 0), (2, 2), (3, 3)]
+    assert (status.delivered, status.dropped) == (3, 0)
+
+
+def test_a_spool_that_was_deleted_is_not_delivered(tmp_path, caplog):
+    for how in (shutil.rmtree, lambda folder: folder.rename(tmp_path / "moved")):
+        folder = tmp_path / "spools"
+        run = gradwatch.init(mode="offline", dir=str(folder), run_id="r")
+        for step in range(3):
+            run.log(loss=1.0)
+            if step == 1:
+                how(folder)
+        status = run.finish()
+        assert (status.reported, status.delivered, status.dropped) == (3, 0, 3)
+        assert f"{folder / 'r.trainer.gwspool'}: moved or deleted" in status.problem
+        assert status.problem in caplog.text
+
+
+def test_a_process_may_change_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = gradwatch.init(mode="offline", dir="spools", run_id="r")
+    run.log(loss=1.0)
+    monkeypatch.chdir("/")
+    assert run.finish().delivered == 1
+
+
 def test_cut_anywhere_it_gives_what_is_whole(tmp_path):
     path = write(tmp_path)
     whole, all_reports = path.read_bytes(), reports(path)
@@ -56,7 +229,7 @@ def test_cut_anywhere_it_gives_what_is_whole(tmp_path):
         reader = SpoolReader(path)
         found = [record.report for record in reader if record.HasField("report")]
         assert found == all_reports[: len(found)]
-        assert reader.damage == "" or f"byte {reader.end}" in reader.damage
+        assert reader.damage == "" or (reader.is_cut_off and f"byte {reader.end}" in reader.damage)
         assert (reader.end == size) == (reader.damage == "")
 
 
@@ -71,6 +244,20 @@ def test_no_changed_byte_gives_another_report(tmp_path):
         found = list(reader)
         assert found == expected[: len(found)] and len(found) < len(expected)
         assert reader.damage
+
+
+def test_a_changed_length_is_not_taken_for_the_end(tmp_path):
+    path = write(tmp_path)
+    whole = path.read_bytes()
+    for start in beginnings(path):
+        for bit in range(32):
+            content = bytearray(whole)
+            (length,) = struct.unpack_from("<I", content, start)
+            struct.pack_into("<I", content, start, length ^ 1 << bit)
+            path.write_bytes(content)
+            reader = SpoolReader(path)
+            assert all(reader.end < start for _ in reader)
+            assert reader.damage and not reader.is_cut_off and reader.end == start
 
 
 def test_another_model_is_not_mixed_in(tmp_path):
@@ -207,6 +394,56 @@ def test_a_spool_that_is_damaged_or_none_keeps_no_other_from_being_sent(collecto
     assert (collector.run("r").status, collector.run("sound").status) == (1, 2)
 
 
+def test_a_length_that_changed_is_told_by_sync(collector, tmp_path, capsys):
+    path = write(tmp_path)
+    place = beginnings(path)[3]
+    content = bytearray(path.read_bytes())
+    content[place + 2] ^= 1
+    path.write_bytes(content)
+    assert main(["sync", str(path), "--address", collector.address]) == 2
+    assert f"byte {place}: expected a record of at most" in capsys.readouterr().err
+    assert collector.run("r").producers[0].last_sequence == 2
+
+
+def test_two_that_sync_at_once_send_nothing_twice(collector, tmp_path, capsys):
+    path = write(tmp_path / "spools", steps=300)
+    command = ["sync", str(path), "--address", collector.address]
+    other = threading.Thread(target=main, args=(command,))
+    has_said, may_send = threading.Event(), threading.Event()
+    known_run = sync_module._known_run
+
+    def known_and_then_others(*arguments):
+        """What the collector has; another one sends before the caller does."""
+        found = known_run(*arguments)
+        if threading.current_thread() is other:
+            has_said.set()
+            may_send.wait(60)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sync_module, "_known_run", known_and_then_others)
+        other.start()
+        assert has_said.wait(60)
+        assert main(command) == 0
+        may_send.set()
+        other.join()
+    assert (collector.run("r").producers[0].last_sequence, collector.run("r").status) == (300, 2)
+    assert collector.losses("r") == {step: float(step) for step in range(300)}
+    assert main(command) == 0
+    assert "300 known before" in capsys.readouterr().out
+
+
+def test_sync_says_that_another_one_sends(collector, tmp_path, capsys, monkeypatch):
+    path = write(tmp_path / "spools", steps=100)
+    command = ["sync", str(path), "--address", collector.address]
+    assert main(command) == 0
+    monkeypatch.setattr(sync_module, "_known_run", lambda *_: run_pb2.Run())
+    assert main(command) == 2
+    expected = f"{path}: stopped behind step report 0: expected the collector to have 0 reports, found 100: another"
+    assert expected in capsys.readouterr().err
+    assert collector.run("r").producers[0].last_sequence == 100
+
+
 @pytest.mark.parametrize("first", ["sync", "import"])
 def test_the_collectors_own_command_goes_on_where_sync_stopped(collector, tmp_path, first):
     def send(how):
@@ -264,7 +501,8 @@ def test_sync_gives_up_without_acks_and_says_how_far_it_came(collector, tmp_path
         assert main(["sync", str(path), "--address", collector.address, "--timeout", "3"]) == 4
     collector.start() if how == "kill" else collector.resume()
     said = re.search(r"stopped behind step report (\d+): no step was acked for 3 s", capsys.readouterr().err)
-    assert 30 <= int(said[1]) < 50
+    # A process that is told to stop may do a little more.
+    assert 30 <= int(said[1]) < 100
     assert main(["sync", str(path), "--address", collector.address]) == 0
     known = int(re.search(r"(\d+) known before", capsys.readouterr().out)[1])
     assert known >= int(said[1]), "what was not acked may be there as well"
@@ -302,3 +540,21 @@ print(status.delivered)
     assert [r.sequence for r in reports(path)] == list(range(1, int(done.stdout) + 1))
     reader = SpoolReader(path)
     assert list(reader) and not reader.damage, "no half record is left"
+
+
+def test_what_a_full_disk_took_is_told_with_the_next_step(tmp_path):
+    code = f"""
+import resource, signal, gradwatch
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def limit(size): resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+run = gradwatch.init(mode="offline", dir={str(tmp_path)!r}, run_id="r")
+for is_full in (True, False, True, False):
+    limit(4 if is_full else resource.RLIM_INFINITY)
+    for step in range(5): run.log(loss=1.0)
+status = run.finish()
+assert (status.delivered, status.dropped) == (10, 10) and status.problem, status
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    found = [(r.sequence, r.step, r.dropped_steps) for r in reports(tmp_path / "r.trainer.gwspool")]
+    steps = [*range(5, 10), *range(15, 20)]
+    assert found == [(n + 1, step, 5 if n % 5 == 0 else 0) for n, step in enumerate(steps)]

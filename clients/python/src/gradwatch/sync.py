@@ -32,7 +32,11 @@ def sync(paths: Iterable[Path], settings: Settings, patience: float = 60.0) -> b
     failed, is_reached = 0, True
     for file in files:
         try:
-            _send(file, settings, patience)
+            try:
+                _send(file, settings, patience)
+            except _Overtaken:
+                # Our stream ended that of another sync, or of an earlier one, so that now it is settled what is known.
+                _send(file, settings, patience)
         except GradwatchError as error:
             print(f"gradwatch: {error}", file=sys.stderr)
             failed += 1
@@ -46,6 +50,32 @@ def sync(paths: Iterable[Path], settings: Settings, patience: float = 60.0) -> b
     if failed:
         raise GradwatchError(f"spools not sent whole: {failed} of {len(files)}")
     return is_reached
+
+
+class _Overtaken(GradwatchError):
+    """The collector has other reports of a spool's process than it said before they were sent."""
+
+
+class _Sender(Sender):
+    """Sends what follows on the reports that a collector has of a spool; stops if it has others."""
+
+    def __init__(self, settings: Settings, known: int):
+        super().__init__(settings, on_alert=lambda alert: None)
+        self._queue.first = known + 1
+        self.is_overtaken = False
+
+    def _opened(self, opened: ingest.StreamOpened) -> None:
+        first, sent = self._queue.first, self._queue.sent
+        if not first - 1 <= opened.last_sequence < first + sent:
+            # Numbered anew, some would be there twice.
+            self.is_overtaken = True
+            self._state = "failed"
+            self._problem = (
+                f"expected the collector to have {first - 1} reports, found {opened.last_sequence}: another process "
+                "sends some; try again when that is done"
+            )
+            raise ConnectionError(self._problem)
+        super()._opened(opened)
 
 
 def _spools(path: Path) -> list[Path]:
@@ -69,12 +99,13 @@ def _send(path: Path, settings: Settings, patience: float) -> None:
         _check_same(_skip(records, own[0], path), registration, own[0], path, settings)
     # To register a run that ended lets it run again, and so is done for what is new alone.
     is_known = bool(own) and before.layer_count == len(registration.model.layers)
-    sender = None if is_known else _started(registration, settings)
+    skipped = own[0].last_sequence if own else 0
+    sender = None if is_known else _started(registration, settings, skipped)
     ending = None
     for record in records:
         ending = record.ending if record.HasField("ending") else None
         if record.HasField("report"):
-            sender = sender or _started(registration, settings)
+            sender = sender or _started(registration, settings, skipped)
             sender.wait_for_room(patience)
             if sender.is_over:
                 break
@@ -87,11 +118,12 @@ def _send(path: Path, settings: Settings, patience: float) -> None:
     elif ending is None and registration.producer.rank and before.status not in _GOING_ON:
         # One of several, and not the one that says how the run ends, which it did.
         ending = ingest.FinishRunRequest(run_id=before.run_id, status=before.status, reason=before.status_reason)
-    skipped = own[0].last_sequence if own else 0
     if sender is not None:
         status = sender.close(ending, timeout=patience)
         if status.state != "finished":
             text = f"stopped behind step report {skipped + status.delivered + status.refused}: {status.problem}"
+            if sender.is_overtaken:
+                raise _Overtaken(f"{path}: {text}")
             raise GradwatchError(f"{path}: {text}") if sender.is_rejected else ConnectionError(text)
     else:
         status = Status("finished")
@@ -116,8 +148,8 @@ def _known_run(run_id: str, settings: Settings) -> run_pb2.Run:
             raise
 
 
-def _started(registration: ingest.RegisterRunRequest, settings: Settings) -> Sender:
-    sender = Sender(settings, on_alert=lambda alert: None)
+def _started(registration: ingest.RegisterRunRequest, settings: Settings, known: int) -> _Sender:
+    sender = _Sender(settings, known)
     sender.start(registration)
     return sender
 
