@@ -94,6 +94,8 @@ TENSORS = {
     "channels last": lambda: torch.randn(4, 3, 5, 5).to(memory_format=torch.channels_last),
     "expanded": lambda: torch.tensor(2.0).expand(10, 10),
     "complex": lambda: torch.randn(100, dtype=torch.complex64),
+    "large, two NaN": lambda: torch.cat([special(a=(7, math.nan)), torch.randn(300_000), special(a=(8, math.nan))]),
+    "sparse, all NaN": lambda: torch.sparse_coo_tensor([[1, 5]], torch.full((2, 4), math.nan), (100, 4)),
     "sparse": lambda: torch.sparse_coo_tensor([[1, 5, 5]], torch.randn(3, 4), (100, 4)),
 }  # fmt: skip
 
@@ -161,8 +163,7 @@ def test_histograms_count_each_element_in_its_octave(name, place):
 @pytest.mark.parametrize("name", TENSORS)
 def test_careful_statistics_are_the_same_in_pieces(name, monkeypatch):
     torch.manual_seed(1)
-    monkeypatch.setattr(rows, "_WIDTH", 7)
-    monkeypatch.setattr(rows, "_BATCH", 35)
+    monkeypatch.setattr(rows, "_layout", lambda elements: (7, 35))
     tensor = TENSORS[name]()
     tensor = tensor[:500] if tensor.dim() == 1 and tensor.layout == torch.strided else tensor
     check(tensor, statistics.exact([Flat.of(tensor)], details=True)[0])
@@ -200,9 +201,26 @@ def test_counts_are_exact_where_sums_are_in_floats(monkeypatch):
     assert numbers.patterns[0, [0, 127]].tolist() == [count, count]
 
 
-def test_tensors_smaller_than_a_row_count_as_one_in_a_batch():
+def test_tensors_smaller_than_a_row_count_as_one_in_a_batch(monkeypatch):
+    batches = list(rows._batches([Flat(torch.ones(1))] * 300))
+    assert [batch.numel() for batch in batches] == [1 << 16, 1 << 16, 44 << 9], "which fit into a core's cache"
+    monkeypatch.setattr(flats, "is_on_cpu", lambda tensor: False)
     batches = list(rows._batches([Flat(torch.ones(1))] * 2500))
     assert [batch.numel() for batch in batches] == [1 << 22, 1 << 22, 452 << 12]
+
+
+def test_norms_of_floats_on_the_cpu_are_had_without_rows(monkeypatch):
+    found, original = [], statistics.exact
+    monkeypatch.setattr(statistics, "exact", lambda flats, details: found.extend(flats) or original(flats, details))
+    tensors = [torch.zeros(9), torch.full((9,), 1e-30), torch.tensor([1.0, math.nan]), torch.tensor([3.0, math.inf])]
+    flats = [Flat.of(tensor) for tensor in tensors]
+    numbers = measured(flats, details=False, norms_of=flats)
+    assert [row.norm for row in numbers.statistics] == numbers.norms == pytest.approx([0, 3e-30, 1, 3], rel=1e-6, abs=0)
+    assert [row.nan for row in numbers.statistics] == [0, 0, 1, 0]
+    assert [row.positive_infinity for row in numbers.statistics] == [0, 0, 0, 1]
+    assert not found
+    measured(flats, details=True, norms_of=flats)
+    assert len(found) == 4, "the norms are had without them also then"
 
 
 def test_only_pinned_memory_is_copied_without_waiting(monkeypatch):

@@ -1,8 +1,11 @@
 """What is reported of a PyTorch training, against the gradients as they were."""
 
 import contextlib
+import copy
+import io
 import math
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -15,7 +18,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import gradwatch  # noqa: E402
-from gradwatch.pytorch import flat, readout  # noqa: E402
+from gradwatch.pytorch import anatomy, flat, readout  # noqa: E402
 from gradwatch.v1 import model_pb2 as m  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -832,6 +835,22 @@ def test_the_model_is_what_the_graph_says():
     assert "head.weight" not in found.norms(0), "a tied tensor has one gradient"
 
 
+@pytest.mark.parametrize("join", [torch.stack, torch.cat, sum])
+def test_reading_a_graph_takes_a_look_at_each_input(join, monkeypatch):
+    looks = []
+
+    class Node(anatomy._Node):
+        def __getattribute__(self, name):
+            looks.extend([name] if name == "is_weight" else [])
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(anatomy, "_Node", Node)
+    parameters = [nn.Parameter(torch.ones(4)) for _ in range(300)]
+    places = anatomy.read([join([torch.ones(4) * parameter for parameter in parameters])])
+    assert [place.operation for parameter in parameters for place in places[parameter]] == ["Mul"] * 600
+    assert len(looks) < 20 * len(parameters)
+
+
 def test_a_projection_around_a_block_is_its_skip_connection():
     class Block(nn.Module):
         def __init__(self):
@@ -922,6 +941,67 @@ def test_compiled_models_keep_their_names():
         run.log(loss=0.0)
         close(found.norms(step), expected)
     assert [layer.name for layer in found.model.layers][0] == "0"
+
+
+def test_compiled_steps_are_compiled_without_hooks():
+    counts = []
+    for is_watched in (False, True):
+        torch._dynamo.reset()
+        model, graphs = network(), []
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run, found = recorded()
+        if is_watched:
+            gradwatch.watch(model, optimizer)
+        step = torch.compile(optimizer.step, backend=lambda graph, _: graphs.append(graph) or graph.forward)
+        for index in range(3):
+            optimizer.zero_grad()
+            loss_of(model, index).backward()
+            expected = gradients(model)
+            step()
+            run.log(loss=0.0)
+            if is_watched:
+                close(found.norms(index), expected)
+        counts.append(len(graphs))
+    assert counts[0] == counts[1] > 0
+
+
+@pytest.mark.parametrize("is_seen", [False, True])
+def test_copies_of_a_watched_model_are_models_that_nobody_watches(is_seen):
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1, activations=True)
+    for step in range(2 if is_seen else 0):
+        loss_of(model, step).backward()
+        optimizer.step()
+        run.log(loss=0.0)
+    file = io.BytesIO()
+    torch.save(model, file)
+    assert b"gradwatch" not in file.getvalue(), "it can be read where there is none"
+    file.seek(0)
+    copies = [copy.deepcopy(model), torch.optim.swa_utils.AveragedModel(model), torch.load(file, weights_only=False)]
+    copies += [pickle.loads(pickle.dumps(copies[0]))]
+    inputs = torch.randn(8, 6)
+    with torch.no_grad():
+        expected = model(inputs)
+    for each in copies:
+        assert torch.equal(each(inputs), expected)
+        loss_of(each, 0).backward()
+    for step in range(2):
+        loss_of(model, step).backward()
+        optimizer.step()
+        run.log(loss=0.0)
+    assert len(found.reports) == (4 if is_seen else 2)
+    assert list(found.reports[-1].activations.layer_ids) == [1, 3]
+    assert [layer.activation for layer in found.model.layers] == ["tanh", "tanh", "relu", "relu", "none"]
+
+
+def test_a_watched_model_is_compiled_in_one_graph():
+    model = network()
+    run, found = recorded()
+    gradwatch.watch(model, activations=True)
+    loss_of(torch.compile(model, backend="eager", fullgraph=True), 0).backward()
+    assert len(model._forward_hooks) == 1
 
 
 @pytest.mark.parametrize("reentrant", [True, False])
@@ -1592,6 +1672,51 @@ def test_parameters_that_a_closure_makes(caplog):
         close(found.norms(step), gradients(model))
     assert not caplog.text
     assert len(found.reports[2].parameters.update_norm) == 4
+
+
+def test_lazy_layers_are_left_out_until_they_are_used(caplog):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.rare = nn.LazyLinear(3), nn.LazyLinear(3)
+
+        def forward(self, x, is_rare):
+            return self.used(x) + self.rare(x) if is_rare else self.used(x)
+
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1)
+    for step in range(4):
+        model.zero_grad()
+        model(torch.ones(2, 6), step >= 2).square().mean().backward()
+        expected = {name: norm for name, norm in gradients(model).items() if name.startswith("used")}
+        optimizer.step()
+        run.log(loss=0.0)
+        close(found.norms(step), expected)
+    assert not caplog.text
+    assert [tensor.name for tensor in found.model.tensors] == ["used.weight", "used.bias"]
+    assert len(found.reports[3].parameters.update_norm) == 2
+
+
+def test_a_model_whose_child_is_named_like_its_class(collector):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale, self.Net = nn.Parameter(torch.ones(3)), nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.Net(x) * self.scale
+
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with gradwatch.init(run_id="named", address=collector.address) as run:
+        gradwatch.watch(model, optimizer)
+        loss_of(model, 0).backward()
+        optimizer.step()
+        run.log(loss=0.0)
+    assert run.status.delivered == 1
+    assert collector.run("named").layer_count == 2
 
 
 def test_models_of_a_list_are_described_by_their_own_passes():

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ..log import LOGGER
 from ..v1 import step_report_pb2
+from .hook import Hook
 
 _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "elu": functional.elu, "gelu": functional.gelu, "leaky_relu": functional.leaky_relu,
@@ -53,7 +54,8 @@ class ActivationProbes:
             return
         kinds = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase)
         probe = _Probe(layer, activation, function, isinstance(module, kinds))
-        self._handles.append(module.register_forward_hook(lambda m, _, output: self._look(probe, m, output)))
+        hook = Hook(lambda module, _, output: self._look(probe, module, output))
+        self._handles.append(module.register_forward_hook(hook))
 
     def _look(self, probe: _Probe, module: nn.Module, output: object) -> None:
         if not self.is_on or self._is_stopped or torch.compiler.is_compiling() or not isinstance(output, torch.Tensor):

@@ -7,6 +7,7 @@ really ran.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Iterable
 
 import torch
@@ -67,6 +68,11 @@ class _Node:
     """A bit for each node that it derives from."""
     used: int = 0
     """A bit for each operation with parameters that it derives from."""
+
+    @cached_property
+    def sides(self) -> list[_Node]:
+        """The inputs that are no weights; to be asked for when it is known which are."""
+        return [source for source in self.inputs if not source.is_weight]
 
 
 Places = dict[torch.nn.Parameter, list[Place]]
@@ -153,7 +159,7 @@ def _residual_parameters(nodes: list[_Node]) -> set[torch.nn.Parameter]:
         if node.parameters:
             node.used |= 1 << len(operations)
             operations.append(node)
-        sides = [source for source in node.inputs if not source.is_weight]
+        sides = node.sides
         if node.name != "Add" or len(sides) != 2 or not sides[0].bits & sides[1].bits:
             continue
         ours, theirs = sides[0].used & ~sides[1].used, sides[1].used & ~sides[0].used
@@ -181,11 +187,10 @@ def _follow(node: _Node, place: Place) -> None:
         if node.name in ACTIVATIONS:
             place.activation, place.applied = ACTIVATIONS[node.name], node.sequence
             return
-        sides = [source for source in node.inputs if not source.is_weight]
         is_normalization = node.name in NORMALIZATIONS
         if (
             len(following) > 1
-            or len(sides) != 1
+            or len(node.sides) != 1
             or (node.parameters and not is_normalization and node.name not in ("Add", "Mul"))
         ):
             place.activation = "none"

@@ -8,6 +8,7 @@ from typing import Mapping
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from ..text import line
 from ..v1 import model_pb2
@@ -41,17 +42,21 @@ def describe(
     """Describes a model by what is in it, and by where its first pass used what.
 
     `activations` are the activation modules that are measured, with their place in the first pass. Without
-    a place for each layer they stay in the order in which the model has them.
+    a place for each layer they stay in the order in which the model has them. Lazy parameters that the pass did not
+    use are left out.
     """
     described = Description()
     owners: dict[nn.Module, list[tuple[str, nn.Parameter]]] = {}
     names: dict[nn.Module, str] = {}
+    root = type(model).__name__
+    # Names of layers are different.
+    root += " (root)" if root in dict(model.named_children()) else ""
     for path, module in model.named_modules():
         own = module.named_parameters(path, recurse=False, remove_duplicate=False)
-        # What has no elements has no gradient to speak of, and the collector wants some.
-        own = [(name, parameter) for name, parameter in own if parameter.numel() > 0]
+        # What has no elements, or no shape yet, has no gradient to speak of, and the collector wants some.
+        own = [(name, parameter) for name, parameter in own if not is_lazy(parameter) and parameter.numel() > 0]
         if own or module in activations:
-            owners[module], names[module] = own, path or type(model).__name__
+            owners[module], names[module] = own, path or root
     modules = _in_forward_order(owners, places, activations)
     head = _head(modules, owners, places)
     for module in modules:

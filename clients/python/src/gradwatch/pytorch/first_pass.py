@@ -11,6 +11,7 @@ from . import anatomy
 from .activations import ActivationProbes
 from .describe import ACTIVATION_MODULES, Description, describe, unwrapped
 from .harmless import harmless
+from .hook import Hook
 
 
 class FirstPass:
@@ -27,11 +28,11 @@ class FirstPass:
 
     def follow(self, with_activations: bool) -> None:
         """Begins to look; with activations also at what the modules of activation functions put out."""
-        self._handles = [module.register_forward_hook(self._did_forward) for module in self._unseen]
+        self._handles = [module.register_forward_hook(Hook(self._did_forward)) for module in self._unseen]
         if with_activations:
             for module in self._model.modules():
                 if isinstance(module, ACTIVATION_MODULES):
-                    self._handles.append(module.register_forward_hook(self._did_activate))
+                    self._handles.append(module.register_forward_hook(Hook(self._did_activate)))
 
     def close(self) -> None:
         """Looks no more."""

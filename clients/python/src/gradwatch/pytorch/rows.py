@@ -12,12 +12,6 @@ from ..columns import Statistics
 from . import flat
 from .flat import Flat
 
-_WIDTH = 1 << 12
-"""Elements of a row."""
-_BATCH = 1 << 22
-"""Elements that are copied, as doubles, at a time; up to twice as many where tensors don't fit in evenly."""
-
-
 @dataclass
 class Rows:
     """What tensors of one device and dtype are like, still on the device. Nothing needs to be looked at again.
@@ -37,8 +31,8 @@ class Rows:
     def of(tensors: Sequence[Flat], *, details: bool = False, counts_patterns: bool = False) -> Rows:
         """Measures tensors, at least one; without details only norms and what isn't finite."""
         first = tensors[0].elements
-        real = flat.wide(first.device)
-        lengths = _host([-(-tensor.elements.numel() // _WIDTH) for tensor in tensors])
+        real, (width, _) = flat.wide(first.device), _layout(first)
+        lengths = _host([-(-tensor.elements.numel() // width) for tensor in tensors])
         owners = torch.arange(len(tensors), device="cpu").repeat_interleave(lengths)
         owners = _moved(owners, first.device)
         count = flat.pattern_layout(first.dtype)[2] if counts_patterns else 0
@@ -50,9 +44,9 @@ class Rows:
                 _count_patterns(patterns, rows, owners[start : start + len(rows)])
             start += len(rows)
         zeros = [tensor.zeros for tensor in tensors]
-        filling = [-tensor.elements.numel() % _WIDTH for tensor in tensors]
+        filling = [-tensor.elements.numel() % width for tensor in tensors]
         zeros, filling = _moved(_host([zeros, filling]), first.device)
-        columns, counts = _merged(torch.cat(parts).unbind(1), owners, zeros, filling)
+        columns, counts = _merged(torch.cat(parts).unbind(1), owners, zeros, filling, width)
         return Rows(columns, counts, patterns.view(len(tensors), count) if counts_patterns else None)
 
 
@@ -106,20 +100,30 @@ def _moved(numbers: torch.Tensor, device: torch.device) -> torch.Tensor:
     return numbers.pin_memory().to(device, non_blocking=True)
 
 
+def _layout(elements: torch.Tensor) -> tuple[int, int]:
+    """How many elements a row has, and how many are copied, as doubles, at a time.
+
+    They stay in a core's cache, or take a device few launches. Up to twice as many are copied where tensors don't fit
+    in evenly.
+    """
+    return (1 << 9, 1 << 16) if flat.is_on_cpu(elements) else (1 << 12, 1 << 22)
+
+
 def _batches(tensors: Sequence[Flat]) -> Iterator[torch.Tensor]:
     """The tensors in rows, some at a time. NaN fills the last row of each: it is masked by itself."""
-    filler = tensors[0].elements.new_full((_WIDTH,), math.nan)
+    width, size = _layout(tensors[0].elements)
+    filler = tensors[0].elements.new_full((width,), math.nan)
     pieces, count = [], 0
     for tensor in tensors:
-        for piece in tensor.elements.split(_BATCH):
-            filling = filler[: -piece.numel() % _WIDTH]
+        for piece in tensor.elements.split(size):
+            filling = filler[: -piece.numel() % width]
             pieces += piece, filling
             count += piece.numel() + filling.numel()
-            if count >= _BATCH:
-                yield torch.cat(pieces).view(-1, _WIDTH)
+            if count >= size:
+                yield torch.cat(pieces).view(-1, width)
                 pieces, count = [], 0
     if count:
-        yield torch.cat(pieces).view(-1, _WIDTH)
+        yield torch.cat(pieces).view(-1, width)
 
 
 def _count_patterns(patterns: torch.Tensor, rows: torch.Tensor, owners: torch.Tensor) -> None:
@@ -154,7 +158,7 @@ def _measured(rows: torch.Tensor, details: bool, real: torch.dtype) -> torch.Ten
 
 
 def _merged(
-    columns: Sequence[torch.Tensor], owners: torch.Tensor, left_out: torch.Tensor, filling: torch.Tensor
+    columns: Sequence[torch.Tensor], owners: torch.Tensor, left_out: torch.Tensor, filling: torch.Tensor, width: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What the rows of each tensor are like together, with the zeros that it leaves out, and without what fills it."""
     largest, count, positive, negative, *more = columns
@@ -174,7 +178,7 @@ def _merged(
     finite = total(count) + zeros
     none = torch.where(finite > 0, 0.0, math.nan).to(zeros.dtype)
     infinities = [counted(positive), counted(negative)]
-    counts = [counted(_WIDTH - count) - filling - infinities[0] - infinities[1], *infinities]
+    counts = [counted(width - count) - filling - infinities[0] - infinities[1], *infinities]
     if len(more) == 1:
         norm = unit * total(more[0] * share.square()).sqrt() + none
         return norm[:, None], torch.stack(counts, 1)

@@ -15,6 +15,8 @@ from .rows import Rows
 
 _CHUNK = 1 << 18
 """Elements that stay in a core's cache over several passes, and that a float can sum up to six digits."""
+_CHUNK_OF_DOUBLES = 1 << 16
+"""Elements that stay there as doubles, with what is computed of them."""
 _LEAST_SQUARES, _MOST_SQUARES = 1e-30, 1e30
 """Between them sums of squares can be had as they are; what is not finite is beyond them, as sums of it are."""
 _LEAST_VARIANCE = 0.02
@@ -52,7 +54,7 @@ def measure(
 
     A device does so carefully with details, or if `is_careful`, and the tensors may change at once. Otherwise, and on
     the CPU, it is done quickly: the tensors must stay as they are until there are numbers, since one in which
-    something is not finite, or too large or too small for that, is then measured again, carefully.
+    something is not finite, or too large or too small for that, is then measured again, carefully or in doubles.
     """
     is_quick = flat.is_on_cpu([*tensors, *norms_of][0].elements) or not (details or is_careful)
     return (_quick if is_quick else _careful)(tensors, details, norms_of)
@@ -225,12 +227,44 @@ def _decode(
                 zero=count - _nonzero(tensor, small[index]),
             )
         )
+    takes_two_looks = None in found
+    for index, tensor in enumerate(everything):
+        is_alone = not details or index >= len(tensors)
+        if found[index] is None and is_alone and _squares_are_doubles(tensor.elements):
+            found[index] = _norm_in_doubles(tensor)
     again = [index for index, row in enumerate(found) if row is None]
     for index, row in zip(again, exact([everything[index] for index in again], details)):
         found[index] = row
     if patterns is not None:
         _with_zeros(patterns, [tensor.zeros for tensor in tensors])
-    return Numbers(found[: len(tensors)], patterns, [row.norm for row in found[len(tensors) :]], bool(again))
+    return Numbers(found[: len(tensors)], patterns, [row.norm for row in found[len(tensors) :]], takes_two_looks)
+
+
+def _squares_are_doubles(elements: torch.Tensor) -> bool:
+    """Whether sums of squares can be had in doubles, whatever the elements are, and without waiting for a device."""
+    return elements.dtype == torch.float32 and flat.is_on_cpu(elements)
+
+
+def _norm_in_doubles(tensor: Flat) -> Statistics:
+    """The norm of a tensor of floats, and what isn't finite: squares of floats don't leave the range of doubles."""
+    squares, nan, positive, negative = 0.0, 0, 0, 0
+    for part in tensor.elements.split(_CHUNK_OF_DOUBLES):
+        wide = part.double()
+        square = float(torch.dot(wide, wide))
+        if not math.isfinite(square):
+            nan += int(torch.count_nonzero(part != part))
+            positive += int(torch.count_nonzero(part == math.inf))
+            negative += int(torch.count_nonzero(part == -math.inf))
+            wide.nan_to_num_(0.0, 0.0, 0.0)
+            square = float(torch.dot(wide, wide))
+        squares += square
+    has_finite = tensor.count > nan + positive + negative
+    return Statistics(
+        math.sqrt(squares) if has_finite else math.nan,
+        nan=nan,
+        positive_infinity=positive,
+        negative_infinity=negative,
+    )
 
 
 def _nonzero(tensor: Flat, has_small: bool) -> int:

@@ -77,6 +77,8 @@ class Watcher:
         self._is_closed = False
         # What is registered stays, whatever this one would say.
         self._known = run.watcher._description if run.watcher is not None else None
+        # The parameters but for those that were lazy when they were described; all as long as they are not.
+        self._described = self._parameters & self._known.tensors.keys() if self._known else self._parameters
         if run.watcher is not None:
             run.watcher.abandon()
         if run.is_enabled:
@@ -88,13 +90,15 @@ class Watcher:
         self._first_pass.follow(with_activations=self._probes is not None)
         if self._probes:
             self._probes.is_on = True
+        # A compiled step calls them, and would be compiled with them.
+        will_step, did_step = torch.compiler.disable(self._will_step), torch.compiler.disable(self._did_step)
         if self._optimizers:
             for optimizer in self._optimizers:
-                self._handles.append(optimizer.register_step_pre_hook(self._will_step))
-                self._handles.append(optimizer.register_step_post_hook(self._did_step))
+                self._handles.append(optimizer.register_step_pre_hook(will_step))
+                self._handles.append(optimizer.register_step_post_hook(did_step))
         else:
-            self._handles.append(register_optimizer_step_pre_hook(self._will_step))
-            self._handles.append(register_optimizer_step_post_hook(self._did_step))
+            self._handles.append(register_optimizer_step_pre_hook(will_step))
+            self._handles.append(register_optimizer_step_post_hook(did_step))
         clipping.observe(self)
         scaling.observe(self)
 
@@ -134,6 +138,7 @@ class Watcher:
             self._probes.stop()
         self._optimizers.clear()
         self._parameters.clear()
+        self._described.clear()
         self._owners.clear()
         self._found.clear()
         if self._capture:
@@ -205,7 +210,7 @@ class Watcher:
             ours = self._ours(optimizers.parameters(optimizer))
         else:
             # Gradients are still to come.
-            ours = [p for p in optimizers.parameters(optimizer) if p.requires_grad and p in self._parameters]
+            ours = [p for p in optimizers.parameters(optimizer) if p.requires_grad and p in self._described]
             ours = [p for p in ours if not is_lazy(p) and p.numel() > 0]
         self._owners |= dict.fromkeys(ours, optimizer)
         if self._count > 0 and self._description:
@@ -291,6 +296,7 @@ class Watcher:
         """
         if self._description is None:
             self._description = self._describe()
+            self._described = self._parameters & self._description.tensors.keys()
         ids = self._description.tensors
         wanted = [p for p in parameters if ids[p] not in capture.tensors]
         capture.add_gradients([ids[p] for p in wanted], wanted)
@@ -334,7 +340,7 @@ class Watcher:
         """Those of them that are the model's and have a gradient that isn't empty; none where reports go nowhere."""
         if not self._is_following():
             return []
-        return [p for p in parameters if p.grad is not None and p.numel() > 0 and p in self._parameters]
+        return [p for p in parameters if p.grad is not None and p.numel() > 0 and p in self._described]
 
     def _is_following(self) -> bool:
         """Whether reports go anywhere; copies of parameters are of no use any more if they don't."""
