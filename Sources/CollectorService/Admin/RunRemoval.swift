@@ -82,7 +82,7 @@ package actor RunRemoval {
 
   /// Deletes the runs that are beyond limits, until the task is cancelled.
   ///
-  /// A project that can't be measured because it is damaged is told in the log, and keeps no other from being pruned.
+  /// Of all projects one that can't be measured because it is damaged is told in the log, and keeps no other from being pruned.
   ///
   /// - Parameters:
   ///   - project: The project; `nil`: each of them.
@@ -98,19 +98,18 @@ package actor RunRemoval {
     let settings = try await blocking.run { [store] in try store.retention() }
     let all = try await blocking.run { [store] in try store.projects() }
     var pruned: [Retention.Excess] = []
+    let isOfAll = project == nil
     for project in project.map({ [$0] }) ?? all {
       let limits = retention ?? settings.inForce(for: project)
       guard !limits.keepsEverything else { continue }
       let footprints: [RunFootprint]
       do {
         footprints = try await blocking.run { [store] in try store.footprints(of: project) }
-      } catch RunStoreError.damaged(let place, let detail) {
+      } catch {
+        guard isOfAll, case RunStoreError.damaged = error else { throw error }
         logger.error(
           "cannot prune a project",
-          metadata: [
-            "project": "\(project)",
-            "error": "\(RunStoreError.damaged(place: place, detail: detail))",
-          ]
+          metadata: ["project": "\(project)", "error": "\(error)"]
         )
         continue
       }
