@@ -70,12 +70,14 @@ struct ServeCommand: AsyncParsableCommand {
     if let path = settings.unixSocket { try await Listener.checkUnused(path) }
     let collector = try openCollector(settings, logger)
     let listeners = Listener.all(of: settings, for: collector)
-    // They are told to stop in reverse order: first the listeners, which end their streams.
+    let lastResort = LastResort(logger)
+    // They are told to stop in reverse order: before the others the listeners, which end their streams.
     let services: [ServiceGroupConfiguration.ServiceConfiguration] =
       [
         .init(service: collector, failureTerminationBehavior: .gracefullyShutdownGroup),
         .init(service: Announcement(listeners: listeners, logger: logger)),
       ] + listeners.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }
+      + [.init(service: lastResort)]
     // The group describes every service whole at `debug`.
     var groupLogger = logger
     groupLogger.logLevel = max(logger.logLevel, .notice)
@@ -87,6 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
     // Streams end by themselves within this; then they are cut, so that the whole takes under 5 seconds.
     configuration.maximumGracefulShutdownDuration = .seconds(3)
     do {
+      defer { lastResort.end() }
       try await ServiceGroup(configuration: configuration).run()
     } catch is CancellationError {
       logger.warning("streams were still open at shutdown and were cut")
