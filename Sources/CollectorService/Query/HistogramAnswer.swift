@@ -70,8 +70,8 @@ struct HistogramAnswer {
       let middle = tensors.startIndex + tensors.count / 2
       try await write(tensors[..<middle], steps, reader, writer)
       try await write(tensors[middle...], steps, reader, writer)
-    } else {
-      for tensor in tensors { try await writePages(of: tensor, steps, reader, writer) }
+    } else if let tensor = tensors.first {
+      try await writePages(of: tensor, steps, reader, writer)
     }
   }
 

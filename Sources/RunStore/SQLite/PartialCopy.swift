@@ -21,7 +21,8 @@ struct PartialCopy: ~Copyable {
   /// - Throws: ``RunStoreError/inUse(path:)`` if another makes the same copy, and ``RunStoreError/cannotOpen(path:detail:)``.
   init(of copy: String) throws(RunStoreError) {
     let path = copy + ".partial"
-    while true {
+    // Again for one that a kill left, and for one that was finished meanwhile; who finds neither has no file that keeps its number.
+    for _ in 0..<4 {
       let descriptor = try FileLock.lock(path, database: path)
       var (locked, named) = (stat(), stat())
       let isSame =
@@ -36,6 +37,7 @@ struct PartialCopy: ~Copyable {
       if isSame { _ = unlink(path) }
       _ = close(descriptor)
     }
+    throw .inUse(path: path)
   }
 
   /// Has the disk take it, and gives it its name, under which nothing may be.
