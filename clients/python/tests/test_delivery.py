@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from concurrent import futures
 
@@ -211,7 +212,7 @@ def test_an_alert_may_end_the_run(collector):
 
     @run.on_alert
     def stop(alert):
-        assert not run.settle(), "whoever hears the alert would wait for himself"
+        assert run.settle()
         run.finish("aborted", alert.summary)
         over.set()
 
@@ -222,6 +223,43 @@ def test_an_alert_may_end_the_run(collector):
     found = collector.run("r")
     assert (found.status, found.last_step) == (4, run.status.delivered - 1)
     assert run.status.dropped == 0
+
+
+def test_a_callback_that_blocks_holds_no_delivery_up(collector, caplog):
+    heard, go_on, told = threading.Event(), threading.Event(), []
+    run = begin(collector)
+
+    @run.on_alert
+    def wait_for_training(alert):
+        heard.set()
+        assert go_on.wait(60)
+        told.append(alert.state)
+
+    run.log(loss=float("nan"), commit=True)
+    assert heard.wait(60)
+    for _ in range(50):
+        run.log(loss=1.0, commit=True)
+    eventually(lambda: run.status.delivered == 51, "acks")
+    assert told == []
+    threading.Timer(0.2, go_on.set).start()
+    assert run.settle() and told, "whoever settles may look at what a callback has done"
+    assert run.finish().state == "finished"
+    assert (told[0], told[-1]) == ("firing", "resolved") and "on_alert" not in caplog.text
+
+
+def test_a_run_ends_in_time_whatever_a_callback_does(collector, caplog):
+    heard, never = threading.Event(), threading.Event()
+    run = begin(collector)
+    run.on_alert(lambda alert: heard.set() or never.wait(60))
+    run.log(loss=float("nan"), commit=True)
+    assert heard.wait(60)
+    for _ in range(50):
+        run.log(loss=1.0)
+    begun = time.monotonic()
+    assert run.finish(timeout=2).state == "finished"
+    assert time.monotonic() - begun < 20
+    assert "on_alert: 1 change was left out: callbacks were busy" in caplog.text
+    never.set()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -711,11 +749,11 @@ def test_an_earlier_copy_of_the_database_counts_its_transitions_from_where_it_en
     liar = Liar(opened_at(5), firing(900), then=[opened_at(40), firing(41)])
     try:
         open_alerts = []
-        run = gradwatch.init(address=liar.address, finish_timeout=0.5)
-        run.on_alert(lambda alert: open_alerts.append([alert.id for alert in run.alerts()]))
-        run.log(loss=1.0)
+        settings = gradwatch.Settings(address=liar.address)
+        sender = Sender(settings, lambda alert: open_alerts.append([alert.id for alert in sender.open_alerts]))
+        sender.start(ingest.RegisterRunRequest(run_id="r"))
         eventually(lambda: len(open_alerts) >= 2, "what comes after the copy")
-        run.finish()
+        sender.close(None, 0.5)
         assert open_alerts[:2] == [["900"], ["41"]], "what was open before may be so no more"
     finally:
         liar.stop()

@@ -16,6 +16,7 @@ from .alert import Alert
 from .config import hyperparameters
 from .disabled import Disabled
 from .errors import GradwatchError
+from .listeners import Listeners
 from .log import LOGGER, announce
 from .rank import Rank
 from .sender import Sender
@@ -77,7 +78,7 @@ class Run:
                 world_size=rank.world_size,
             ),
         )
-        self._callbacks: list[Callable[[Alert], None]] = []
+        self._listeners = Listeners(run_id)
         # JAX says what it measured on threads of its own.
         self._lock = threading.RLock()
         self._annotations: list[step_report_pb2.StepAnnotation] = []
@@ -109,7 +110,7 @@ class Run:
             name = f"{run_id}.{producer}{SUFFIX}".replace("/", "%2F").replace("\\", "%5C")
             self._sink = Spool(Path(settings.dir) / name)
         else:
-            self._sink = Sender(settings, self._tell)
+            self._sink = Sender(settings, self._listeners.tell)
             if self._says_how_it_ends:
                 question = f"what is wrong with it: collector-cli diagnose {run_id}"
                 announce(f"run {run_id} goes to {settings.address}; {question}")
@@ -191,9 +192,11 @@ class Run:
     def on_alert(self, callback: Callable[[Alert], None]) -> Callable[[Alert], None]:
         """Has a function called with each change of this run's alerts, on another thread; usable as decorator.
 
-        What it raises is logged, and goes no further.
+        All callbacks share that thread, so that they may take their time, and nothing else waits for them. While more
+        than 256 changes wait, only the newest of each alert stays; how many were left out is said at the end. What a
+        callback raises is logged, and goes no further.
         """
-        self._callbacks.append(callback)
+        self._listeners.add(callback)
         return callback
 
     def alerts(self) -> list[Alert]:
@@ -203,9 +206,13 @@ class Run:
     def settle(self, timeout: float = 10.0) -> bool:
         """Waits until all steps that were sent are durable and judged, so that `alerts` is up to date.
 
-        Returns whether they are; without a collector at once, with `False`.
+        Returns whether they are; without a collector at once, with `False`. Until `timeout` also waits for callbacks of
+        `on_alert` to return.
         """
-        return self._sink.settle(timeout)
+        deadline = time.monotonic() + timeout
+        is_settled = self._sink.settle(timeout)
+        self._listeners.wait(deadline - time.monotonic())
+        return is_settled
 
     @property
     def status(self) -> Status:
@@ -213,7 +220,8 @@ class Run:
         return self._sink.status
 
     def finish(self, status: str = "finished", reason: str = "", timeout: float | None = None) -> Status:
-        """Ends the run: `finished`, `failed` or `aborted`. Waits for delivery, `timeout` seconds at most.
+        """Ends the run: `finished`, `failed` or `aborted`. Waits for delivery and for callbacks of `on_alert`,
+        `timeout` seconds at most; called by such a callback, not at all, but the process does then.
 
         Without it the run ends with the process. A second call changes nothing. A device that still computes what
         is measured there is waited for first, however long that takes.
@@ -234,10 +242,12 @@ class Run:
         ending = None
         if self._says_how_it_ends:
             ending = ingest.FinishRunRequest(run_id=self.id, status=_STATUSES[status], reason=line(reason))
-        result = self._sink.close(ending, self._finish_timeout if timeout is None else timeout)
-        if result.dropped or result.refused or result.stripped or result.reduced:
-            LOGGER.warning("run %s: %s", self.id, result)
-        return result
+        timeout = self._finish_timeout if timeout is None else timeout
+        if self._listeners.is_here:
+            # Not a daemon, so that the process waits for it.
+            threading.Thread(target=self._close, args=(ending, timeout)).start()
+            return self._sink.status
+        return self._close(ending, timeout)
 
     def __enter__(self) -> Run:
         return self
@@ -352,22 +362,23 @@ class Run:
         if report is not None:
             self._sink.report(report, relative=False)
 
+    def _close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
+        deadline = time.monotonic() + timeout
+        result = self._sink.close(ending, timeout)
+        if result.dropped or result.refused or result.stripped or result.reduced:
+            LOGGER.warning("run %s: %s", self.id, result)
+        self._listeners.close(deadline - time.monotonic())
+        return result
+
     def _start(self) -> None:
         if not self._is_started:
             self._is_started = True
             self._sink.start(self._registration)
 
-    def _tell(self, alert: Alert) -> None:
-        for callback in list(self._callbacks):
-            try:
-                callback(alert)
-            except BaseException:  # Also SystemExit, which would end the thread that sends, and nothing else.
-                LOGGER.exception("run %s: on_alert: %r failed", self.id, callback)
-
     def _leave_to_parent(self) -> None:
         """After a fork: the run is the parent's. Its locks may be held by threads that are not here."""
         _ABANDONED.append(self._sink)
-        self._sink, self._lock = Disabled(), threading.RLock()
+        self._sink, self._lock, self._listeners = Disabled(), threading.RLock(), Listeners(self.id)
         self._fills.clear()
         self._held = None
 

@@ -50,7 +50,10 @@ class Sender:
     """
 
     def __init__(self, settings: Settings, on_alert: Callable[[Alert], None]):
-        """Raises GradwatchError in a process in which nothing can be sent."""
+        """Calls `on_alert`, which must not wait, on the thread that delivers.
+
+        Raises GradwatchError in a process in which nothing can be sent.
+        """
         check_process()
         self._settings = settings
         self._on_alert = on_alert
@@ -117,10 +120,6 @@ class Sender:
 
     def close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
         """Delivers what is left, and how the run ended unless `None`; waits for that `timeout` seconds at most."""
-        if self._thread is threading.current_thread():
-            # An alert ends the run. Not a daemon, so that the process waits for it.
-            threading.Thread(target=self.close, args=(ending, timeout)).start()
-            return self.status
         deadline = time.monotonic() + timeout
         with self._lock:
             self._take()
@@ -140,11 +139,8 @@ class Sender:
     def settle(self, timeout: float) -> bool:
         """Waits until all that was reported is acked, or nobody is there to do so; returns whether it is acked.
 
-        An attempt to reach the collector counts as somebody only until the first one failed; whoever is told of an
-        alert is the one that hears acks, and does not wait.
+        An attempt to reach the collector counts as somebody only until the first one failed.
         """
-        if self._thread is threading.current_thread():
-            timeout = 0
         with self._lock:
             self._take()
             self._condition.wait_for(lambda: len(self._queue) == 0 or self._is_alone, timeout)
