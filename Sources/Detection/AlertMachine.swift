@@ -31,6 +31,8 @@ struct AlertMachine: Sendable {
   private let policy: AlertPolicy
   /// Suspicions, open alerts, and the last resolved ones, which may return.
   private(set) var episodes: [Episode] = []
+  /// The step at which an alert was last resolved.
+  private var lastResolved: UInt64?
 
   /// Resolved alerts that are remembered.
   private static let maximumResolved = 8
@@ -58,6 +60,7 @@ struct AlertMachine: Sendable {
   mutating func evaluate(
     _ findings: [Finding],
     at moment: Moment,
+    after moments: RecentMoments = RecentMoments(),
     into transitions: inout [AlertTransition],
     diagnose: (Finding, UInt64) -> Diagnosis
   ) {
@@ -76,10 +79,27 @@ struct AlertMachine: Sendable {
     }
     for (position, finding) in findings.enumerated()
     where !isUsed[position] && finding.met != nil && episodes.count < Self.maximumEpisodes {
-      episodes.append(Episode(scope: finding.scope, start: moment))
+      let start = start(of: finding, at: moment, after: moments)
+      episodes.append(Episode(scope: finding.scope, start: start))
       advance(episodes.count - 1, finding, at: moment, into: &transitions, diagnose)
     }
     forget(at: moment.step)
+  }
+
+  /// When the condition began; as early as no other alert of the place can have begun.
+  private func start(of finding: Finding, at moment: Moment, after moments: RecentMoments) -> Moment
+  {
+    guard finding.reports > 1, let first = moments.first(ofLast: finding.reports),
+      lastResolved.map({ first.step > $0 }) ?? true
+    else { return moment }
+    let id = AlertID(
+      run: identity.run,
+      producer: identity.producer,
+      rule: identity.rule,
+      scope: finding.scope,
+      firstStep: first.step
+    )
+    return episodes.contains { $0.alert?.id == id && !$0.isRewound } ? moment : first
   }
 
   /// Whether the episode may take the finding: a resolved alert returns only soon, and no lower.
@@ -113,6 +133,7 @@ struct AlertMachine: Sendable {
       change.alert = episodes[index].alert ?? change.alert
       change.from = .resolved
     }
+    if change.alert.state == .resolved { lastResolved = moment.step }
     transitions.append(change)
   }
 
@@ -201,5 +222,6 @@ struct AlertMachine: Sendable {
     ) { (coder, episode) throws(SnapshotError) in
       try episode.code(&coder, identity: identity)
     }
+    try coder.code(&lastResolved)
   }
 }

@@ -7,7 +7,7 @@ extension Detector {
   /// The version of the format.
   ///
   /// Raise it with every change of any `code(_:)`.
-  private static var version: UInt64 { 5 }
+  private static var version: UInt64 { 6 }
   /// "GWDT", in the upper half of the first word.
   private static var mark: UInt64 { 0x5444_5747 }
   /// Bytes of the three words before the state.

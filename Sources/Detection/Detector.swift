@@ -30,7 +30,8 @@ public struct Detector: Sendable {
         findings = findings.compactMap { tuning.apply(to: $0) }
       }
       let moment = Moment(step: step.number, time: time)
-      machine.evaluate(findings, at: moment, into: &transitions) { [rule] finding, first in
+      machine.evaluate(findings, at: moment, after: step.history.moments, into: &transitions) {
+        [rule] finding, first in
         let diagnosis = rule.diagnose(finding, since: first, at: step)
         guard let rise = step.history.rateRise, rise.explains(type(of: rule).id, since: first)
         else { return diagnosis }

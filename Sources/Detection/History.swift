@@ -22,12 +22,21 @@ struct History: Sendable {
   private(set) var loss = LossHistory()
   /// The last learning rate.
   private(set) var learningRate: Double?
+  /// The last update of all parameters that was measured, and the learning rate and gradient that it was made
+  /// with.
+  private var update: Double?
+  private var updateRate: Double?
+  private var updateNorm: Double?
+  /// The last step's learning rate.
+  private var lastRate: Double?
   /// When the learning rate rose as much as that last; `nil`: never.
   private(set) var rateRise: RateRise?
   /// Whether the learning rate has been rising ever since the run began.
   private(set) var isRateRising = false
   /// Reports in a row in which it did not rise.
   private var restingReports: UInt64 = 0
+  /// When the last reports came.
+  private(set) var moments = RecentMoments()
   /// Whether the batch changed with the last report: its size, or what it reaches.
   private(set) var isBatchBreak = false
   /// The last batch size.
@@ -44,6 +53,11 @@ struct History: Sendable {
   private(set) var initialParameterNorms: [Float]
   /// For each tensor, the last parameter norm that can be true; NaN before the first.
   private(set) var sizes: [Float]
+  /// The last step with parameter norms since the baselines were armed.
+  private(set) var measuredStep: UInt64?
+  /// For each tensor, the norms of the parameter and of its update at that step; NaN if not known.
+  private(set) var measuredNorms: [Float]
+  private(set) var measuredUpdates: [Float]
 
   /// Weight of a new norm in ``fast`` and ``slow``, and of a tensor's norm in ``usualNorms``.
   private static let fastWeight = 0.2
@@ -61,6 +75,8 @@ struct History: Sendable {
     usualNorms = Array(repeating: .nan, count: tensorCount)
     initialParameterNorms = usualNorms
     sizes = usualNorms
+    measuredNorms = usualNorms
+    measuredUpdates = usualNorms
   }
 
   /// Notes the settings of the next report before rules see it.
@@ -68,7 +84,12 @@ struct History: Sendable {
   /// - Returns: Whether they changed so much that baselines from before mean nothing: learning rate
   ///   or batch size by more than a factor of two, or a quarter more or fewer tensors with
   ///   gradients.
-  mutating func adopt(_ scalars: StepScalars, presentCount present: UInt64?) -> Bool {
+  mutating func adopt(
+    _ scalars: StepScalars,
+    presentCount present: UInt64?,
+    receivedAt time: WallTime
+  ) -> Bool {
+    moments.append(Moment(step: scalars.step, time: time))
     var isBreak = false
     isBatchBreak = false
     if let rate = scalars.learningRate {
@@ -125,6 +146,18 @@ struct History: Sendable {
   /// Forgets a rise that is undone by going back to a step.
   mutating func rewind(to step: UInt64) {
     if let rise = rateRise, rise.step >= step { rateRise = nil }
+    moments = RecentMoments()
+  }
+
+  /// How long the last step's update of all parameters may have been, as the last measured one tells it;
+  /// `nil` if none was.
+  ///
+  /// An update is as the rate, and at most as the gradient.
+  var reach: Double? {
+    guard var update else { return nil }
+    if let updateRate, let lastRate, updateRate > 0 { update *= lastRate / updateRate }
+    if let updateNorm, let lastNorm, updateNorm > 0 { update *= max(1, lastNorm / updateNorm) }
+    return update
   }
 
   /// Forgets the norms: what comes is not to be held against what was.
@@ -137,7 +170,10 @@ struct History: Sendable {
     slow = 0
     highestSlow = -.infinity
     lastLoss = nil
-    for index in usualNorms.indices { usualNorms[index] = .nan }
+    measuredStep = nil
+    for index in usualNorms.indices {
+      (usualNorms[index], measuredNorms[index], measuredUpdates[index]) = (.nan, .nan, .nan)
+    }
   }
 
   /// Takes the report that the rules have just seen.
@@ -147,15 +183,32 @@ struct History: Sendable {
       if value.isFinite, !step.isSkipped { loss.take(value) }
       lastLoss = value
     }
+    if !step.report.parameters.norm.isEmpty {
+      measuredStep = step.number
+      for index in measuredNorms.indices {
+        measuredNorms[index] = step.parameterNorms[index]
+        measuredUpdates[index] = step.updateNorms[index]
+      }
+    }
     // A skipped step's gradients overflowed, and did nothing.
     guard !step.isSkipped else { return }
+    lastRate = learningRate
     if let norm = step.globalNorm { take(norm, at: step.number) }
+    if !step.report.parameters.updateNorm.isEmpty { takeUpdate(step.updateNorms) }
     for (index, norm) in step.norms.enumerated() where norm.isFinite {
       let usual = usualNorms[index]
       // Capped, so that a spike does not hide the next one.
       usualNorms[index] =
         usual > 0 ? usual + Self.usualWeight * (min(norm, 4 * usual) - usual) : norm
     }
+  }
+
+  private mutating func takeUpdate(_ norms: [Float]) {
+    var sum = 0.0
+    for norm in norms where norm.isFinite { sum += Double(norm) * Double(norm) }
+    update = sum.squareRoot()
+    updateRate = learningRate
+    updateNorm = lastNorm
   }
 
   private mutating func take(_ norm: Double, at step: UInt64) {
@@ -189,12 +242,17 @@ struct History: Sendable {
     try coder.code(&lastLoss)
     try loss.code(&coder)
     try coder.code(&learningRate)
+    try coder.code(&update)
+    try coder.code(&updateRate)
+    try coder.code(&updateNorm)
+    try coder.code(&lastRate)
     let none = RateRise(step: 0, from: 0, to: 0)
     try coder.code(&rateRise, placeholder: none) { (coder, rise) throws(SnapshotError) in
       try rise.code(&coder)
     }
     try coder.code(&isRateRising)
     try coder.code(&restingReports)
+    try moments.code(&coder)
     try coder.code(&batchSize)
     try coder.code(&presentCount)
     try recentNorms.code(&coder)
@@ -202,5 +260,8 @@ struct History: Sendable {
     try coder.code(&usualNorms)
     try coder.code(&initialParameterNorms)
     try coder.code(&sizes)
+    try coder.code(&measuredStep)
+    try coder.code(&measuredNorms)
+    try coder.code(&measuredUpdates)
   }
 }

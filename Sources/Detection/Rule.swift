@@ -58,6 +58,8 @@ struct Finding: Sendable {
   var held: Severity
   /// Whether the rule waited long enough by itself, so that no debounce is needed.
   var isCertain = false
+  /// In how many of the last reports the condition held, this one included.
+  var reports: UInt64 = 1
 }
 
 /// What a rule says of a finding.

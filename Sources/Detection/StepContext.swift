@@ -73,6 +73,18 @@ struct StepContext: Sendable {
   /// Whether the batch changed, so that a loss before it means nothing.
   var isBatchBreak: Bool { history.isBatchBreak }
 
+  /// The largest change of the loss from the last report to this one that the updates in between can make; `nil`
+  /// if no update or gradient was measured.
+  ///
+  /// By the mean value theorem it is the gradient on the way times the way. At its ends the gradient is known,
+  /// and a step over a minimum has the largest there.
+  var explainedChange: Double? {
+    guard let reach = history.reach, let before = history.lastNorm, let after = globalNorm,
+      let last = history.recentLosses.points.last?.step
+    else { return nil }
+    return max(before, after) * reach * Double(max(1, number &- last))
+  }
+
   /// Takes the next report apart.
   mutating func begin(_ report: StepReport, receivedAt time: WallTime, symptoms: Symptoms) {
     self.report = report
@@ -99,7 +111,8 @@ struct StepContext: Sendable {
     takeGlobalNorm(times: Double(factor))
     isBreak = history.adopt(
       report.scalars,
-      presentCount: report.gradients.norm.isEmpty ? nil : presentCount
+      presentCount: report.gradients.norm.isEmpty ? nil : presentCount,
+      receivedAt: time
     )
     history.adopt(parameterNorms: parameterNorms)
     takeLayerLogs()

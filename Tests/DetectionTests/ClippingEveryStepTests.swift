@@ -25,7 +25,18 @@ struct ClippingEveryStepTests {
     let alert = try #require(watch.alerts(Self.rule).first)
     #expect(alert.scope == .run)
     #expect(alert.evidence.observed == 1)
+    #expect(alert.firstStep == 0)
     #expect(alert.remedies.first?.action.hasPrefix("look at initialization") == true)
+  }
+
+  @Test("a mild clipper beside a loss that falls is info", arguments: [0.95, 0.85])
+  func learning(level: Double) throws {
+    let watch = try watch(steps: 110) {
+      $1.clip(at: 1, norm: 2)
+      $1.setLoss($0 < 20 ? 1 : level)
+    }
+    let severity = level < 0.9 ? "info" : "warning"
+    #expect(watch.life(Self.rule) == ["firing \(severity) @99"])
   }
 
   @Test("one that leaves a hundredth warns after 25 reports")

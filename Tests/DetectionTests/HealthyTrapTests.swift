@@ -306,8 +306,11 @@ struct HealthyTrapTests {
     case "weights of deviation 1 behind norm layers" where hasNorms:
       for index in tensors.indices where tensors[index].role == .weight {
         let size = Float(tensors[index].elementCount).squareRoot()
-        report.parameters.updateNorm[index] *= size / report.parameters.norm[index]
+        let factor = size / report.parameters.norm[index]
+        report.parameters.updateNorm[index] *= factor
         report.parameters.norm[index] = size
+        // What normalization undoes has a gradient that is as much smaller.
+        report.scaleNorms { $0 == index ? 1 / factor : 1 }
       }
     case "blocks whose first layers get little" where hasNorms:
       // Attention that is still uniform, and a branch that begins near 0.

@@ -16,6 +16,9 @@ struct LossPlateauTests {
     )
     let alert = try #require(watch.alerts(Self.rule).first)
     #expect(alert.scope == .run)
+    // The first of the losses that it looked back on.
+    #expect(alert.firstStep == 0)
+    #expect(alert.startedAt == Watch.time(0))
     #expect(alert.remedies.first?.action == "overfit one small batch")
     #expect(alert.cause.hasPrefix("gradients look healthy"))
   }

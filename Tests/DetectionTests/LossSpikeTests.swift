@@ -23,6 +23,21 @@ struct LossSpikeTests {
     #expect(alert.remedies.first?.action.hasPrefix("look at the batch") == true)
   }
 
+  @Test(
+    "a rise that the last update can't have made is the batch's",
+    arguments: [Float(0.008), 10]
+  )
+  func cause(update: Float) throws {
+    let watch = try Watch(
+      steps: 110,
+      change: { $1.parameters.updateNorm = [update, update, update, update] },
+      loss: { $0 == 100 ? 5 : Self.noisy($0) }
+    )
+    let alert = try #require(watch.alerts(Self.rule).first)
+    #expect(alert.cause.contains("the last update was far too small") == (update < 1))
+    #expect(alert.cause.hasPrefix("an odd batch"))
+  }
+
   @Test("one that has not come back within 200 reports is critical")
   func lingering() throws {
     let watch = try Watch(steps: 340) { ($0 < 100 ? 1 : 5) * Self.noisy($0) }

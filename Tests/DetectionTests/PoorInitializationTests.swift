@@ -132,12 +132,17 @@ struct PoorInitializationTests {
 
   @Test(
     "inputs that make all first outputs a thousand warn; one layer, normalization or a recurrence do not",
-    arguments: ["all", "bytes", "one layer", "normalization", "no activations", "recurrence"]
+    arguments: [
+      "all", "bytes", "one layer", "normalization", "no activations", "recurrence", "gradients",
+      "gradients of bytes", "gradients before a norm", "a bias that is undone",
+    ]
   )
   func unscaledInputs(_ kind: String) throws {
     let net = try Net(depth: 4)
     var layers = net.model.layers
-    if kind == "normalization" { layers[0].normalization = "batch_norm" }
+    if ["normalization", "gradients before a norm"].contains(kind) {
+      layers[0].normalization = "batch_norm"
+    }
     var tensors = net.model.tensors
     if kind == "recurrence" { tensors[0].role = .recurrent }
     var watch = try Watch(try Model(layers: layers, tensors: tensors))
@@ -154,15 +159,51 @@ struct PoorInitializationTests {
       }
       if kind == "bytes" { report.activations.mean = [100, 100, 100, 1] }
       if kind == "one layer" { report.activations.mean[1] = 1 }
+      if kind.contains("gradients") || kind.contains("bias") {
+        // Inputs of 2000 in each of the 32 columns; or errors that cancel at the bias.
+        report.activations = ActivationColumns()
+        report.gradients.norm[0] = kind == "gradients of bytes" ? 100 : 1200
+        if kind == "a bias that is undone" {
+          (report.gradients.norm[0], report.gradients.norm[1]) = (0.1, 1e-6)
+        }
+      }
       watch.feed(report)
     }
-    #expect(watch.life(Self.rule) == (kind == "all" ? ["firing warning @0"] : []))
-    guard kind == "all" else { return }
+    let isFound = ["all", "gradients"].contains(kind)
+    #expect(watch.life(Self.rule) == (isFound ? ["firing warning @0"] : []))
+    guard isFound else { return }
     let alert = try #require(watch.open(Self.rule))
     #expect(alert.cause.hasPrefix("inputs are not scaled"))
     #expect(alert.evidence.observed > 6)
     #expect(alert.evidence.threshold == 6)
     #expect(alert.remedies.first?.action.hasPrefix("scale inputs") == true)
+  }
+
+  @Test(
+    "behind normalization or in branches, large weights warn if the loss is made of them",
+    arguments: ["norm", "residual", "not felt", "three times"]
+  )
+  func feltThroughNorms(_ kind: String) throws {
+    let net = try Net(depth: 4)
+    let layers = net.model.layers.map { layer in
+      var layer = layer
+      if kind == "residual" { layer.isResidual = true } else { layer.normalization = "layer_norm" }
+      return layer
+    }
+    var watch = try Watch(try Model(layers: layers, tensors: net.model.tensors))
+    for step in 0..<3 {
+      // Deviation 1 in place of a quarter, and a loss of 15 in place of 3.
+      var report = net.report(UInt64(step), loss: 15, weightNorm: kind == "three times" ? 24 : 33)
+      let gradient: Float = kind == "not felt" ? 1 : 2
+      report.gradients.norm = net.column(weights: { _ in gradient }, biases: 0.1)
+      watch.feed(report)
+    }
+    let isFound = ["norm", "residual"].contains(kind)
+    #expect(watch.life(Self.rule) == (isFound ? ["firing warning @0"] : []))
+    guard isFound else { return }
+    let alert = try #require(watch.open(Self.rule))
+    #expect(alert.summary.contains("times the recommended one in the median layer"))
+    #expect(alert.evidence.threshold == 16)
   }
 
   @Test("the same in three hidden layers compounds to more than six decades, and is critical")
@@ -317,7 +358,10 @@ struct PoorInitializationTests {
       case "embedding":
         report.parameters.norm = net.column(weights: { $0 == 0 ? 800 : 8 }, biases: 1)
       default:
-        if isLarge { report.parameters.norm = net.column(weights: { _ in 100 }, biases: 1) }
+        guard isLarge else { break }
+        report.parameters.norm = net.column(weights: { _ in 100 }, biases: 1)
+        // What is undone has a gradient that is as much smaller.
+        report.gradients.norm = net.column(weights: { _ in 0.008 }, biases: 0.1)
       }
       watch.feed(report)
     }

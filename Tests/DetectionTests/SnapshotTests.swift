@@ -207,7 +207,7 @@ struct SnapshotTests {
       )
     }
     bytes[0] = 99
-    #expect(throws: SnapshotError.unknownVersion(expected: 5, found: 99)) {
+    #expect(throws: SnapshotError.unknownVersion(expected: 6, found: 99)) {
       try Self.restored(net, bytes)
     }
     #expect(throws: SnapshotError.notASnapshot) {

@@ -32,9 +32,34 @@ struct UnchangedWeightsTests {
     #expect(watch.life(Self.rule) == ["firing warning @19", "resolved warning @31"])
     let alert = try #require(watch.alerts(Self.rule).first)
     #expect(alert.scope == .tensor(4))
+    #expect(alert.firstStep == 0)
     #expect(alert.evidence.tensors == ["dense_2.weight"])
     #expect(alert.evidence.layers == ["dense_2"])
     #expect(alert.remedies.first?.action == "pass the layer's parameters to the optimizer")
+  }
+
+  @Test(
+    "updates on every tenth report are enough if the norm is the same, and gradients of 0 count on each",
+    arguments: ["still", "moved in between", "silent", "silent sometimes"]
+  )
+  func everyTenth(_ kind: String) throws {
+    let net = try Net(depth: 6)
+    let watch = try Watch(
+      net,
+      steps: 70,
+      change: { step, report in
+        if kind == "moved in between" { report.parameters.norm[4] += 0.01 * Float(step) }
+        if kind == "silent" || kind == "silent sometimes" && step % 10 == 0 {
+          report.gradients.norm[4] = 0
+        }
+        report.parameters.updateNorm[4] = kind.hasPrefix("silent") ? 0.001 : 0
+        if step % 10 != 0 { report.parameters = ParameterColumns() }
+      },
+      loss: { _ in 1 }
+    )
+    let life = ["still": ["firing warning @20"], "silent": ["firing info @50"]]
+    #expect(watch.life(Self.rule) == life[kind] ?? [])
+    #expect(watch.alerts(Self.rule).allSatisfy { $0.firstStep == 0 })
   }
 
   @Test(

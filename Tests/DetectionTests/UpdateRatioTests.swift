@@ -94,6 +94,37 @@ struct UpdateRatioTests {
     #expect(watch.life(Self.high) == ["firing warning @\(first - 1)", "resolved warning @31"])
   }
 
+  @Test(
+    "weights that soon are four times as large as at first warn although few updates were seen",
+    arguments: ["all", "one layer", "slow", "from elsewhere", "one layer, threefold"]
+  )
+  func growth(_ kind: String) throws {
+    let net = try Net(depth: 4)
+    var watch = try Watch(net.model)
+    // Every tenth step tells its update; those in between went as far.
+    for step in stride(from: 0, to: 100, by: 10) {
+      var report = net.report(UInt64(step), update: 0.2)
+      for layer in 0..<4 where kind == "all" || kind == "slow" || layer == 1 {
+        let growth: Float = kind == "slow" ? 0.2 : kind.contains("layer") ? 0.9 : 0.5
+        let grown = min(8 + growth * Float(step), kind == "one layer, threefold" ? 24 : .infinity)
+        report.parameters.norm[2 * layer] = kind == "from elsewhere" && step > 0 ? 80 : grown
+        report.parameters.updateNorm[2 * layer] = kind == "from elsewhere" ? 0.01 : growth
+      }
+      watch.feed(report)
+    }
+    let life =
+      switch kind {
+      case "all": ["firing warning @50"]
+      case "one layer": ["firing warning @70"]
+      default: [String]()
+      }
+    #expect(watch.life(Self.high) == life)
+    guard let alert = watch.open(Self.high) else { return }
+    #expect(alert.scope == (kind == "all" ? .run : .layers(1...1)))
+    #expect(alert.summary.contains("times as large as"))
+    #expect(alert.evidence.observed >= (kind == "all" ? 4 : 8))
+  }
+
   @Test("during warm-up it is info")
   func warmup() throws {
     let watch = try watch(steps: 25, change: { $1.scalars.phase = .warmup }) { _ in 0.15 }

@@ -47,6 +47,18 @@ struct WeightJumpTests {
     }
   }
 
+  @Test(
+    "between every tenth report steps may go four times as far as the known ones, and not further",
+    arguments: ["overwritten", "explained"]
+  )
+  func everyTenth(_ kind: String) throws {
+    let watch = try watch(steps: stride(from: 0, to: 100, by: 10)) { step, report in
+      if step >= 50 { report.parameters.norm[4] = 0.02 }
+      if kind == "explained" { report.parameters.updateNorm[4] = 0.25 }
+    }
+    #expect(watch.life(Self.rule) == (kind == "explained" ? [] : ["firing critical @50"]))
+  }
+
   @Test("without update norms only a thousandfold growth counts")
   func blind() throws {
     for (norm, life) in [(Float(800), []), (1e6, ["firing critical @50"])] {

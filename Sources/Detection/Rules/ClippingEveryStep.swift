@@ -38,8 +38,8 @@ struct ClippingEveryStep: Rule {
   )
   static let thresholds = [share, severe, severeReports, mildReports]
   private static let clearShare = 0.7
-  /// Smoothed loss / first losses, below which the net learns.
-  private static let learningProgress = 0.7
+  /// Smoothed loss / first losses, below which the net learns; language models take long for more.
+  private static let learningProgress = 0.9
   /// Clipping by value turns the gradient as well, so half of the largest element is much.
   private static let severeByValue = 0.5
 
@@ -69,7 +69,14 @@ struct ClippingEveryStep: Rule {
       // Little is cut, and the net learns.
       let isLearning = (step.history.loss.progress ?? 1) < Self.learningProgress
       let isHarmless = !isSevere && isLearning
-      return [Finding(scope: .run, met: isHarmless ? .info : .warning, held: .warning)]
+      return [
+        Finding(
+          scope: .run,
+          met: isHarmless ? .info : .warning,
+          held: .warning,
+          reports: UInt64(patience)
+        )
+      ]
     }
     if clipped >= 0.5, Double(reports) >= tuning[Self.mildReports] {
       return [Finding(scope: .run, met: .info, held: clipped >= Self.clearShare ? .warning : .info)]

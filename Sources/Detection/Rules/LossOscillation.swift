@@ -5,7 +5,8 @@ import Telemetry
 /// A step past the edge of stability jumps over the minimum and back, so that each loss is like the
 /// one before the last and unlike the last. Noise of batches has no such order: there both distances
 /// are equal on average, with a deviation of 0.09 over 64 reports; a trend makes the first one
-/// larger.
+/// larger. Swings that are more than gradient times update are not the steps' doing: batches, tasks or
+/// phases take turns.
 struct LossOscillation: Rule {
   static let id = RuleID("loss_oscillation")
   static let summary = "The loss swings up and down from step to step"
@@ -32,6 +33,9 @@ struct LossOscillation: Rule {
   static let thresholds = [order, swing, level]
   private static let weight = 1.0 / 32
   private static let leastSamples: UInt64 = 32
+  /// Swings / what updates explain from which on the data takes turns; the edge of stability has 0.1, batches
+  /// in turns 5 to 300.
+  private static let mostUnexplained = 2.0
 
   private let tuning: Tuning
   private var samples: UInt64 = 0
@@ -41,6 +45,8 @@ struct LossOscillation: Rule {
   /// The average distances of losses one and two reports apart, as shares of the losses.
   private var near = 0.0
   private var far = 0.0
+  /// The average change that updates explain, as a share of the losses; infinite if they are not known.
+  private var explained = Double.infinity
 
   init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
 
@@ -53,22 +59,36 @@ struct LossOscillation: Rule {
     guard !step.isSkipped, !step.hasSeveralLosses, let loss = step.loss,
       loss.isFinite, history.loss.hasLogScale
     else { return nil }
-    take(loss)
+    take(loss, step.explainedChange)
     guard samples >= Self.leastSamples, let progress = history.loss.progress else { return nil }
-    guard progress >= tuning[Self.level], near >= tuning[Self.swing] / 2 else { return [] }
+    guard progress >= tuning[Self.level], near >= tuning[Self.swing] / 2,
+      near <= Self.mostUnexplained * explained
+    else { return [] }
     if ratio <= tuning[Self.order], near >= tuning[Self.swing] {
-      return [Finding(scope: .run, met: step.isWarmup ? .info : .warning, held: .warning)]
+      return [
+        Finding(
+          scope: .run,
+          met: step.isWarmup ? .info : .warning,
+          held: .warning,
+          reports: Self.leastSamples
+        )
+      ]
     }
     let isHeld = ratio <= (1 + tuning[Self.order]) / 2
     return isHeld ? [Finding(scope: .run, met: nil, held: .warning)] : []
   }
 
-  private mutating func take(_ loss: Double) {
+  private mutating func take(_ loss: Double, _ change: Double?) {
     samples &+= 1
-    if samples == 1 { (near, far, mean) = (0, 0, loss) }
+    if samples == 1 { (near, far, mean, explained) = (0, 0, loss, .infinity) }
     let weight = max(Self.weight, 1 / Double(samples))
     mean += weight * (loss - mean)
     if samples > 1 { near += weight * (distance(loss, last) - near) }
+    let size = (abs(loss) + abs(last)) / 2
+    if samples > 1, let change, size > 0 {
+      explained =
+        explained.isFinite ? explained + weight * (change / size - explained) : change / size
+    }
     if samples > 2 { far += weight * (distance(loss, beforeLast) - far) }
     (beforeLast, last) = (last, loss)
   }
@@ -106,5 +126,6 @@ struct LossOscillation: Rule {
     try coder.code(&beforeLast)
     try coder.code(&near)
     try coder.code(&far)
+    try coder.code(&explained)
   }
 }

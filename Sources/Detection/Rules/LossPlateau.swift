@@ -113,14 +113,22 @@ struct LossPlateau: Rule {
     guard isHigh || isExplained && progress >= tuning[Self.explainedLevel] else { return [] }
     let initial = history.loss.initial
     let least = tuning[isExplained ? Self.explainedLevel : Self.level]
-    if (isExplained || isClippedAway(step))
-      && isFlat(over: tuning[Self.explained], above: least, initial)
-      || isHigh && isFlat(over: tuning[Self.patience], initial, hiding: Self.learnedFall)
-      || isHigh && isQuietlyFlat(history)
-    {
-      return [Finding(scope: .run, met: .warning, held: .warning)]
-    }
-    return [Finding(scope: .run, met: nil, held: .warning)]
+    let reports: Double? =
+      if isHigh, isFlat(over: tuning[Self.patience], initial, hiding: Self.learnedFall) {
+        tuning[Self.patience]
+      } else if isHigh, isQuietlyFlat(history) {
+        tuning[Self.quietReports]
+      } else if isExplained || isClippedAway(step),
+        isFlat(over: tuning[Self.explained], above: least, initial)
+      {
+        tuning[Self.explained]
+      } else {
+        nil
+      }
+    guard let reports else { return [Finding(scope: .run, met: nil, held: .warning)] }
+    // The newest block may be some reports old.
+    let flat = UInt64(reports) + samples % Self.blockLength
+    return [Finding(scope: .run, met: .warning, held: .warning, reports: flat)]
   }
 
   /// Whether each step is clipped, and next to nothing is left of this one's gradient.

@@ -42,6 +42,8 @@ struct LossSpike: Rule {
   private static let weight = 0.03
   private static let winsor = 3.0
   private static let leastDeviation = 0.02
+  /// Rise / what the update explains, from which on it was the batch.
+  private static let mostUnexplained = 2.0
   /// Reports after which a loss that is still twice as high has not come back.
   private static let lingering: UInt64 = 200
 
@@ -55,6 +57,8 @@ struct LossSpike: Rule {
   private var usual = 0.0
   private var bound = 0.0
   private var size = 0.0
+  /// Whether the last update can't have made the spike.
+  private var isUnexplained = false
 
   init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
 
@@ -82,7 +86,10 @@ struct LossSpike: Rule {
     )
     let isSpike = samples >= Self.leastSamples && loss > threshold
     sinceSpike = sinceSpike == .max ? .max : sinceSpike &+ 1
-    if isSpike { (usual, bound, size, sinceSpike) = (mean, threshold, loss, 0) }
+    if isSpike {
+      (usual, bound, size, sinceSpike) = (mean, threshold, loss, 0)
+      isUnexplained = step.explainedChange.map { loss - mean > Self.mostUnexplained * $0 } ?? false
+    }
     take(loss, deviation: deviation)
     if isSpike {
       let severity: Severity = step.isWarmup ? .info : .warning
@@ -115,7 +122,9 @@ struct LossSpike: Rule {
         + "\(text(usual)), at step \(step.number &- sinceSpike)",
       cause: finding.met == .critical
         ? "the loss has not come back: the step that followed the spike broke what was learned"
-        : "an odd batch (labels, scale, length), or an update that was far too large",
+        : isUnexplained
+          ? "an odd batch (labels, scale, length): the last update was far too small for such a rise"
+          : "an odd batch (labels, scale, length), or an update that was far too large",
       confidence: (0.6 + 0.1 * naturalLog(max(1, size / bound))).clamped(to: 0.6...0.95),
       evidence: Evidence(
         quantity: "loss",
@@ -141,5 +150,6 @@ struct LossSpike: Rule {
     try coder.code(&usual)
     try coder.code(&bound)
     try coder.code(&size)
+    try coder.code(&isUnexplained)
   }
 }

@@ -5,7 +5,9 @@ import Telemetry
 /// A layer multiplies the mean square of its inputs by fan-in times the weights' mean square (half
 /// of it behind a ReLU: He, arXiv 1502.01852), and a plain net by the product over its layers. It
 /// is the mean square that counts, not the variance: U(4,5) has a small variance and multiplies by
-/// 152 times what it should. Normalization undoes any scale, so a net with it is not judged. A small
+/// 152 times what it should. Normalization and skip connections undo any product, so a net with them is judged
+/// by its median layer alone, and if the loss feels it: outputs that are random and large make a loss as
+/// large as their weights' part in it (weight times gradient), of which sound outputs have a tenth. A small
 /// product alone is no fault, for the usual defaults shrink every layer a little (PyTorch's ReLU
 /// nets: 1/6 each), and nets of a few such layers learn. The gradients of the first report must show it. Where
 /// a thousandth of the signal is left, the product at which too large weights are critical, they vanish with
@@ -19,7 +21,9 @@ import Telemetry
 /// Sound weights keep the mean square of inputs whose own is 1, and if no hidden layer's first outputs have
 /// less than a million, the inputs are at fault: raw bytes have at most 255 squared, and times the largest
 /// factor that is let pass that is a million. From there on one column (a raw time, an identifier) outweighs
-/// all others.
+/// all others. The first layer's gradients tell the same without activations: each sample adds its error
+/// times the inputs to that of the weights, and the error alone to that of the bias. In healthy nets without
+/// normalization the quotient is at most 100 inputs' mean squares.
 struct PoorInitialization: Rule {
   static let id = RuleID("poor_initialization")
   static let summary = "The first weights make the signal grow or shrink by orders of magnitude"
@@ -62,6 +66,11 @@ struct PoorInitialization: Rule {
   private static let equalSpread: Float = 1e-4
   /// A layer with this share of the product's decades is the one to look at.
   private static let leastShare = 0.8
+  /// Weight times gradient / loss from which on large first weights are felt behind a normalization.
+  private static let leastPart = 0.5
+  /// A bias that gets less than this of the next one's gradient is undone by what follows (a mean is taken
+  /// off): then the quotient of weights and bias says nothing of the inputs.
+  private static let leastBiasShare = 1e-3
 
   private let tuning: Tuning
   private var isJudged = false
@@ -108,15 +117,17 @@ struct PoorInitialization: Rule {
     guard hidden(step).contains(where: { !step.parameterNorms[$0].isNaN }) else { return }
     isJudged = true
     let factors = self.factors(step)
-    let signal = leastSignal(step)
+    let isPlain = isPlain(step)
+    let signal = max(leastSignal(step), inputSignal(step))
     let isFlooded = signal >= tuning[Self.critical]
-    guard !factors.isEmpty || hasZeroWeight(step) || isFlooded else { return }
+    middle = factors.isEmpty ? 0 : power(10, factors.map(\.decades).sorted()[factors.count / 2])
+    let isLarge = middle >= tuning[Self.layer] && (isPlain || isFelt(step))
+    guard isPlain && !factors.isEmpty || hasZeroWeight(step) || isFlooded || isLarge else { return }
     let isDead = hasZeroWeight(step) && isHiddenSilent(step)
     judgedStep = step.number
-    decades = factors.reduce(0) { $0 + $1.decades }
-    middle = factors.isEmpty ? 0 : power(10, factors.map(\.decades).sorted()[factors.count / 2])
+    decades = isPlain ? factors.reduce(0) { $0 + $1.decades } : 0
     worst = factors.max { abs($0.decades) < abs($1.decades) } ?? (0, 0)
-    if decades >= tuning[Self.warning] || middle >= tuning[Self.layer] {
+    if decades >= tuning[Self.warning] || isLarge {
       fault = .large
     } else if isFlooded {
       fault = .inputs
@@ -137,6 +148,19 @@ struct PoorInitialization: Rule {
     severity = isCertain ? .critical : .warning
   }
 
+  /// Whether layers multiply the signal one after the other, and nothing undoes it.
+  private func isPlain(_ step: StepContext) -> Bool {
+    let setting = Setting(step)
+    return setting.isNormalized != true && setting.isResidual != true
+  }
+
+  /// Whether the weights' part in the loss is about all of it, in the median layer.
+  private func isFelt(_ step: StepContext) -> Bool {
+    let signals = step.layerLogs.filter(\.isFinite).sorted()
+    guard let loss = step.loss, loss.isFinite, !signals.isEmpty else { return false }
+    return power(10, Double(signals[signals.count / 2])) >= Self.leastPart * abs(loss)
+  }
+
   /// Whether the weights are so small that the first gradients show it.
   private func isLost(_ step: StepContext) -> Bool {
     guard decades <= -tuning[Self.warning] else { return false }
@@ -150,7 +174,7 @@ struct PoorInitialization: Rule {
     // An optimizer that divides by the gradient's size may still learn something from the other columns.
     guard fault != .inputs else { return false }
     return abs(decades) >= tuning[Self.critical] || fault == .dead
-      || fault == .large && middle >= tuning[Self.criticalLayer]
+      || fault == .large && decades != 0 && middle >= tuning[Self.criticalLayer]
   }
 
   /// Whether a hidden weight is exactly 0.
@@ -213,8 +237,6 @@ struct PoorInitialization: Rule {
   /// The last layer is left out: its scale is a matter of the loss, and often 0 on purpose.
   private func factors(_ step: StepContext) -> [(tensor: UInt64, decades: Double)] {
     let anatomy = step.anatomy
-    let setting = Setting(step)
-    guard setting.isNormalized != true, setting.isResidual != true else { return [] }
     return hidden(step).compactMap { tensor in
       let norm = Double(step.parameterNorms[tensor])
       guard anatomy.model.tensors[tensor].role != .recurrent, norm > 0, norm.isFinite,
@@ -247,6 +269,26 @@ struct PoorInitialization: Rule {
     return least > 0 && least < .infinity ? decimalLog(least) : -.infinity
   }
 
+  /// log10 of the mean square of the first layer's inputs, by its gradients; minus infinity if these can't
+  /// tell.
+  private func inputSignal(_ step: StepContext) -> Double {
+    let anatomy = step.anatomy
+    guard Setting(step).isNormalized != true, let weight = anatomy.weights.first,
+      anatomy.slots.last != 0, anatomy.positions(ofLayer: anatomy.weightLayers[0]).count == 1,
+      tuning.watches(tensor: weight), let fanIn = anatomy.fanIn(ofTensor: weight),
+      step.norms[weight] > 0
+    else { return -.infinity }
+    func bias(ofLayer layer: UInt32) -> Double? {
+      anatomy.model.tensors.firstIndex { $0.layer == layer && $0.role == .bias }
+        .map { Double(step.norms[$0]) }
+    }
+    guard let own = bias(ofLayer: anatomy.weightLayers[0]),
+      let next = anatomy.weightLayers.dropFirst().lazy.compactMap(bias).first,
+      own > Self.leastBiasShare * next
+    else { return -.infinity }
+    return 2 * decimalLog(Double(step.norms[weight]) / own) - decimalLog(fanIn)
+  }
+
   /// Decades between the median signals of the last and the first quarter of the layers.
   private func drop(_ step: StepContext) -> Float {
     let known = step.layerLogs.filter(\.isFinite)
@@ -267,7 +309,9 @@ struct PoorInitialization: Rule {
       switch fault {
       case .large:
         (
-          "the first weights make the signal grow " + product,
+          decades == 0
+            ? "the first weights have a mean square \(text(middle)) times the recommended one in the median layer"
+            : "the first weights make the signal grow " + product,
           "weights are too large for their inputs"
         )
       case .small:
@@ -287,7 +331,7 @@ struct PoorInitialization: Rule {
         )
       case .inputs:
         (
-          "the first outputs of each hidden layer have a mean square of 10^\(text(decades)) and more",
+          "the first layers' inputs have a mean square of 10^\(text(decades)) and more",
           "inputs are not scaled: a raw time, an identifier or a count is among them"
         )
       }
@@ -324,7 +368,7 @@ struct PoorInitialization: Rule {
     let product = "log10 of the product over layers of mean square / recommended mean square"
     switch fault {
     case .inputs:
-      let quantity = "log10 of the smallest mean square of a hidden layer's outputs"
+      let quantity = "log10 of the mean square of the first layers' inputs"
       return (quantity, decades, 0, tuning[Self.critical])
     case .large where decades < tuning[Self.warning]:
       let quantity = "mean square / recommended mean square, median over the layers"

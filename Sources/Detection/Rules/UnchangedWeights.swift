@@ -41,7 +41,8 @@ struct UnchangedWeights: Rule {
   private static let reasons = [DeadReLU.id, UniformlySmallGradient.id]
 
   private let tuning: Tuning
-  /// For each tensor, reports in a row in which it had a gradient and stayed.
+  /// For each tensor, reports in a row in which it had a gradient and stayed; with those in between that tell no
+  /// updates if its norm is the same after them.
   private var still: [Float]
   /// For each tensor, reports in a row in which its gradient was exactly 0.
   private var silent: [Float]
@@ -49,6 +50,8 @@ struct UnchangedWeights: Rule {
   private var absent: [Float]
   /// Reports with gradients; counts of Float go no further than ``mostSeen``.
   private var seen: UInt64 = 0
+  /// ``seen`` at the last report with updates.
+  private var measured: UInt64 = 0
 
   init(_ anatomy: Anatomy, _ tuning: Tuning) {
     self.tuning = tuning
@@ -58,37 +61,37 @@ struct UnchangedWeights: Rule {
   }
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
-    guard !step.isSkipped, step.nonFiniteTensors.isEmpty,
-      !step.report.parameters.updateNorm.isEmpty
-    else { return nil }
+    guard !step.isSkipped, step.nonFiniteTensors.isEmpty else { return nil }
+    takeGradients(step)
+    guard !step.report.parameters.updateNorm.isEmpty else { return nil }
     let largest = step.norms.reduce(Float(0)) { $1 > $0 ? $1 : $0 }
     let model = step.anatomy.model
     var (moved, mostMoved) = (0, Float(0))
-    let hasGradients = !step.report.gradients.norm.isEmpty
-    if hasGradients { seen = min(seen &+ 1, Self.mostSeen) }
+    let gap = Float(max(1, seen &- measured))
+    measured = seen
     for (tensor, norm) in step.norms.enumerated() {
-      if hasGradients { absent[tensor] = norm.isNaN ? absent[tensor] + 1 : 0 }
       let update = step.updateNorms[tensor]
-      guard !update.isNaN, !norm.isNaN else {
-        (still[tensor], silent[tensor]) = (0, 0)
-        continue
-      }
+      let size = step.parameterNorms[tensor]
       if update > 0 { moved += 1 }
-      let ratio = update / step.parameterNorms[tensor]
+      let ratio = update / size
       if ratio > mostMoved { mostMoved = ratio }
-      still[tensor] = update == 0 && norm > Self.leastShare * largest ? still[tensor] + 1 : 0
-      silent[tensor] = norm == 0 ? silent[tensor] + 1 : 0
+      let isStill = update == 0 && norm > Self.leastShare * largest
+      let wasStill = still[tensor] > 0 && size == step.history.measuredNorms[tensor]
+      still[tensor] = isStill ? still[tensor] + (wasStill ? gap : 1) : 0
     }
     // A net that has converged moves by less than float32 can hold.
     if moved > 0, mostMoved < Self.roundedRatio { return [] }
-    let quiet = Float(tuning[Self.unused])
     let stuck = stuck(model)
-    if !stuck.isEmpty, moved == 0 { return [Finding(scope: .run, met: .warning, held: .warning)] }
-    let faulty = stuck.isEmpty ? cutOff(step) : stuck
-    guard faulty.isEmpty else {
-      return Grouping.scopes(ofTensors: faulty, step.anatomy)
-        .map { Finding(scope: $0, met: .warning, held: .warning) }
+    if !stuck.isEmpty, moved == 0 {
+      return [finding(.run, .warning, of: stuck, still, model)]
     }
+    let cut = stuck.isEmpty ? cutOff(step) : []
+    guard stuck.isEmpty, cut.isEmpty else {
+      let (faulty, counts) = cut.isEmpty ? (stuck, still) : (cut, absent)
+      return Grouping.scopes(ofTensors: faulty, step.anatomy)
+        .map { finding($0, .warning, of: faulty, counts, model) }
+    }
+    let quiet = Float(tuning[Self.unused])
     let unreached = unreached(step)
     let unused =
       unreached.isEmpty
@@ -101,7 +104,29 @@ struct UnchangedWeights: Rule {
     return Grouping.scopes(ofTensors: unused, step.anatomy).map { scope in
       let severity: Severity =
         blamed.contains { scope.contains(tensor: $0, in: model) } ? .warning : .info
-      return Finding(scope: scope, met: severity, held: severity)
+      return finding(scope, severity, of: unused, silent, model)
+    }
+  }
+
+  /// What is the case at a place, for as long as for all of its `tensors`.
+  private func finding(
+    _ scope: AlertScope,
+    _ severity: Severity,
+    of tensors: [Int],
+    _ counts: [Float],
+    _ model: Model
+  ) -> Finding {
+    let reports = tensors.filter { scope.contains(tensor: $0, in: model) }.map { counts[$0] }.min()
+    return Finding(scope: scope, met: severity, held: severity, reports: UInt64(reports ?? 1))
+  }
+
+  /// Counts the gradients that are absent, or exactly 0.
+  private mutating func takeGradients(_ step: StepContext) {
+    guard !step.report.gradients.norm.isEmpty else { return }
+    seen = min(seen &+ 1, Self.mostSeen)
+    for (tensor, norm) in step.norms.enumerated() {
+      absent[tensor] = norm.isNaN ? absent[tensor] + 1 : 0
+      silent[tensor] = norm == 0 ? silent[tensor] + 1 : 0
     }
   }
 
@@ -177,7 +202,8 @@ struct UnchangedWeights: Rule {
             : "the parameters are missing from the optimizer, or their step is multiplied by 0",
       confidence: isUnused ? 0.6 : 0.9,
       evidence: Evidence(
-        quantity: "reports in a row without a change",
+        quantity: isUnused
+          ? "reports in a row without a gradient" : "reports in a row without a change",
         observed: longest,
         threshold: bound,
         firstStep: step.number,
@@ -194,5 +220,6 @@ struct UnchangedWeights: Rule {
     try coder.code(&silent)
     try coder.code(&absent)
     try coder.code(&seen)
+    try coder.code(&measured)
   }
 }

@@ -4,7 +4,10 @@ import Telemetry
 ///
 /// Healthy medians are 5e-5 to 3e-3, and below 0.05 after the first steps; at 0.1 nothing of a
 /// weight is left after ten steps. A few huge steps do the same at once (Adam's and RMSprop's first
-/// ones are full-sized), so the way that the median weight went over twelve reports counts too.
+/// ones are full-sized), so the way that the median weight went over twelve reports counts too. And where
+/// updates are measured now and then only, what they have done shows in the weights: healthy medians stay
+/// below 1.5 times the size that they began with or that is recommended, and single layers below 4 times,
+/// unless they take a hundred steps for it.
 /// Weights that began at 0 have no size to compare with.
 struct UpdateRatioTooHigh: Rule {
   static let id = RuleID("update_ratio_too_high")
@@ -30,7 +33,13 @@ struct UpdateRatioTooHigh: Rule {
     in: 0...1e9,
     "sum of the median ratio over twelve reports; healthy runs reach 0.7, Adagrad's first steps 2"
   )
-  static let thresholds = [warning, critical, path]
+  private static let growth = Threshold(
+    "warning_growth",
+    4,
+    in: 1...1e9,
+    "norm of weight / its first or recommended one, if it grew by 3 % of that a step; twice that in a few layers"
+  )
+  static let thresholds = [warning, critical, path, growth]
   private static let pathLength = 12
   /// Smoothed loss / first losses, below which a few huge steps have done no harm.
   private static let leastProgress = 0.9
@@ -39,18 +48,29 @@ struct UpdateRatioTooHigh: Rule {
   private static let firstReports: UInt64 = 10
   /// A weight below this share of its recommended size began near 0 on purpose.
   private static let leastSize: Float = 0.03
+  /// Growth a step, as a share of the first or recommended size, below which it is the work of many steps.
+  private static let leastSpeed = 0.03
 
   private let tuning: Tuning
   private var reports: UInt64 = 0
+  /// The first step with parameters.
+  private var firstStep: UInt64?
+  /// For each weight, how much of its norm's growth since then updates explain.
+  private var grown: [Float]
   /// The median ratios of the last reports.
   private var medians: [Float] = Array(repeating: 0, count: pathLength)
-  private var ratios: [(layer: UInt32, ratio: Double)] = []
+  private var ratios: [(layer: UInt32, ratio: Double, growth: Double)] = []
 
-  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
+  init(_ anatomy: Anatomy, _ tuning: Tuning) {
+    self.tuning = tuning
+    grown = Array(repeating: 0, count: anatomy.weights.count)
+  }
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     guard !step.isSkipped, !step.report.parameters.updateNorm.isEmpty else { return nil }
     reports &+= 1
+    let first = firstStep ?? step.number
+    firstStep = first
     let (warning, critical) = (tuning[Self.warning], tuning[Self.critical])
     ratios.removeAll(keepingCapacity: true)
     var (above, held, far) = (0, 0, 0)
@@ -59,33 +79,38 @@ struct UpdateRatioTooHigh: Rule {
       let update = step.updateNorms[tensor]
       let norm = step.parameterNorms[tensor]
       let initial = step.history.initialParameterNorms[tensor]
+      let gain = step.anatomy.gains[position]
       // NaN is no large ratio, and infinite ones are.
-      guard !update.isNaN, norm > 0, initial * step.anatomy.gains[position] >= Self.leastSize
-      else { continue }
+      guard !update.isNaN, norm > 0, initial * gain >= Self.leastSize else { continue }
       let ratio = Double(update) / Double(norm)
-      ratios.append((step.anatomy.model.tensors[tensor].layer, ratio))
+      grown[position] += explainedGrowth(ofTensor: tensor, step)
+      let size = Double(max(initial, 1 / gain))
+      let isFast = Double(grown[position]) >= Self.leastSpeed * size * Double(step.number &- first)
+      let growth = isFast ? Double(initial + grown[position]) / size : 0
+      ratios.append((step.anatomy.model.tensors[tensor].layer, ratio, growth))
       if ratio > Self.slack * warning { held += 1 }
       if ratio > warning { above += 1 }
       if ratio > critical { far += 1 }
     }
     guard !ratios.isEmpty else { return nil }
-    medians[Int(reports % UInt64(Self.pathLength))] = Float(middle)
+    medians[Int(reports % UInt64(Self.pathLength))] = Float(middle(of: ratios.map(\.ratio)))
     let majority = (ratios.count + 1) / 2
     // A net that learns may have needed it.
     let hasGoneFar =
       Double(medians.reduce(0, +)) >= tuning[Self.path]
       && (step.history.loss.progress ?? 1) >= Self.leastProgress
-    guard held >= majority || hasGoneFar else { return fewLayers(step) }
+    let hasGrown = middle(of: ratios.map(\.growth)) >= tuning[Self.growth]
+    guard held >= majority || hasGoneFar || hasGrown else { return fewLayers(step) }
     let isFirst = reports <= Self.firstReports
     var met: Severity? =
       far >= majority ? .critical : above >= majority && !isFirst ? .warning : nil
-    if hasGoneFar, met == nil { met = .warning }
+    if hasGoneFar || hasGrown, met == nil { met = .warning }
     return [
       Finding(
         scope: .run,
         met: step.isWarmup && met == .warning ? .info : met,
         held: far >= majority ? .critical : .warning,
-        isCertain: hasGoneFar
+        isCertain: hasGoneFar || hasGrown
       )
     ]
   }
@@ -93,52 +118,90 @@ struct UpdateRatioTooHigh: Rule {
   /// A step of another rate is not part of the way that those of the old one went.
   mutating func arm() { medians = Array(repeating: 0, count: Self.pathLength) }
 
+  /// How much the norm of a weight has grown since it was last measured, as far as updates explain it: what
+  /// else changes weights is ``WeightJump``'s.
+  private func explainedGrowth(ofTensor tensor: Int, _ step: StepContext) -> Float {
+    let difference = step.parameterNorms[tensor] - step.history.measuredNorms[tensor]
+    guard let last = step.history.measuredStep, difference.isFinite else { return 0 }
+    let (before, after) = (step.history.measuredUpdates[tensor], step.updateNorms[tensor])
+    let update = before > after ? before : after
+    return min(difference, Float(max(1, step.number &- last)) * update)
+  }
+
   /// The layers that move too far while most do not, as with a rate of their own.
   private func fewLayers(_ step: StepContext) -> [Finding] {
-    guard reports > Self.firstReports, !step.isWarmup else { return [] }
-    let bound = tuning[Self.warning]
-    let affected = Set(ratios.filter { $0.ratio > Self.slack * bound }.map(\.layer)).sorted()
+    guard !step.isWarmup else { return [] }
+    let bound = reports > Self.firstReports ? tuning[Self.warning] : .infinity
+    let most = 2 * tuning[Self.growth]
+    let affected = Set(
+      ratios.filter { $0.ratio > Self.slack * bound || $0.growth >= most }.map(\.layer)
+    ).sorted()
     guard !affected.isEmpty else { return [] }
     let measured = Set(ratios.map(\.layer)).sorted()
     return Grouping.scopes(of: affected, among: measured, step.anatomy).map { scope in
-      let isAbove = ratios.contains { $0.ratio > bound && scope.contains(layer: $0.layer) }
-      return Finding(scope: scope, met: isAbove ? .warning : nil, held: .warning)
+      let here = ratios.filter { scope.contains(layer: $0.layer) }
+      let hasGrown = here.contains { $0.growth >= most }
+      let isAbove = hasGrown || here.contains { $0.ratio > bound }
+      return Finding(
+        scope: scope,
+        met: isAbove ? .warning : nil,
+        held: .warning,
+        isCertain: hasGrown
+      )
     }
   }
 
-  /// The median of ``ratios``.
-  private var middle: Double {
-    let sorted = ratios.map(\.ratio).sorted()
-    return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
+  /// The upper median; 0 of nothing.
+  private func middle(of values: [Double]) -> Double {
+    values.isEmpty ? 0 : values.sorted()[values.count / 2]
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let isRun = finding.scope == .run
     let here = ratios.filter { finding.scope.contains(layer: $0.layer) }
-    let middle = isRun ? middle : here.map(\.ratio).max() ?? .nan
-    let worst = here.filter { $0.ratio >= Self.slack * middle }.map(\.layer)
+    func value(
+      _ quantity: KeyPath<(layer: UInt32, ratio: Double, growth: Double), Double>
+    ) -> Double {
+      let values = here.map { $0[keyPath: quantity] }
+      return isRun ? middle(of: values) : values.max() ?? .nan
+    }
+    let (ratio, growth) = (value(\.ratio), value(\.growth))
+    let most = (isRun ? 1 : 2) * tuning[Self.growth]
+    let isGrowth = growth >= most && ratio <= tuning[Self.warning]
+    let worst = here.filter {
+      isGrowth ? $0.growth >= Self.slack * growth : $0.ratio >= Self.slack * ratio
+    }
+    let place = isRun ? "in the median layer" : "in a few layers"
+    let bound = tuning[finding.met == .critical ? Self.critical : Self.warning]
     return Diagnosis(
-      summary: "updates are \(text(100 * middle)) % of the weights a step, "
-        + (isRun ? "in the median layer" : "in a few layers") + ", since step \(first)",
+      summary: isGrowth
+        ? "weights are \(text(growth)) times as large as they should be at first, \(place), after "
+          + "\(step.number &- (firstStep ?? 0)) steps"
+        : "updates are \(text(100 * ratio)) % of the weights a step, \(place), since step \(first)",
       cause: isRun
         ? "the learning rate is too high for these gradients"
         : "these layers' learning rate is too high, or their weights are far smaller than others",
-      confidence: (0.7 + 0.1 * decimalLog(max(1, middle / 0.1))).clamped(to: 0.7...0.95),
+      confidence: (0.7 + 0.1 * decimalLog(max(1, ratio / 0.1))).clamped(to: 0.7...0.95),
       evidence: Evidence(
-        quantity: "norm of update / norm of weight, median over the weights",
-        observed: middle,
-        threshold: tuning[finding.met == .critical ? Self.critical : Self.warning],
+        quantity: isGrowth
+          ? "norm of weight / its first or recommended one"
+            + (isRun ? ", median over the weights" : "")
+          : "norm of update / norm of weight, median over the weights",
+        observed: isGrowth ? growth : ratio,
+        threshold: isGrowth ? most : bound,
         firstStep: step.number,
         lastStep: step.number,
-        layers: step.anatomy.names(ofLayers: Set(worst).sorted()),
+        layers: step.anatomy.names(ofLayers: Set(worst.map(\.layer)).sorted()),
         facts: step.history.learningRate.map { ["learning_rate": text($0)] } ?? [:]
       ),
-      remedies: Setting(step).largeUpdateRemedies(ratio: middle)
+      remedies: Setting(step).largeUpdateRemedies(ratio: ratio)
     )
   }
 
   mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
     try coder.code(&reports)
+    try coder.code(&firstStep)
+    try coder.code(&grown)
     try coder.code(&medians)
   }
 }

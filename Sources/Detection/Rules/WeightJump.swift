@@ -4,7 +4,7 @@ import Telemetry
 /// checkpoint, a write from elsewhere.
 ///
 /// A norm can't change by more than the norm of the update. Between two reports there may be steps
-/// that were not reported; each may have moved the weight as far as the larger of the two known.
+/// that were not reported; each may have moved the weight four times as far as the larger of the two known.
 struct WeightJump: Rule {
   static let id = RuleID("weight_jump")
   static let summary = "A parameter's norm jumps, and its updates do not explain it"
@@ -14,45 +14,35 @@ struct WeightJump: Rule {
     "critical_factor",
     4,
     in: 1...1e30,
-    "norm / what the updates can explain, or its inverse; updates explain all of a healthy change"
+    "norm / the one before, or its inverse, where the updates do not explain so large a change"
   )
   static let thresholds = [factor]
+  /// How much farther than known updates unreported ones may have gone; what rounding adds to a known one.
+  private static let unreportedFactor: Float = 4
+  private static let roundingFactor: Float = 1.001
   /// Without update norms nothing is explained: only what no optimizer does in one step counts.
   private static let blindFactor: Float = 1000
   /// Norms below this share of the largest are noise of what began at 0.
   private static let leastShare: Float = 1e-3
 
   private let tuning: Tuning
-  /// For each tensor, the parameter norm and the update of the last report; NaN if not known.
-  private var norms: [Float]
-  private var updates: [Float]
-  private var lastStep: UInt64?
   private var jumped: [(tensor: Int, before: Float, after: Float)] = []
 
-  init(_ anatomy: Anatomy, _ tuning: Tuning) {
-    self.tuning = tuning
-    norms = Array(repeating: .nan, count: anatomy.model.tensors.count)
-    updates = norms
-  }
-
-  mutating func arm() {
-    for index in norms.indices { (norms[index], updates[index]) = (.nan, .nan) }
-    lastStep = nil
-  }
+  init(_ anatomy: Anatomy, _ tuning: Tuning) { self.tuning = tuning }
 
   mutating func observe(_ step: StepContext) -> [Finding]? {
     guard !step.report.parameters.norm.isEmpty else { return nil }
     jumped.removeAll(keepingCapacity: true)
-    let steps = Float(max(1, step.number &- (lastStep ?? step.number)))
     // A lost model: NaN gradients explain NaN weights.
     let wasClean = !step.symptoms.containsAny(of: [NonFiniteGradient.id])
-    if lastStep != nil, wasClean {
+    if let last = step.history.measuredStep, wasClean {
+      let steps = Float(max(1, step.number &- last))
       let factor = Float(tuning[Self.factor])
       let ids = step.report.parameters.tensorIDs
       lazy var told = Set(ids)
       let largest = step.history.sizes.reduce(Float(0)) { $1 > $0 ? $1 : $0 }
       for (tensor, norm) in step.parameterNorms.enumerated() where tuning.watches(tensor: tensor) {
-        let before = norms[tensor]
+        let before = step.history.measuredNorms[tensor]
         // A norm that the report does not tell is another matter than one that it tells to be NaN.
         guard before.isFinite, !norm.isNaN || ids.isEmpty || told.contains(UInt32(tensor))
         else { continue }
@@ -61,11 +51,6 @@ struct WeightJump: Rule {
         }
       }
     }
-    for index in norms.indices {
-      norms[index] = step.parameterNorms[index]
-      updates[index] = step.updateNorms[index]
-    }
-    lastStep = step.number
     let scopes = Grouping.scopes(ofTensors: jumped.map(\.tensor), step.anatomy)
     return scopes.map { Finding(scope: $0, met: .critical, held: .critical) }
   }
@@ -79,7 +64,7 @@ struct WeightJump: Rule {
     factor: Float,
     _ largest: Float
   ) -> Bool {
-    let last = updates[tensor]
+    let last = step.history.measuredUpdates[tensor]
     guard last.isFinite else {
       // An update that is not finite explains anything; an unknown one explains a lot.
       guard last.isNaN, step.updateNorms[tensor].isNaN, norm.isFinite, before > 0 else {
@@ -90,10 +75,9 @@ struct WeightJump: Rule {
     guard norm.isFinite else { return true }
     // With steps in between, the later update tells of them too.
     let now = steps > 1 && step.updateNorms[tensor].isFinite ? step.updateNorms[tensor] : 0
-    let explained = (steps > 1 ? 4 * steps : 1.001) * max(last, now)
-    let floor = Self.leastShare * largest
-    return norm > factor * (before + explained) + floor
-      || (before > factor * (norm + explained) + floor && norm >= 0)
+    let factorOfUpdate = steps > 1 ? Self.unreportedFactor * steps : Self.roundingFactor
+    let explained = factorOfUpdate * max(last, now) + Self.leastShare * largest
+    return max(norm, before) > factor * min(norm, before) && abs(norm - before) > explained
   }
 
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
@@ -130,9 +114,5 @@ struct WeightJump: Rule {
     return naturalLog(Double(jump.after) / Double(jump.before))
   }
 
-  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {
-    try coder.code(&norms)
-    try coder.code(&updates)
-    try coder.code(&lastStep)
-  }
+  mutating func code(_ coder: inout some StateCoder) throws(SnapshotError) {}
 }
