@@ -4,7 +4,8 @@ public import Telemetry
 ///
 /// Gradients before the all-reduce are of one size on all ranks, and after it they are equal. A rank
 /// that is far off, or alone not finite, has a fault of its own: bad memory, a bad shard, lost
-/// synchronization. It is judged when all ranks have told of a step, in whatever order they do; the
+/// synchronization. So it is with weights: those that were equal at two measured steps are replicas, not shards,
+/// and have to stay equal. That tells also of an all-reduce that none of the ranks takes part in any more. It is judged when all ranks have told of a step, in whatever order they do; the
 /// alert is that rank's. Producers without a rank, and runs of fewer than three ranks, are not
 /// compared: of two nobody knows which one is right. A run that goes on with another number of ranks
 /// is compared anew, and the alerts of those that are no more are resolved.
@@ -13,7 +14,7 @@ public struct RankComparison: Sendable {
   public static let rule = RuleID("rank_divergence")
   static let description = RuleDescription(
     id: rule,
-    summary: "One rank's gradient is far from the others', or it alone is not finite",
+    summary: "One rank's gradient or weights are far from the others', or it alone is not finite",
     thresholds: [deviations, ratio, drift]
   )
 
@@ -38,6 +39,8 @@ public struct RankComparison: Sendable {
   private static let leastRanks = 3
   private static let agreement = 1e-6
   private static let leastDeviation = 0.05
+  /// Weights may be equal once, when they are first drawn, and go their own ways on purpose.
+  private static let leastEqual = 2
   /// Steps that wait for their last rank; older ones are given up.
   private static let maximumWaiting = 64
   /// Three of five for a warning; what is not finite on one rank alone is certain at once.
@@ -52,6 +55,8 @@ public struct RankComparison: Sendable {
   private struct Sample {
     var rank: UInt32
     var norm: Double
+    /// The norm of all parameters; `nil` if they were not measured.
+    var size: Double?
     var isSkipped: Bool
   }
 
@@ -63,6 +68,10 @@ public struct RankComparison: Sendable {
   /// How many ranks there are, as one of them said last; `nil` if none did.
   private var worldSize: UInt32?
   private var waiting: [UInt64: [ProducerID: Sample]] = [:]
+  /// Measured steps at which all ranks had equal weights; more than ``leastEqual`` are not counted.
+  private var equalSteps = 0
+  /// The ranks whose weights were other ones when last measured.
+  private var parted: Set<ProducerID> = []
   /// The highest step that was told of.
   private var lastStep: UInt64 = 0
 
@@ -126,6 +135,7 @@ public struct RankComparison: Sendable {
     waiting[step, default: [:]][producer.id] = Sample(
       rank: rank,
       norm: Self.norm(of: report),
+      size: Self.size(of: report),
       isSkipped: report.scalars.optimizerSkipped
     )
     let expected = worldSize.map(Int.init) ?? producers.count
@@ -176,6 +186,28 @@ public struct RankComparison: Sendable {
     return report.gradients.norm.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
   }
 
+  /// The norm of all parameters; `nil` if they were not measured, or are not finite.
+  private static func size(of report: StepReport) -> Double? {
+    let sum = report.parameters.norm.reduce(0) { $0 + Double($1) * Double($1) }
+    return sum > 0 && sum.isFinite ? sum.squareRoot() : nil
+  }
+
+  /// Holds the weights of the ranks against each other, where all of them were measured.
+  ///
+  /// - Returns: The ranks whose weights differ, and by how much of the median.
+  private mutating func part(_ samples: [ProducerID: Sample]) -> [ProducerID: Double] {
+    let sizes = samples.compactMapValues(\.size)
+    guard sizes.count == samples.count else { return [:] }
+    let median = sizes.values.sorted()[sizes.count / 2]
+    let distances = sizes.mapValues { abs($0 - median) / median }
+    if distances.values.allSatisfy({ $0 <= Self.agreement }) {
+      equalSteps = min(equalSteps + 1, Self.leastEqual)
+    }
+    let apart = distances.filter { $0.value > tuning[Self.drift] }
+    parted = Set(apart.keys)
+    return equalSteps >= Self.leastEqual ? apart : [:]
+  }
+
   /// Forgets the ranks that are no more, and what was told of steps by as many as there were.
   private mutating func resize(
     to size: UInt32,
@@ -184,6 +216,7 @@ public struct RankComparison: Sendable {
   ) {
     worldSize = size
     waiting = [:]
+    (equalSteps, parted) = (0, [])
     for (rank, producer) in producers.sorted(by: { $0.key < $1.key }) where rank >= size {
       producers[rank] = nil
       machine(of: producer) { $0.resolveAll(at: moment, into: &transitions) }
@@ -204,31 +237,45 @@ public struct RankComparison: Sendable {
     let spread = max(distances[distances.count / 2], Self.leastDeviation * median)
     let agreeing = finite.count { abs($0 - median) <= Self.agreement * median }
     let isReduced = 3 * agreeing >= 2 * finite.count
+    let apart = part(samples)
+    let bound = tuning[Self.drift]
     for (producer, sample) in samples.sorted(by: { $0.key < $1.key }) {
       let distance = abs(sample.norm - median)
       var met: Severity?
       if !sample.norm.isFinite {
         met = .critical
       } else if isReduced {
-        met = distance > tuning[Self.drift] * median ? .critical : nil
+        met = distance > bound * median ? .critical : nil
       } else if distance > tuning[Self.deviations] * spread,
         sample.norm > tuning[Self.ratio] * median || median > tuning[Self.ratio] * sample.norm
       {
         met = .warning
       }
+      let drift = apart[producer]
+      if drift != nil { met = .critical }
       var findings: [Finding] = []
-      if let met {
+      if met != nil || parted.contains(producer) {
         let finding = Finding(
           scope: .run,
           met: met,
-          held: met,
-          isCertain: !sample.norm.isFinite
+          held: parted.contains(producer) ? .critical : met ?? .info,
+          isCertain: !sample.norm.isFinite || drift != nil
         )
         findings = tuning.apply(to: finding).map { [$0] } ?? []
       }
       machine(of: producer) { machine in
         machine.evaluate(findings, at: moment, into: &transitions) { finding, first in
-          Self.diagnosis(
+          if let drift, sample.norm.isFinite {
+            return Self.diagnosis(
+              rank: sample.rank,
+              of: samples.count,
+              drift: drift,
+              bound: bound,
+              since: first,
+              at: moment.step
+            )
+          }
+          return Self.diagnosis(
             rank: sample.rank,
             of: samples.count,
             sample.norm,
@@ -251,6 +298,48 @@ public struct RankComparison: Sendable {
       )
     body(&machine)
     machines[producer] = machine
+  }
+
+  private static func diagnosis(
+    rank: UInt32,
+    of count: Int,
+    drift: Double,
+    bound: Double,
+    since first: UInt64,
+    at step: UInt64
+  ) -> Diagnosis {
+    Diagnosis(
+      summary:
+        "the weights of rank \(rank) of \(count) have a norm that is \(text(100 * drift)) % away "
+        + "from the ranks' median, since step \(first); they were equal before",
+      cause:
+        "ranks have parted: one's weights were changed, or gradients are not averaged any more",
+      confidence: 0.95,
+      evidence: Evidence(
+        quantity: "distance of the norm of all weights from the ranks' median, as its share",
+        observed: drift,
+        baseline: 0,
+        threshold: bound,
+        firstStep: step,
+        lastStep: step,
+        facts: ["rank": "\(rank)", "ranks": "\(count)"]
+      ),
+      remedies: [
+        Remedy(
+          action: "restart all ranks from one checkpoint of before step \(first)",
+          reason: "averaged gradients of different weights train none of them"
+        ),
+        Remedy(
+          action: "call the wrapped model, not the module inside, in every forward pass",
+          reason: "only the wrapper starts the all-reduce; a step without it is each rank's own"
+        ),
+        Remedy(
+          action:
+            "look for code that changes weights on some ranks only: loading, resets, random draws",
+          reason: "nothing makes weights equal again once they are not"
+        ),
+      ]
+    )
   }
 
   private static func diagnosis(

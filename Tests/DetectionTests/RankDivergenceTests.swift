@@ -74,6 +74,43 @@ struct RankDivergenceTests {
     #expect(!alert.remedies.isEmpty)
   }
 
+  @Test(
+    "weights that were equal and part are critical, measured now and then or at each step",
+    arguments: ["one rank", "no all-reduce", "shards", "drawn alike", "restored"]
+  )
+  func weights(_ kind: String) throws {
+    var ranks = try Ranks(4)
+    for step in 0..<80 {
+      ranks.feed(
+        step,
+        change: { rank, report in
+          guard step % 10 == 0 else { return }
+          let isApart =
+            switch kind {
+            case "shards": true
+            case "drawn alike": step > 0
+            case "restored": rank == 2 && step == 30
+            default: step >= 30 && (rank == 2 || kind == "no all-reduce")
+            }
+          report.parameters.norm = [3, isApart ? 4 + 0.1 * Float(rank + step / 30) : 4]
+        },
+        norm: { Self.usual(step, $0) }
+      )
+    }
+    switch kind {
+    case "one rank": #expect(ranks.life == ["rank-2: firing critical @30"])
+    case "no all-reduce":
+      // Half of them are on either side of the median, which is one of them.
+      #expect(ranks.life.sorted() == [0, 1, 3].map { "rank-\($0): firing critical @30" })
+    case "restored":
+      #expect(ranks.life == ["rank-2: firing critical @30", "rank-2: resolved critical @59"])
+    default: #expect(ranks.life == [])
+    }
+    guard let alert = ranks.alerts.first else { return }
+    #expect(alert.summary.hasSuffix("they were equal before"))
+    #expect(alert.evidence.observed > 0.001)
+  }
+
   @Test("a rank that alone is not finite is critical at once", arguments: [Double.nan, .infinity])
   func nonFinite(_ norm: Double) throws {
     var ranks = try Ranks(4)
