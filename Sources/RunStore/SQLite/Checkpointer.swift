@@ -15,7 +15,7 @@ final class Checkpointer: Sendable {
     var isClosed = false
     /// Whether the disk did not take a part that counts as moved.
     ///
-    /// Linux calls pages clean that it could not write, so no later sync would write it. Only who opens the file anew moves it again.
+    /// Linux calls pages clean that it could not write, so no later sync would write it: all of the log has to be moved again.
     var hasLostPart = false
     /// When a reader kept the log from beginning anew last; `nil`: never.
     var triedAt: ContinuousClock.Instant?
@@ -29,7 +29,7 @@ final class Checkpointer: Sendable {
   /// Where the second connection is used, and closed.
   private let thread = DispatchQueue(label: "gradwatch.checkpointer")
   private let state: Mutex<State>
-  /// Whether the disk may lack something of the log that no later sync would write, because one has failed.
+  /// Whether the disk may lack something of the log, or of what was moved from it, that no later sync would write: one has failed.
   ///
   /// Linux calls pages clean that it could not write. After a power cut nothing would be found that was written behind them.
   let isLogInDoubt = Atomic(false)
@@ -92,26 +92,33 @@ final class Checkpointer: Sendable {
 
   /// Sees to it that what a connection writes next survives a power cut; outside of a transaction.
   ///
-  /// If the disk may lack something of the log, all of it is moved into the file, and it begins anew.
+  /// If the disk may lack something of the log, or of what was moved from it, all of it is moved into the file, and it begins anew.
   ///
   /// - Throws: ``RunStoreError/unavailable(operation:detail:)`` if that can't be had now, and the errors of the database.
   func settle(_ db: Database, _ operation: String) throws {
     if isLogInDoubt.load(ordering: .acquiring) {
       // Two can't move at once.
       thread.sync {}
+      try recount(db, operation)
       try beginAnew(db, operation)
-    }
-    guard !hasLostPart else {
-      throw RunStoreError.unavailable(
-        operation: operation,
-        detail:
-          "the disk did not take what was moved from the log into \(path): start the collector again, which moves it again"
-      )
     }
   }
 
+  /// Has a part count as not moved, and all before it, if the disk did not take it.
+  private func recount(_ db: Database, _ operation: String) throws {
+    guard hasLostPart else { return }
+    guard LogIndex.countNothingAsMoved(db.sqliteConnection) else {
+      throw RunStoreError.unavailable(
+        operation: operation,
+        detail:
+          "the disk did not take what was moved from the log into \(path), which can't be moved "
+          + "again now: if that stays, start the collector again, which does it too"
+      )
+    }
+    state.withLock { $0.hasLostPart = false }
+  }
+
   private func beginAnew(_ db: Database, _ operation: String) throws {
-    guard !hasLostPart else { return }
     let isRead = RunStoreError.unavailable(
       operation: operation,
       detail: "somebody reads what the log has, which must begin anew after a sync that failed"
@@ -161,6 +168,7 @@ final class Checkpointer: Sendable {
       try Self.sync(SQLITE_FCNTL_FILE_POINTER, of: connection)
     } catch {
       state.withLock { $0.hasLostPart = true }
+      isLogInDoubt.store(true, ordering: .releasing)
       throw error
     }
   }
