@@ -2,6 +2,7 @@ import CollectorService
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import Logging
 import ServiceLifecycle
 
 import struct NIOCore.AdaptiveRecvByteBufferAllocator
@@ -18,8 +19,13 @@ struct Listener: Service {
   private let collector: Collector
 
   /// The listeners that the settings ask for.
-  static func all(of settings: Settings, for collector: Collector) -> [Listener] {
+  static func all(
+    of settings: Settings,
+    for collector: Collector,
+    _ logger: Logger
+  ) -> [Listener] {
     var listeners: [Listener] = []
+    let refusals = FailureLog("accept connections", logger)
     if let address = settings.listen {
       listeners.append(
         Listener(
@@ -28,7 +34,8 @@ struct Listener: Service {
             ? .ipv6(host: address.host, port: address.port)
             : .ipv4(host: address.host, port: address.port),
           options: settings.options,
-          collector: collector
+          collector: collector,
+          refusals: refusals
         )
       )
     }
@@ -38,7 +45,8 @@ struct Listener: Service {
           name: "unix:\(path)",
           address: .unixDomainSocket(path: path),
           options: settings.options,
-          collector: collector
+          collector: collector,
+          refusals: refusals
         )
       )
     }
@@ -62,14 +70,15 @@ struct Listener: Service {
     name: String,
     address: SocketAddress,
     options: CollectorOptions,
-    collector: Collector
+    collector: Collector,
+    refusals: FailureLog
   ) {
     self.name = name
     self.collector = collector
     transport = HTTP2ServerTransport.Posix(
       address: address,
       transportSecurity: .plaintext,
-      config: .gradwatch(options)
+      config: .gradwatch(options, refusals)
     )
     server = GRPCServer(transport: transport, services: collector.services)
   }
@@ -115,8 +124,13 @@ struct Listener: Service {
 
 extension HTTP2ServerTransport.Posix.Config {
   /// The transport, for streams of large messages of which there may be thousands.
-  fileprivate static func gradwatch(_ options: CollectorOptions) -> Self {
+  fileprivate static func gradwatch(_ options: CollectorOptions, _ refusals: FailureLog) -> Self {
     .defaults { config in
+      config.channelDebuggingCallbacks.onBindTCPListener = { listener in
+        listener.eventLoop.makeCompletedFuture {
+          try listener.pipeline.syncOperations.addHandler(AcceptPause(refusals))
+        }
+      }
       // What a connection may hold unread is memory. A stream of steps is as fast as with eight times as much, on one machine; over a
       // network of 10 ms a connection carries 12 MB/s, 75,000 tensors and steps a second.
       config.http2.targetWindowSize = 128 << 10

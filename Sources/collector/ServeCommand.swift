@@ -69,7 +69,7 @@ struct ServeCommand: AsyncParsableCommand {
     OpenFiles.raiseLimit()
     if let path = settings.unixSocket { try await Listener.checkUnused(path) }
     let collector = try openCollector(settings, logger)
-    let listeners = Listener.all(of: settings, for: collector)
+    let listeners = Listener.all(of: settings, for: collector, logger)
     let lastResort = LastResort(logger)
     // They are told to stop in reverse order: before the others the listeners, which end their streams.
     let services: [ServiceGroupConfiguration.ServiceConfiguration] =

@@ -36,6 +36,26 @@ def test_it_may_have_as_many_open_files_as_the_system_lets_it(tmp_path):
         assert "Max open files 3000 3000 files" in " ".join(limits.split())
 
 
+def test_connections_wait_without_work_while_no_more_files_may_be_open(tmp_path):
+    def seconds_of_work() -> float:
+        fields = Path(f"/proc/{collector.process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    with serve(tmp_path, limits="ulimit -n 64") as collector:
+        host, _, port = collector.target.rpartition(":")
+        connections = [socket.create_connection((host, int(port))) for _ in range(80)]
+        eventually(lambda: "cannot accept connections" in collector.stderr, "it is told")
+        before = seconds_of_work()
+        time.sleep(1)
+        assert seconds_of_work() - before < 0.3
+        assert collector.stderr.count("cannot accept connections") == 1
+        for connection in connections:
+            connection.close()
+        with collector.client() as client:
+            client.register(registration("run"))
+            assert client.report("run", report(1)).ack.sequence == 1
+
+
 # Settings
 
 

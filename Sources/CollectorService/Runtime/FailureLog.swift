@@ -1,10 +1,10 @@
-import Logging
+package import Logging
 import Synchronization
 
 /// Tells an operator that something fails, a line a minute at most for each reason, and that it works again.
 ///
 /// Clients are told of each failure; an operator sees none of them.
-final class FailureLog: Sendable {
+package final class FailureLog: Sendable {
   private struct State {
     /// Failures since the last line.
     var count = 0
@@ -22,13 +22,13 @@ final class FailureLog: Sendable {
   private let state = Mutex(State())
 
   /// Makes a log in which nothing has failed; `what` is a verb.
-  init(_ what: String, _ logger: Logger) {
+  package init(_ what: String, _ logger: Logger) {
     self.what = what
     self.logger = logger
   }
 
   /// It failed.
-  func failed(_ error: any Error) {
+  package func failed(_ error: any Error) {
     let reason = "\(error)"
     let count: Int? = state.withLock { state in
       state.count += 1
