@@ -121,7 +121,7 @@ struct UpdateRatioTests {
     #expect(watch.life(Self.high) == life)
     guard let alert = watch.open(Self.high) else { return }
     #expect(alert.scope == (kind == "all" ? .run : .layers(1...1)))
-    #expect(alert.summary.contains("times as large as"))
+    #expect(alert.summary.contains("times their first or recommended size"))
     #expect(alert.evidence.observed >= (kind == "all" ? 4 : 8))
   }
 

@@ -74,11 +74,12 @@ struct WeightJumpTests {
     "traps stay silent",
     arguments: [
       "its update explains it", "steps between reports", "zero-initialized", "NaN gradients",
-      "absent for a while", "fivefold in a hundred steps", "skipped",
+      "absent for a while", "fivefold in a hundred steps", "skipped", "an offset near 0",
     ]
   )
   func traps(_ trap: String) throws {
-    let stride = stride(from: 0, to: 120, by: trap == "steps between reports" ? 20 : 1)
+    let distance = trap == "steps between reports" ? 20 : trap == "an offset near 0" ? 10 : 1
+    let stride = stride(from: 0, to: 120, by: distance)
     let watch = try watch(steps: stride) { step, report in
       switch trap {
       case "its update explains it":
@@ -99,6 +100,10 @@ struct WeightJumpTests {
         report.parameters.tensorIDs = [0, 1, 2, 3]
         report.parameters.norm = [8, 1, 8, 1]
         report.parameters.updateNorm = [0.008, 0.008, 0.008, 0.008]
+      case "an offset near 0":
+        // It turned around at 50, where its update happened to be small.
+        report.parameters.norm[5] = step == 50 ? 2e-4 : 0.017
+        report.parameters.updateNorm[5] = 1e-4
       case "fivefold in a hundred steps":
         report.parameters.norm[4] = 8 + 0.35 * Float(step)
         report.parameters.updateNorm[4] = 0.4

@@ -73,7 +73,7 @@ struct UpdateRatioTooHigh: Rule {
     firstStep = first
     let (warning, critical) = (tuning[Self.warning], tuning[Self.critical])
     ratios.removeAll(keepingCapacity: true)
-    var (above, held, far) = (0, 0, 0)
+    var (above, held, far, large) = (0, 0, 0, 0)
     for (position, tensor) in step.anatomy.weights.enumerated() where tuning.watches(tensor: tensor)
     {
       let update = step.updateNorms[tensor]
@@ -91,15 +91,16 @@ struct UpdateRatioTooHigh: Rule {
       if ratio > Self.slack * warning { held += 1 }
       if ratio > warning { above += 1 }
       if ratio > critical { far += 1 }
+      if growth >= tuning[Self.growth] { large += 1 }
     }
     guard !ratios.isEmpty else { return nil }
-    medians[Int(reports % UInt64(Self.pathLength))] = Float(middle(of: ratios.map(\.ratio)))
+    medians[Int(reports % UInt64(Self.pathLength))] = Float(middle(of: ratios.map { $0.ratio }))
     let majority = (ratios.count + 1) / 2
     // A net that learns may have needed it.
     let hasGoneFar =
       Double(medians.reduce(0, +)) >= tuning[Self.path]
       && (step.history.loss.progress ?? 1) >= Self.leastProgress
-    let hasGrown = middle(of: ratios.map(\.growth)) >= tuning[Self.growth]
+    let hasGrown = large >= majority
     guard held >= majority || hasGoneFar || hasGrown else { return fewLayers(step) }
     let isFirst = reports <= Self.firstReports
     var met: Severity? =
@@ -171,12 +172,12 @@ struct UpdateRatioTooHigh: Rule {
     let worst = here.filter {
       isGrowth ? $0.growth >= Self.slack * growth : $0.ratio >= Self.slack * ratio
     }
+    let steps = max(1, step.number &- (firstStep ?? 0))
     let place = isRun ? "in the median layer" : "in a few layers"
     let bound = tuning[finding.met == .critical ? Self.critical : Self.warning]
     return Diagnosis(
       summary: isGrowth
-        ? "weights are \(text(growth)) times as large as they should be at first, \(place), after "
-          + "\(step.number &- (firstStep ?? 0)) steps"
+        ? "weights grew to \(text(growth)) times their first or recommended size, \(place), within \(steps) steps"
         : "updates are \(text(100 * ratio)) % of the weights a step, \(place), since step \(first)",
       cause: isRun
         ? "the learning rate is too high for these gradients"
@@ -194,7 +195,7 @@ struct UpdateRatioTooHigh: Rule {
         layers: step.anatomy.names(ofLayers: Set(worst.map(\.layer)).sorted()),
         facts: step.history.learningRate.map { ["learning_rate": text($0)] } ?? [:]
       ),
-      remedies: Setting(step).largeUpdateRemedies(ratio: ratio)
+      remedies: Setting(step).largeUpdateRemedies(ratio: isGrowth ? growth / Double(steps) : ratio)
     )
   }
 

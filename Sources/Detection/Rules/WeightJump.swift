@@ -22,8 +22,9 @@ struct WeightJump: Rule {
   private static let roundingFactor: Float = 1.001
   /// Without update norms nothing is explained: only what no optimizer does in one step counts.
   private static let blindFactor: Float = 1000
-  /// Norms below this share of the largest are noise of what began at 0.
+  /// Changes below this share of the largest norm are noise of what began at 0; more so over several steps.
   private static let leastShare: Float = 1e-3
+  private static let leastUnreportedShare: Float = 1e-2
 
   private let tuning: Tuning
   private var jumped: [(tensor: Int, before: Float, after: Float)] = []
@@ -74,9 +75,11 @@ struct WeightJump: Rule {
     }
     guard norm.isFinite else { return true }
     // With steps in between, the later update tells of them too.
-    let now = steps > 1 && step.updateNorms[tensor].isFinite ? step.updateNorms[tensor] : 0
-    let factorOfUpdate = steps > 1 ? Self.unreportedFactor * steps : Self.roundingFactor
-    let explained = factorOfUpdate * max(last, now) + Self.leastShare * largest
+    let now = step.updateNorms[tensor].isFinite ? step.updateNorms[tensor] : 0
+    let explained =
+      steps > 1
+      ? Self.unreportedFactor * steps * max(last, now) + Self.leastUnreportedShare * largest
+      : Self.roundingFactor * last + Self.leastShare * largest
     return max(norm, before) > factor * min(norm, before) && abs(norm - before) > explained
   }
 
