@@ -12,16 +12,23 @@ class Recording(Disabled):
 
     is_over = False
 
-    def __init__(self):
+    def __init__(self, run: gradwatch.Run):
         self.registration: ingest_service_pb2.RegisterRunRequest | None = None
-        self.reports: list[step_report_pb2.StepReport] = []
+        self._run = run
+        self._reports: list[step_report_pb2.StepReport] = []
+
+    @property
+    def reports(self) -> list[step_report_pb2.StepReport]:
+        """All of them, with the step that was logged last."""
+        self._run.settle()
+        return self._reports
 
     def start(self, registration) -> None:
         assert self.registration is None, "registered twice"
         self.registration = registration
 
     def report(self, report, relative: bool) -> None:
-        self.reports.append(report)
+        self._reports.append(report)
 
     @property
     def model(self):
@@ -37,5 +44,5 @@ class Recording(Disabled):
 def recorded(**options) -> tuple[gradwatch.Run, Recording]:
     """A run, and where its reports stay."""
     run = gradwatch.init(mode="disabled", **options)
-    run._sink = recording = Recording()
+    run._sink = recording = Recording(run)
     return run, recording

@@ -169,9 +169,9 @@ def test_alerts_come_while_training_runs(collector):
         calls.append(alert)
         heard.set()
 
-    run.log(loss=1.0)
+    run.log(loss=1.0, commit=True)
     assert run.settle() and run.alerts() == []
-    run.log(loss=float("nan"))
+    run.log(loss=float("nan"), commit=True)
     assert heard.wait(60)
     assert run.settle()
     [alert] = run.alerts()
@@ -179,7 +179,7 @@ def test_alerts_come_while_training_runs(collector):
     assert (alert.rule, alert.severity, alert.state, alert.first_step) == ("non_finite_loss", "critical", "firing", 1)
     assert "NaN at step 1" in alert.summary and alert.remedies[0].action
     run.annotate("stop", "the loss is NaN", alert)
-    run.log(loss=float("nan"))
+    run.log(loss=float("nan"), commit=True)
     run.finish("aborted")
     request = query.ListAnnotationsRequest(run_id="r")
     answer = collector.ask("ListAnnotations", request, query.ListAnnotationsResponse)
@@ -363,11 +363,11 @@ def test_a_run_says_by_what_name_it_is_found(collector):
 
 def test_a_collector_that_hangs_holds_nobody_up(collector):
     run = begin(collector, buffered_reports=100)
-    run.log(loss=0.0)
+    run.log(loss=0.0, commit=True)
     assert run.settle()
     collector.pause()
     for step in range(1, 1000):
-        run.log(loss=float(step))
+        run.log(loss=float(step), commit=True)
     status = run.status
     assert status.dropped >= 899 and status.pending <= 100
     collector.resume()
@@ -407,7 +407,7 @@ def test_a_report_waits_for_no_other_thread(collector):
 def test_an_interrupt_leaves_no_lock_held(collector, monkeypatch):
     """It comes in the instant in which a step is handed over, and training goes on, as in a notebook."""
     run = begin(collector)
-    run.log(loss=0.0)
+    run.log(loss=0.0, commit=True)
     assert run.settle()
     condition = run._sink._condition
     acquire = condition.acquire
@@ -419,9 +419,9 @@ def test_an_interrupt_leaves_no_lock_held(collector, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(condition, "acquire", acquire_and_interrupt)
         with pytest.raises(KeyboardInterrupt):
-            run.log(loss=1.0)
+            run.log(loss=1.0, commit=True)
     assert not condition._is_owned()
-    run.log(loss=2.0)
+    run.log(loss=2.0, commit=True)
     assert run.finish().delivered == 3
 
 
@@ -457,9 +457,9 @@ def test_a_newer_process_takes_over(collector):
 
 def test_a_refused_step_is_told_and_the_others_arrive(collector):
     run = begin(collector)
-    run.log(loss=1.0)
-    run.log({"": 1.0})
-    run.log(loss=3.0)
+    run.log(loss=1.0, commit=True)
+    run.log({"": 1.0}, commit=True)
+    run.log(loss=3.0, commit=True)
     status = run.finish()
     assert (status.delivered, status.refused) == (2, 1)
     assert "losses" in status.first_refusal
@@ -484,13 +484,13 @@ def test_another_model_of_the_same_run_is_told(collector):
 def test_a_child_process_leaves_the_run_to_its_parent(collector):
     run = begin(collector)
     for step in range(10):
-        run.log(loss=float(step))
+        run.log(loss=float(step), step=step, commit=True)
     for _ in range(50):
-        run.log(loss=1.0, step=9)  # So that gRPC is busy.
+        run.log(loss=1.0, step=9, commit=True)  # So that gRPC is busy.
         child = os.fork()
         if child == 0:
             try:
-                run.log(loss=-1.0)
+                run.log(loss=-1.0, commit=True)
                 state = run.status.state
                 run.finish()
                 os._exit(0 if state == "disabled" else 1)
@@ -499,7 +499,7 @@ def test_a_child_process_leaves_the_run_to_its_parent(collector):
         _, code = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(code) == 0
     for step in range(10, 20):
-        run.log(loss=float(step))
+        run.log(loss=float(step), step=step, commit=True)
     assert run.finish().delivered == 70
     assert collector.losses("r") == {step: 1.0 if step == 9 else float(step) for step in range(20)}
 
@@ -637,7 +637,7 @@ def test_a_collector_that_never_opens_the_stream_is_left_after_a_while(monkeypat
     liar = Liar(ends=False, then=[opened_at(0)])
     try:
         run = gradwatch.init(address=liar.address, finish_timeout=0.5)
-        run.log(loss=1.0)
+        run.log(loss=1.0, commit=True)
         problems = set()
         eventually(lambda: problems.add(run.status.problem) or liar.reports == 1, "a report, on the second stream")
         assert problems == {"", "TimeoutError: the stream was not opened within 1 s"}
@@ -701,7 +701,7 @@ def test_a_token_goes_with_every_call(monkeypatch):
     liar = Liar(ingest.StreamTelemetryResponse(opened=ingest.StreamOpened(credits=8)), ends=False)
     try:
         run = gradwatch.init(address=liar.address, finish_timeout=0.5)
-        run.log(loss=1.0)
+        run.log(loss=1.0, commit=True)
         eventually(lambda: liar.reports == 1, "a report")
         run.finish()
         assert liar.tokens == ["Bearer secret"] * 2, "of the registration and of the stream"
@@ -737,7 +737,7 @@ def test_a_transition_that_comes_twice_is_told_once():
         heard = []
         run = gradwatch.init(address=liar.address, finish_timeout=0.5)
         run.on_alert(lambda alert: heard.append(alert.id))
-        run.log(loss=1.0)
+        run.log(loss=1.0, commit=True)
         eventually(lambda: liar.streams >= 3, "that it comes back")
         run.finish()
         assert heard == ["6", "7"]

@@ -103,7 +103,7 @@ def running(folder, code):
     begin = """
 import gradwatch, os, sys, time
 run = gradwatch.init(mode="offline", dir=sys.argv[1], run_id="r")
-for step in range(3): run.log(loss=1.0)
+for step in range(3): run.log(loss=1.0, commit=True)
 """
     command = [sys.executable, "-c", begin + code, str(folder)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -112,12 +112,12 @@ for step in range(3): run.log(loss=1.0)
 @pytest.mark.skipif(sys.platform == "win32", reason="has no flock")
 def test_two_processes_do_not_write_one_spool(tmp_path):
     path = tmp_path / "r.trainer.gwspool"
-    with running(tmp_path, "print('wrote', flush=True); sys.stdin.read(); run.log(loss=2.0)") as first:
+    with running(tmp_path, "print('wrote', flush=True); sys.stdin.read(); run.log(loss=2.0, commit=True)") as first:
         assert first.stdout.readline()
         run = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
         with pytest.raises(gradwatch.GradwatchError, match=f"{re.escape(str(path))}: expected to write it alone"):
-            run.log(loss=3.0)
-        run.log(loss=3.0)
+            run.log(loss=3.0, commit=True)
+        run.log(loss=3.0, commit=True)
         assert run.finish().delivered == 0
         first.stdin.close()
         assert first.wait() == 0
@@ -155,11 +155,11 @@ def test_the_later_run_of_a_process_goes_on_with_the_spool(tmp_path):
 
 def test_a_later_run_with_another_model_takes_no_spool_away(tmp_path):
     first = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
-    first.log(loss=0.0)
+    first.log(loss=0.0, commit=True)
     second = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
     with pytest.raises(gradwatch.GradwatchError, match="choose another run id"):
         second.describe(model_pb2.Model(layers=[model_pb2.Layer(name="l")]), "none")
-    first.log(loss=1.0)
+    first.log(loss=1.0, commit=True)
     assert first.finish().delivered == 2
     second.finish()
     assert [r.sequence for r in reports(tmp_path / "r.trainer.gwspool")] == [1, 2]
@@ -187,12 +187,12 @@ class Interrupting:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_interrupt_gives_no_number_twice(tmp_path, when):
     run = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
-    run.log(loss=0.0, step=0)
+    run.log(loss=0.0, step=0, commit=True)
     run._sink._file = Interrupting(run._sink._file, when)
     with pytest.raises(KeyboardInterrupt):
-        run.log(loss=1.0, step=1)
+        run.log(loss=1.0, step=1, commit=True)
     for step in (2, 3):
-        run.log(loss=float(step), step=step)
+        run.log(loss=float(step), step=step, commit=True)
     status = run.finish()
     found = reports(tmp_path / "r.trainer.gwspool")
     assert [(r.sequence, r.step) for r in found] == [(1, 0), (2, 2), (3, 3)]
@@ -266,7 +266,7 @@ def test_another_model_is_not_mixed_in(tmp_path):
     (tmp_path / "r.trainer.gwspool").rename(path)
     run = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="other")
     with pytest.raises(gradwatch.GradwatchError, match="choose another run id"):
-        run.log(loss=1.0)
+        run.log(loss=1.0, commit=True)
     run.is_finished = True
 
 
@@ -363,7 +363,7 @@ def test_what_the_collector_refused_is_told_and_not_sent_again(collector, tmp_pa
     for place in ("midst", "end"):
         run = gradwatch.init(mode="offline", dir=str(folder), run_id=place)
         for step in range(3):
-            run.log({"" if step == (1 if place == "midst" else 2) else "loss": 1.0})
+            run.log({"" if step == (1 if place == "midst" else 2) else "loss": 1.0}, commit=True)
         run.finish()
     assert main(["sync", str(folder), "--address", collector.address]) == 2
     found = capsys.readouterr()
@@ -454,7 +454,7 @@ def test_the_collectors_own_command_goes_on_where_sync_stopped(collector, tmp_pa
 
     run = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
     for step in range(30):
-        run.log({"" if step in (10, 29) else "loss": float(step)})
+        run.log({"" if step in (10, 29) else "loss": float(step)}, commit=True)
     run.finish()
     path = tmp_path / "r.trainer.gwspool"
     assert send(first) == 2, "two reports are refused"
@@ -550,7 +550,7 @@ def limit(size): resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_
 run = gradwatch.init(mode="offline", dir={str(tmp_path)!r}, run_id="r")
 for is_full in (True, False, True, False):
     limit(4 if is_full else resource.RLIM_INFINITY)
-    for step in range(5): run.log(loss=1.0)
+    for step in range(5): run.log(loss=1.0, commit=True)
 status = run.finish()
 assert (status.delivered, status.dropped) == (10, 10) and status.problem, status
 """

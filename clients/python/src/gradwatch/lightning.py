@@ -79,7 +79,7 @@ class GradwatchCallback(pl.Callback):
         numbers = {"loss": torch.stack(losses).mean()} if losses else {}
         # By hand, several optimizers may step on a batch, and each counts.
         step = self._steps - 1 if pl_module.automatic_optimization else None
-        self._run.log(numbers, step=step)
+        self._run.log(numbers, step=step, commit=True)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Ends the run, if it is the callback's own."""

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Hashable, Mapping
+from typing import Any, Callable, Collection, Hashable, Mapping
 
 from .alert import Alert
 from .config import hyperparameters
@@ -39,8 +39,8 @@ class Run:
     """One training run; made by `gradwatch.init`. As a context manager it ends with its block.
 
     A step is put together from what its parts say, in any order: the gradients, when an optimizer is about to
-    step, and what `log` says of it. It is sent once the optimizers have stepped and `log` was called, or when
-    an optimizer is about to step again. So call `log` once a step, before or after the optimizer's.
+    step, and what calls of `log` say of it. It is sent when the next one begins: an optimizer is about to step again,
+    or `log` says what belongs to that. Sooner with `log(commit=True)`, `settle` or `finish`.
     """
 
     def __init__(
@@ -92,11 +92,16 @@ class Run:
         self._stepped: set[Hashable] = set()
         self._draft = step_report_pb2.StepReport()
         self._fills: list[Callable[[], None]] = []
-        # A step that has a number, of which nothing was said before the next one began.
+        # A step that is measured, of which more may be said; and whether its number is one that was counted.
         self._held: step_report_pb2.StepReport | None = None
-        self._logged = False
+        self._held_is_relative = False
+        # Of the step that is put together: whether an optimizer began it, `log` was called, and whether that was all.
+        self._has_begun = self._logged = self._committed = False
+        # Of each name whether it was first said before an optimizer stepped: then it is what a step begins with.
+        self._is_early: dict[str, bool] = {}
         self._step, self._step_is_given = 0, False
-        self._parts_number_steps = self._told_of_late = False
+        self._parts_number_steps = False
+        self._told: set[str] = set()
         # Not the error itself: it holds frames, and those hold tensors.
         self._earlier_error = id(getattr(sys, "last_value", None))
         if settings.mode == "disabled":
@@ -125,17 +130,22 @@ class Run:
         step: int | None = None,
         learning_rate: Any = None,
         batch_size: int | None = None,
-        commit: bool = True,
+        commit: bool | None = None,
         **losses: Any,
     ) -> None:
         """Says what is known of a step: losses and other numbers, by name; the one that is minimized is `loss`.
 
+        Call it as often as you like, before or after the optimizer: what is said after one is of the step that it took,
+        but for names that were first said before one, which are of the step that it takes next. Where no model is
+        watched, a step is over when a name comes again. Of a name that is said twice of a step the last value counts.
+
         Numbers may be tensors of one element; NaN and infinities are data. `step` is the number of the
-        optimizer update, from 0 on; without it steps are counted, in a resumed run from its last step on.
-        `commit=False`: another call for the same step will follow. Where an optimizer knows the step's number, as in
-        JAX, a `step` may be the one before as well, if nothing was said of that yet: it is sent with that call, so say
-        all in one, or in several that have `commit=False` but for the last. What is said of others comes too late, and
-        is left out.
+        optimizer update, from 0 on; without it steps are counted, in a resumed run from its last step on. Give it in
+        each call, or in none. `commit=True`: this is all, send the step as soon as the optimizers have stepped;
+        `commit=False`: another call for the same step will follow.
+
+        Where an optimizer knows the step's number, as in JAX, a `step` may be the one before as well, unless that was
+        sent. What is said of others comes too late, and is left out.
 
         Raises GradwatchError for a `step` below 0, TypeError or ValueError for what is no number.
         """
@@ -146,33 +156,31 @@ class Run:
         if step is not None and not 0 <= step < 1 << 63:
             raise GradwatchError(f"step: expected 0 to 2^63-1, found {step}")
         with self._lock:
-            if self._logged and self._stepped:
-                # It was logged before its optimizers stepped, and nothing has told how many there are.
-                self._parts = set(self._stepped)
-                self._send()
-            is_late = step is not None and self._parts_number_steps and step != self._step
-            if is_late and (self._held is None or step != self._held.step):
-                self._tell_of_late(step)
+            self._end_logged()
+            if step is not None and not self._parts_number_steps and not self._is_good(step):
+                step = None
+            report = self._place(numbers, step)
+            if report is None:
+                self._tell_once("run %s: step %d was logged late, at step %d: left out", step, self._step)
                 return
-            if step is not None and not is_late:
-                self._step, self._step_is_given = int(step), True
-            report = self._held if is_late else self._draft
             if rate is not None and math.isfinite(rate):
                 report.learning_rate = rate
             if batch_size is not None:
                 report.batch_size = batch_size
-            known = {loss.name: loss for loss in report.losses}
-            for name, number in numbers.items():
-                if name in known:
-                    known[name].value = number
-                else:
-                    report.losses.add(name=name, value=number)
-            if commit and is_late:
-                self._send_held()
-            elif commit:
-                self._logged = True
+            _add(report, numbers)
+            is_early = report is self._draft and not self._stepped
+            for name in numbers:
+                self._is_early.setdefault(name, is_early)
+            if report is self._held:
+                if commit:
+                    self._send_held()
+                return
+            if step is not None:
+                self._step, self._step_is_given = int(step), True
+            if commit is not False:
+                self._logged, self._committed = True, self._committed or bool(commit)
                 if self._parts <= self._stepped and (self._stepped or not self._waits_for_model):
-                    self._send()
+                    self._send(holds=not self._committed)
 
     def annotate(self, action: str, detail: str = "", alert: Alert | str | None = None) -> None:
         """Says what was done about the training, such as `lower_rate`, and which alert it answers.
@@ -204,12 +212,17 @@ class Run:
         return self._sink.open_alerts
 
     def settle(self, timeout: float = 10.0) -> bool:
-        """Waits until all steps that were sent are durable and judged, so that `alerts` is up to date.
+        """Waits until all steps are durable and judged, with the one that was logged last, so that `alerts` is up to
+        date.
 
         Returns whether they are; without a collector at once, with `False`. Until `timeout` also waits for callbacks of
         `on_alert` to return.
         """
         deadline = time.monotonic() + timeout
+        with self._lock:
+            self._end_logged()
+            if self._held is not None and self._held.losses:
+                self._send_held()
         is_settled = self._sink.settle(timeout)
         self._listeners.wait(deadline - time.monotonic())
         return is_settled
@@ -274,9 +287,15 @@ class Run:
             if self._stepped:
                 # With what somebody else filled in.
                 self._send()
+            if self._held is not None and not self._is_started:
+                # What was said before anybody took part is of the first step.
+                self._draft, self._held, self._step = self._held, None, self._held.step
+                self._draft.wall_time_seconds = 0
+            self._send_held()
             self._parts.clear()
+            self._is_early.clear()
             # A step that was given up has its loss replaced.
-            self._logged = False
+            self._logged = self._committed = False
             self._waits_for_model = True
             if close:
                 self._closers.append(close)
@@ -287,7 +306,7 @@ class Run:
             self._waits_for_model = False
             self._parts.clear()
             if self._logged:
-                self._send()
+                self._send(holds=not self._committed)
 
     def describe(self, model: model_pb2.Model, framework: str) -> None:
         """Says what is trained; the first time counts."""
@@ -305,9 +324,12 @@ class Run:
             if part in self._stepped:
                 # So that much is a step; from now on it is known when one is complete.
                 self._parts = set(self._stepped)
-                self._send(holds=step is not None and not self._logged)
-            if step is not None:
+                self._send(holds=step is not None and not self._committed)
+            if step is None:
+                self._send_held()
+            else:
                 self._step, self._step_is_given, self._parts_number_steps = step, True, True
+            self._has_begun = True
             return self._draft
 
     def defer(self, fill: Callable[[], None]) -> None:
@@ -321,24 +343,68 @@ class Run:
             if not self._draft.wall_time_seconds:
                 self._draft.wall_time_seconds = time.time()
             if loss is not None:
-                self.log(loss=loss, commit=False)
-                self._logged = True
+                _add(self._draft, {"loss": _number(loss)})
+                self._logged = self._committed = True
             self._stepped.add(part)
             if self._logged and self._parts <= self._stepped and (self._parts or loss is not None):
-                self._send()
+                self._send(holds=not self._committed)
 
     # Inside
 
-    def _tell_of_late(self, step: int) -> None:
-        if not self._told_of_late:
-            self._told_of_late = True
-            LOGGER.warning("run %s: step %d was logged late, at step %d: left out", self.id, step, self._step)
+    def _end_logged(self) -> None:
+        """Ends a step that was logged before its optimizers stepped, where nothing else told how many there are."""
+        if self._logged and self._stepped:
+            self._parts = set(self._stepped)
+            self._send(holds=not self._committed)
+
+    def _place(self, names: Collection[str], step: int | None) -> step_report_pb2.StepReport | None:
+        """Where to put what is said now: into the step that is held, or the next; `None`: it comes too late."""
+        held = self._held
+        if self._parts_number_steps and step not in (None, self._step):
+            return held if held is not None and held.step == step else None
+        are_early = not self._parts_number_steps and any(self._is_early.get(name) for name in names)
+        if held is None or self._has_begun:
+            if self._stepped and are_early and step != self._step:
+                self._parts = set(self._stepped)
+                self._send()
+            return self._draft
+        if step is not None:
+            is_next = held.step != step
+        elif self._waits_for_model and not self._parts_number_steps:
+            is_next = are_early
+        else:
+            is_next = any(loss.name in names for loss in held.losses)
+        if is_next:
+            self._send_held()
+            return self._draft
+        return held
+
+    def _is_good(self, step: int) -> bool:
+        """Whether a number may be a step's, after those that there were; says what is the case if it goes back."""
+        if step >= self._step:
+            return True
+        if self._held is not None and step == self._held.step:
+            return True
+        newest = self._step if self._stepped else self._step - 1
+        if self._step_is_given:
+            self._tell_once("run %s: step %d comes after step %d: what was said from there on is replaced", step, newest)
+            return True
+        # It may count epochs, and would have all steps from there on replaced.
+        self._tell_once(
+            "run %s: step %d was given when step %d was counted: left out; give it in each call, or in none", step, newest
+        )
+        return False
+
+    def _tell_once(self, text: str, *numbers: int) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            LOGGER.warning(text, self.id, *numbers)
 
     def _send(self, holds: bool = False) -> None:
         """Sends what was put together, behind what was held; or holds it, as something may be said of it yet."""
         self._send_held()
         # Whoever fills it in may leave.
-        self._logged = False
+        self._has_begun = self._logged = self._committed = False
         fills, self._fills = self._fills, []
         for fill in fills:
             fill()
@@ -349,18 +415,17 @@ class Run:
             report.wall_time_seconds = time.time()
         report.annotations.extend(self._annotations)
         self._annotations.clear()
-        relative, self._step = not self._step_is_given, self._step + 1
-        if not self._waits_for_model:
-            self._start()
-        if holds:
-            self._held = report
-        else:
-            self._sink.report(report, relative)
+        self._step += 1
+        self._held, self._held_is_relative = report, not self._step_is_given
+        if not holds:
+            self._send_held()
 
     def _send_held(self) -> None:
         report, self._held = self._held, None
         if report is not None:
-            self._sink.report(report, relative=False)
+            if not self._waits_for_model:
+                self._start()
+            self._sink.report(report, self._held_is_relative)
 
     def _close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
         deadline = time.monotonic() + timeout
@@ -418,6 +483,16 @@ def _ending(kind: type[BaseException], error: BaseException | None) -> tuple[str
         return "finished", ""
     aborted = issubclass(kind, (KeyboardInterrupt, GeneratorExit))
     return "aborted" if aborted else "failed", f"{kind.__name__}: {error}"
+
+
+def _add(report: step_report_pb2.StepReport, numbers: Mapping[str, float]) -> None:
+    """Says numbers of a step, in place of those that were said of it before."""
+    known = {loss.name: loss for loss in report.losses}
+    for name, number in numbers.items():
+        if name in known:
+            known[name].value = number
+        else:
+            report.losses.add(name=name, value=number)
 
 
 def _number(value: Any) -> float:

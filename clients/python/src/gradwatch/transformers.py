@@ -59,7 +59,7 @@ class GradwatchCallback(transformers.TrainerCallback):
         if self._run is not None:
             losses, self._losses = self._losses, []
             numbers = {"loss": torch.stack(losses).sum()} if losses else {}
-            self._run.log(numbers, step=state.global_step - 1)
+            self._run.log(numbers, step=state.global_step - 1, commit=True)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Ends the run, if it is the callback's own."""

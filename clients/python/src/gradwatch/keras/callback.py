@@ -93,7 +93,7 @@ class GradwatchCallback(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Logs a loss that was not known when the optimizer stepped. Not with JAX, which says it itself."""
         if keras.backend.backend() == "torch" and self._run is not None and self._is_update and self._losses:
-            self._run.log(loss=self._loss())
+            self._run.log(loss=self._loss(), commit=True)
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Looks away: losses are those of a validation now."""
