@@ -133,7 +133,7 @@ def test_at_the_end_of_a_process_a_run_that_fails_to_end_keeps_no_other_from_it(
     code = f"""
 import gradwatch
 def fail(): raise RuntimeError("this one does not end")
-runs = [gradwatch.init(project="p", run_id=f"r{{i}}", address={collector.address!r}) for i in range(4)]
+runs = [gradwatch.init(project="p", run_id=f"r{{i}}", address={collector.address!r}, reinit="create_new") for i in range(4)]
 for run in runs: run.log(loss=1.0)
 for run in runs[:3]: run.expect(close=fail)
 """
@@ -444,7 +444,7 @@ def test_a_newer_process_takes_over(collector):
     older = begin(collector)
     older.log(loss=1.0)
     assert older.settle()
-    newer = begin(collector)
+    newer = begin(collector, reinit="create_new")
     newer.log(loss=2.0)
     assert newer.settle()
     older.log(loss=3.0)
@@ -646,26 +646,39 @@ def test_a_collector_that_never_opens_the_stream_is_left_after_a_while(monkeypat
         liar.stop()
 
 
-@pytest.mark.parametrize("refusing", ["threading.Thread.start", "gradwatch.service.Service.stream_telemetry"])
-def test_where_no_thread_can_be_started_any_more_a_run_ends_at_once(monkeypatch, caplog, refusing):
-    """As at the end of a process of Python 3.12.0 to 3.12.2."""
+def refuse(*arguments):
+    """As Python 3.12.0 to 3.12.2 does at the end of a process."""
+    raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    def refuse(*arguments):
-        raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    liar = Liar(opened_at(0), ends=False)
-    try:
-        run = gradwatch.init(address=liar.address)
-        run.expect()
-        run.log(loss=1.0)
-        with monkeypatch.context() as patch:
-            patch.setattr(refusing, refuse)
-            status = run.finish(timeout=20)
-        assert (status.state, status.dropped) == ("failed", 1)
-        assert "no time is left" not in status.problem
-        assert "end the run with finish()" in caplog.text
-    finally:
-        liar.stop()
+def test_where_no_stream_can_be_opened_any_more_all_is_delivered(collector, monkeypatch):
+    with begin(collector) as run:
+        for step in range(5):
+            run.log(loss=float(step))
+    run = begin(collector)
+    monkeypatch.setattr("gradwatch.service.Service.stream_telemetry", refuse)
+    for step in range(5, 200):
+        run.log({"" if step == 9 else "loss": float(step)}, commit=True)
+    status = run.finish(timeout=20)
+    assert (status.state, status.delivered, status.refused) == ("finished", 194, 1)
+    assert collector.losses("r") == {step: float(step) for step in range(200) if step != 9}
+    assert collector.run("r").status == 2
+
+
+def test_where_no_thread_can_be_started_any_more_whoever_finishes_delivers(collector, monkeypatch):
+    runs = [begin(collector, run_id=name, reinit="create_new") for name in "ra"]
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        for run in runs:
+            for step in range(5):
+                run.log(loss=float(step))
+            assert not run.settle()
+            status = run.finish(timeout=20 if run is runs[0] else 0.5)
+            collector.pause()
+    collector.resume()
+    assert runs[0].status.delivered == 5 and collector.run("r").status == 2
+    assert collector.losses("r") == {step: float(step) for step in range(5)}
+    assert (status.state, status.dropped) == ("failed", 5) and status.problem.startswith("no time is left")
 
 
 def test_what_ends_the_thread_that_sends_is_told():

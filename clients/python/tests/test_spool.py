@@ -143,7 +143,7 @@ def test_a_child_process_holds_no_spool_of_a_parent_that_was_killed(tmp_path):
 def test_the_later_run_of_a_process_goes_on_with_the_spool(tmp_path):
     first = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
     first.log(loss=0.0)
-    second = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
+    second = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r", reinit="create_new")
     second.log(loss=1.0)
     first.log(loss=2.0)
     second.log(loss=3.0)
@@ -156,7 +156,7 @@ def test_the_later_run_of_a_process_goes_on_with_the_spool(tmp_path):
 def test_a_later_run_with_another_model_takes_no_spool_away(tmp_path):
     first = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
     first.log(loss=0.0, commit=True)
-    second = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r")
+    second = gradwatch.init(mode="offline", dir=str(tmp_path), run_id="r", reinit="create_new")
     with pytest.raises(gradwatch.GradwatchError, match="choose another run id"):
         second.describe(model_pb2.Model(layers=[model_pb2.Layer(name="l")]), "none")
     first.log(loss=1.0, commit=True)

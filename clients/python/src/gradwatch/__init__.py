@@ -47,8 +47,11 @@ def init(
     buffered_bytes: int | None = None,
     all_ranks: bool = False,
     finish_timeout: float = 30.0,
+    reinit: str = "finish_previous",
 ) -> Run:
-    """Begins a run, or goes on with the one of that id; makes it the current one. Never waits for a collector.
+    """Begins a run, or goes on with the one of that id; makes it the current one.
+
+    Never waits for a collector, except for the end of the run that was the current one.
 
     - project: groups runs.
     - run_id: chosen by you, or made up; with the id of an earlier run, that run goes on.
@@ -58,12 +61,16 @@ def init(
     - all_ranks: of a job of many processes each sends its own; else only rank 0 does, and elsewhere all calls
       do nothing. With data parallelism all ranks have the same gradients, but not the same activations.
     - finish_timeout: how many seconds the end of the run, or of the process, waits for delivery.
+    - reinit: what becomes of the current run. `finish_previous`: it is finished, and its model watched no more, so that
+      a notebook's cell may be run again; `create_new`: it goes on beside this one, as of a GAN's two networks.
 
     Whatever is not given is taken from GRADWATCH_PROJECT, GRADWATCH_ADDRESS and so on, then by default.
 
     Raises GradwatchError for a setting that is none, and in a process forked from one that has had a run.
     """
     global run
+    if reinit not in ("finish_previous", "create_new"):
+        raise GradwatchError(f"reinit: expected one of finish_previous, create_new, found {reinit!r}")
     settings = Settings.resolve(
         project=project,
         run_id=run_id,
@@ -77,6 +84,8 @@ def init(
         buffered_reports=buffered_reports,
         buffered_bytes=buffered_bytes,
     )
+    if run is not None and reinit == "finish_previous":
+        run._finish_as_it_went()
     run = Run(
         settings,
         name=name,

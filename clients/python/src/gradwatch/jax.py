@@ -85,7 +85,7 @@ def watch(optimizer: Any, run: Run | None = None, *, every: int = 1, details_eve
     if run in _WATCHED:
         raise GradwatchError(
             f"run {run.id}: expected one watched optimizer, found a second: give it a run of its own,"
-            " gradwatch.jax.watch(optimizer, gradwatch.init(...))"
+            ' gradwatch.jax.watch(optimizer, gradwatch.init(reinit="create_new"))'
         )
     _WATCHED.add(run)
     inner = optax.with_extra_args_support(optimizer)

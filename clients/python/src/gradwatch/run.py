@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Collection, Hashable, Mapping
+from typing import Any, Callable, Collection, Hashable, Iterable, Mapping
 
 from .alert import Alert
 from .config import hyperparameters
@@ -150,6 +150,7 @@ class Run:
         Raises GradwatchError for a `step` below 0, TypeError or ValueError for what is no number.
         """
         if self.is_finished:
+            self._tell_once("run %s is finished: what is logged is left out")
             return
         numbers = {line(name): _number(value) for name, value in {**(values or {}), **losses}.items()}
         rate = None if learning_rate is None else _number(learning_rate)
@@ -245,6 +246,8 @@ class Run:
             return self._sink.status
         for close in self._closers:
             close()
+        # They hold models.
+        self._closers.clear()
         with self._lock:
             if self._stepped or self._logged or self._draft.losses:
                 self._send()
@@ -278,10 +281,11 @@ class Run:
         """Whether steps go anywhere: else there is no use in measuring them."""
         return not self.is_finished and not self._sink.is_over
 
-    def expect(self, close: Callable[[], None] | None = None) -> None:
+    def expect(self, close: Callable[[], None] | None = None, parts: Iterable[Hashable] = ()) -> None:
         """Says that somebody will fill in each step: the run is not registered before `describe` then.
 
-        `close` is called when the run ends.
+        `close` is called when the run ends. A step is complete when all `parts` took it, where they are known; until
+        they turn out to take turns of another kind.
         """
         with self._lock:
             if self._stepped:
@@ -292,7 +296,7 @@ class Run:
                 self._draft, self._held, self._step = self._held, None, self._held.step
                 self._draft.wall_time_seconds = 0
             self._send_held()
-            self._parts.clear()
+            self._parts = set(parts)
             self._is_early.clear()
             # A step that was given up has its loss replaced.
             self._logged = self._committed = False
@@ -427,6 +431,15 @@ class Run:
                 self._start()
             self._sink.report(report, self._held_is_relative)
 
+    def _finish_as_it_went(self) -> None:
+        """Ends the run, if it has not ended, without being told how."""
+        # What ended the main thread, if it was an error; or of a notebook, the last cell that failed.
+        error = getattr(sys, "last_value", None)
+        if error is None or id(error) == self._earlier_error:
+            self.finish()
+        else:
+            self.finish(*_ending(type(error), error))
+
     def _close(self, ending: ingest.FinishRunRequest | None, timeout: float) -> Status:
         deadline = time.monotonic() + timeout
         result = self._sink.close(ending, timeout)
@@ -445,6 +458,7 @@ class Run:
         _ABANDONED.append(self._sink)
         self._sink, self._lock, self._listeners = Disabled(), threading.RLock(), Listeners(self.id)
         self._fills.clear()
+        self._closers.clear()
         self._held = None
 
 
@@ -465,14 +479,9 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _finish_all() -> None:
-    # What ended the main thread, if it was an error; or of a notebook, the last cell that failed.
-    error = getattr(sys, "last_value", None)
     for run in list(_RUNS):
         try:
-            if error is None or id(error) == run._earlier_error:
-                run.finish()
-            else:
-                run.finish(*_ending(type(error), error))
+            run._finish_as_it_went()
         except Exception:
             LOGGER.exception("run %s: it was not ended", run.id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -12,7 +13,9 @@ from typing import Callable, Iterator
 from .alert import Alert
 from .log import LOGGER
 from .queue import TABLES, ReportQueue
-from .service import MESSAGE_BYTES, Problem, Service, check_process, connect, grpc, report_request
+from .service import (
+    MESSAGE_BYTES, Problem, Service, check_process, connect, grpc, is_refused_thread, report_request,
+)  # fmt: skip
 from .settings import Settings
 from .status import Status
 from .v1 import ingest_service_pb2 as ingest
@@ -65,6 +68,7 @@ class Sender:
         self._registration: ingest.RegisterRunRequest | None = None
         self._ending: ingest.FinishRunRequest | None = None
         self._closed = False
+        self._deadline = math.inf
         self.is_rejected = False
         """Whether delivery is over because the collector will not have it."""
         self._state, self._problem = "starting", ""
@@ -89,9 +93,9 @@ class Sender:
             self._thread = threading.Thread(target=self._run, name="gradwatch", daemon=True)
             try:
                 self._thread.start()
-            except RuntimeError as error:
+            except RuntimeError:
+                # Whoever closes delivers.
                 self._thread = None
-                self._fail(Problem.of(error).text)
 
     def report(self, report: step_report_pb2.StepReport, relative: bool) -> None:
         """Takes a report. If `relative`, its step counts from where the collector's record of the run ends."""
@@ -123,12 +127,15 @@ class Sender:
         deadline = time.monotonic() + timeout
         with self._lock:
             self._take()
-            self._closed, self._ending = True, ending
+            self._closed, self._ending, self._deadline = True, ending, deadline
             # What was a long pause is now all the time there is.
             self._failures = 0
             self._condition.notify_all()
             if self._thread is not None:
                 self._condition.wait_for(lambda: self.is_over, max(0.0, deadline - time.monotonic()))
+        if self._thread is None and self._registration is not None:
+            self._run()
+        with self._lock:
             if not self.is_over:
                 left = "no time is left" + (f"; {self._problem}" if self._problem else "")
                 self._fail(left)
@@ -206,7 +213,7 @@ class Sender:
     @property
     def _is_alone(self) -> bool:
         is_trying_again = self._state == "connecting" and self._failures > 0
-        return self.is_over or self._state == "waiting" or is_trying_again
+        return self.is_over or self._thread is None or self._state == "waiting" or is_trying_again
 
     @property
     def _run_id(self) -> str:
@@ -231,12 +238,18 @@ class Sender:
         try:
             service = Service(channel, self._settings.token)
             is_registered = False
-            while not self.is_over:
+            while not self.is_over and time.monotonic() < self._deadline:
                 try:
                     if not is_registered:
                         self._register(service)
                         is_registered = True
-                    self._stream(service)
+                    try:
+                        self._stream(service)
+                    except RuntimeError as error:
+                        if not is_refused_thread(error):
+                            raise
+                        # gRPC needs one for each stream.
+                        self._report_one_by_one(service)
                     problem = self._finish(service)
                 except Exception as error:  # Whatever it is, training goes on.
                     problem = Problem.of(error)
@@ -293,7 +306,7 @@ class Sender:
             longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
             self._condition.notify_all()
             closed = self._closed
-            end = time.monotonic() + random.uniform(0, longest)
+            end = min(self._deadline, time.monotonic() + random.uniform(0, longest))
             # It ends when the run does: then there is little time left.
             self._condition.wait_for(lambda: self.is_over or self._closed != closed, end - time.monotonic())
             if not self.is_over:
@@ -302,19 +315,21 @@ class Sender:
     def _stream(self, service: Service) -> None:
         """Streams until the stream ends, from either side."""
         ended = threading.Event()
-        call = service.stream_telemetry(self._requests(service, ended))
 
         def end() -> None:
             ended.set()
             with self._alone():
                 self._condition.notify_all()
 
-        if not call.add_callback(end):
-            end()
-        opening = threading.Timer(CALL_SECONDS, call.cancel)
+        call = None
+        opening = threading.Timer(CALL_SECONDS, lambda: call and call.cancel())
         opening.daemon = True
+        # Before the call: where no thread can be started a channel with one could not be closed.
+        opening.start()
         try:
-            opening.start()
+            call = service.stream_telemetry(self._requests(service, ended))
+            if not call.add_callback(end):
+                end()
             for response in call:
                 self._receive(response)
                 if self._state == "streaming":
@@ -325,8 +340,28 @@ class Sender:
             raise
         finally:
             opening.cancel()
-            call.cancel()
+            if call is not None:
+                call.cancel()
             end()
+
+    def _report_one_by_one(self, service: Service) -> None:
+        """Delivers what is there without a stream."""
+        state = service.register_run(self._registration, CALL_SECONDS).producer
+        with self._alone():
+            self._delivered += self._queue.restart(state.last_sequence)
+        while True:
+            with self._alone():
+                report = None if self.is_over else self._queue.next(1)
+            if report is None:
+                return
+            self._reduce(report)
+            request = ingest.ReportStepsRequest(
+                run_id=self._run_id, producer_id=self._registration.producer.producer_id, reports=[report]
+            )
+            answer = service.report_steps(request, CALL_SECONDS)
+            with self._alone():
+                if not self.is_over:
+                    self._acknowledge(answer.ack)
 
     def _requests(self, service: Service, ended: threading.Event) -> Iterator[bytes]:
         """What is sent on one stream; gRPC asks for the next when there is room for it."""

@@ -100,6 +100,9 @@ class Service:
         self.register_run = unary(
             "IngestService", "RegisterRun", ingest.RegisterRunRequest, ingest.RegisterRunResponse
         )
+        self.report_steps = unary(
+            "IngestService", "ReportSteps", ingest.ReportStepsRequest, ingest.ReportStepsResponse
+        )
         self.finish_run = unary(
             "IngestService", "FinishRun", ingest.FinishRunRequest, ingest.FinishRunResponse
         )
@@ -152,14 +155,16 @@ class Problem:
     @staticmethod
     def of(error: BaseException) -> Problem:
         """Sorts what a call raised."""
-        if isinstance(error, RuntimeError) and "at interpreter shutdown" in str(error):
-            # gRPC needs a thread for each stream.
-            return Problem(f"{error}: end the run with finish(), before the process ends", permanent=True)
         if not isinstance(error, grpc.RpcError):
             return Problem(f"{type(error).__name__}: {error}")
         code, text = error.code(), error.details() or ""
         text = f"{code.name}: {text}" if text else code.name
         return Problem(text, permanent=code in _PERMANENT, unknown_run=code is grpc.StatusCode.NOT_FOUND)
+
+
+def is_refused_thread(error: BaseException) -> bool:
+    """Whether no thread could be started: there are too many, or the process ends, in Python 3.12.0 to 3.12.2."""
+    return isinstance(error, RuntimeError) and "new thread" in str(error)
 
 
 _PERMANENT = frozenset({

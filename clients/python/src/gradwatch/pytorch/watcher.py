@@ -51,7 +51,7 @@ class Watcher:
         self._model = unwrapped(model)
         if run.watcher is not None and run.watcher._model is not self._model and not run.is_finished:
             raise GradwatchError(
-                f"run {run.id}: expected one watched model, found a second: give it a run of its own,"
+                f"run {run.id}: expected one watched model, found a second: begin another run,"
                 " gradwatch.init(...), or watch both as one, gradwatch.watch(nn.ModuleList([...]), [...])"
             )
         self._every, self._details_every = every, details_every
@@ -83,7 +83,7 @@ class Watcher:
             run.watcher.abandon()
         if run.is_enabled:
             self._install()
-        run.expect(self.close)
+        run.expect(self.close, self._optimizers)
         run.watcher = self
 
     def _install(self) -> None:
