@@ -5,9 +5,9 @@ import Telemetry
 /// Healthy medians are 5e-5 to 3e-3, and below 0.05 after the first steps; at 0.1 nothing of a
 /// weight is left after ten steps. A few huge steps do the same at once (Adam's and RMSprop's first
 /// ones are full-sized), so the way that the median weight went over twelve reports counts too. And where
-/// updates are measured now and then only, what they have done shows in the weights: healthy medians stay
-/// below 1.5 times the size that they began with or that is recommended, and single layers below 4 times,
-/// unless they take a hundred steps for it.
+/// updates are measured now and then only, what they have done shows in the weights: hidden layers of healthy
+/// nets stay below 3 times the size that they began with or that is recommended, unless they take long for it.
+/// The last layer's size is a matter of the targets'.
 /// Weights that began at 0 have no size to compare with.
 struct UpdateRatioTooHigh: Rule {
   static let id = RuleID("update_ratio_too_high")
@@ -37,7 +37,7 @@ struct UpdateRatioTooHigh: Rule {
     "warning_growth",
     4,
     in: 1...1e9,
-    "norm of weight / its first or recommended one, if it grew by 3 % of that a step; twice that in a few layers"
+    "norm of weight / its first or recommended one, if it grew by 5 % of that a step; twice that in a few layers"
   )
   static let thresholds = [warning, critical, path, growth]
   private static let pathLength = 12
@@ -49,7 +49,7 @@ struct UpdateRatioTooHigh: Rule {
   /// A weight below this share of its recommended size began near 0 on purpose.
   private static let leastSize: Float = 0.03
   /// Growth a step, as a share of the first or recommended size, below which it is the work of many steps.
-  private static let leastSpeed = 0.03
+  private static let leastSpeed = 0.05
 
   private let tuning: Tuning
   private var reports: UInt64 = 0
@@ -59,7 +59,8 @@ struct UpdateRatioTooHigh: Rule {
   private var grown: [Float]
   /// The median ratios of the last reports.
   private var medians: [Float] = Array(repeating: 0, count: pathLength)
-  private var ratios: [(layer: UInt32, ratio: Double, growth: Double)] = []
+  /// What was measured last; the growth of the last layer is nobody's business.
+  private var ratios: [(layer: UInt32, ratio: Double, growth: Double?)] = []
 
   init(_ anatomy: Anatomy, _ tuning: Tuning) {
     self.tuning = tuning
@@ -73,7 +74,7 @@ struct UpdateRatioTooHigh: Rule {
     firstStep = first
     let (warning, critical) = (tuning[Self.warning], tuning[Self.critical])
     ratios.removeAll(keepingCapacity: true)
-    var (above, held, far, large) = (0, 0, 0, 0)
+    var (above, held, far, hidden, large) = (0, 0, 0, 0, 0)
     for (position, tensor) in step.anatomy.weights.enumerated() where tuning.watches(tensor: tensor)
     {
       let update = step.updateNorms[tensor]
@@ -86,12 +87,14 @@ struct UpdateRatioTooHigh: Rule {
       grown[position] += explainedGrowth(ofTensor: tensor, step)
       let size = Double(max(initial, 1 / gain))
       let isFast = Double(grown[position]) >= Self.leastSpeed * size * Double(step.number &- first)
+      let isHidden = step.anatomy.slots[position] + 1 < step.anatomy.weightLayers.count
       let growth = isFast ? Double(initial + grown[position]) / size : 0
-      ratios.append((step.anatomy.model.tensors[tensor].layer, ratio, growth))
+      ratios.append((step.anatomy.model.tensors[tensor].layer, ratio, isHidden ? growth : nil))
       if ratio > Self.slack * warning { held += 1 }
       if ratio > warning { above += 1 }
       if ratio > critical { far += 1 }
-      if growth >= tuning[Self.growth] { large += 1 }
+      if isHidden { hidden += 1 }
+      if isHidden, growth >= tuning[Self.growth] { large += 1 }
     }
     guard !ratios.isEmpty else { return nil }
     medians[Int(reports % UInt64(Self.pathLength))] = Float(middle(of: ratios.map { $0.ratio }))
@@ -100,7 +103,7 @@ struct UpdateRatioTooHigh: Rule {
     let hasGoneFar =
       Double(medians.reduce(0, +)) >= tuning[Self.path]
       && (step.history.loss.progress ?? 1) >= Self.leastProgress
-    let hasGrown = large >= majority
+    let hasGrown = hidden > 0 && 2 * large >= hidden
     guard held >= majority || hasGoneFar || hasGrown else { return fewLayers(step) }
     let isFirst = reports <= Self.firstReports
     var met: Severity? =
@@ -135,13 +138,13 @@ struct UpdateRatioTooHigh: Rule {
     let bound = reports > Self.firstReports ? tuning[Self.warning] : .infinity
     let most = 2 * tuning[Self.growth]
     let affected = Set(
-      ratios.filter { $0.ratio > Self.slack * bound || $0.growth >= most }.map(\.layer)
+      ratios.filter { $0.ratio > Self.slack * bound || $0.growth ?? 0 >= most }.map(\.layer)
     ).sorted()
     guard !affected.isEmpty else { return [] }
     let measured = Set(ratios.map(\.layer)).sorted()
     return Grouping.scopes(of: affected, among: measured, step.anatomy).map { scope in
       let here = ratios.filter { scope.contains(layer: $0.layer) }
-      let hasGrown = here.contains { $0.growth >= most }
+      let hasGrown = here.contains { $0.growth ?? 0 >= most }
       let isAbove = hasGrown || here.contains { $0.ratio > bound }
       return Finding(
         scope: scope,
@@ -160,17 +163,15 @@ struct UpdateRatioTooHigh: Rule {
   func diagnose(_ finding: Finding, since first: UInt64, at step: StepContext) -> Diagnosis {
     let isRun = finding.scope == .run
     let here = ratios.filter { finding.scope.contains(layer: $0.layer) }
-    func value(
-      _ quantity: KeyPath<(layer: UInt32, ratio: Double, growth: Double), Double>
-    ) -> Double {
-      let values = here.map { $0[keyPath: quantity] }
-      return isRun ? middle(of: values) : values.max() ?? .nan
+    func value(of values: [Double]) -> Double {
+      isRun ? middle(of: values) : values.max() ?? .nan
     }
-    let (ratio, growth) = (value(\.ratio), value(\.growth))
+    let ratio = value(of: here.map(\.ratio))
+    let growth = value(of: here.compactMap(\.growth))
     let most = (isRun ? 1 : 2) * tuning[Self.growth]
     let isGrowth = growth >= most && ratio <= tuning[Self.warning]
     let worst = here.filter {
-      isGrowth ? $0.growth >= Self.slack * growth : $0.ratio >= Self.slack * ratio
+      isGrowth ? $0.growth ?? 0 >= Self.slack * growth : $0.ratio >= Self.slack * ratio
     }
     let steps = max(1, step.number &- (firstStep ?? 0))
     let place = isRun ? "in the median layer" : "in a few layers"
