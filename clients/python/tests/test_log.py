@@ -178,8 +178,10 @@ def test_two_networks_in_turns_are_one_step():
                     parameter.grad = torch.full_like(parameter, float(step))
                 optimizer.step()
                 run.log({name: step})
+                run.log({f"{name} again": step})
         run.finish()
-        assert said_in(found.reports) == [{name: step for name in names} for step in range(5)]
+        said = [said for name in names for said in (name, f"{name} again")]
+        assert said_in(found.reports) == [dict.fromkeys(said, step) for step in range(5)]
         assert [len(report.gradients.norm) for report in found.reports] == [4] * 5
 
 

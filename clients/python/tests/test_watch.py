@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import gc
 import io
 import math
 import os
@@ -9,6 +10,7 @@ import pickle
 import re
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -1846,3 +1848,41 @@ def test_data_parallel_jobs(collector, tmp_path, all_ranks):
     else:
         assert outputs[1][1] == "0"
         assert producers == {"trainer": (0, 4)}
+
+
+def test_an_optimizer_that_takes_the_place_of_another_is_followed():
+    model = network()
+    run, found = recorded()
+    optimizer = torch.optim.Adam(model[4].parameters(), lr=0.1)
+    gradwatch.watch(model, optimizer)
+    earlier, norms = weakref.ref(optimizer), []
+    for step in range(8):
+        if step == 4:
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        model.zero_grad()
+        loss_of(model, step).backward()
+        norms.append(gradients(model))
+        optimizer.step()
+        run.log(loss=step)
+        run.log(accuracy=step)
+    gc.collect()
+    assert earlier() is None, "its state may be large"
+    run.finish()
+    assert [(r.step, [loss.value for loss in r.losses]) for r in found.reports] == [(i, [i, i]) for i in range(8)]
+    assert [r.learning_rate for r in found.reports] == [0.1] * 4 + [0.5] * 4
+    for step in range(1, 8):
+        close(found.norms(step), norms[step])
+
+
+def test_a_model_that_is_watched_too_late_costs_no_losses(collector, caplog):
+    with gradwatch.init(address=collector.address, run_id="r") as run:
+        run.log(loss=0.0, commit=True)
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        gradwatch.watch(model, optimizer)
+        for step in range(1, 5):
+            loss_of(model, step).backward()
+            optimizer.step()
+            run.log(loss=float(step))
+    assert collector.losses("r") == {step: float(step) for step in range(5)}
+    assert caplog.text.count("run r: a step was sent before its model was watched: gradients are left out") == 1

@@ -281,6 +281,11 @@ class Run:
         """Whether steps go anywhere: else there is no use in measuring them."""
         return not self.is_finished and not self._sink.is_over
 
+    @property
+    def takes_model(self) -> bool:
+        """Whether it is not registered yet, or with a model."""
+        return not self._is_started or len(self._registration.model.tensors) > 0
+
     def expect(self, close: Callable[[], None] | None = None, parts: Iterable[Hashable] = ()) -> None:
         """Says that somebody will fill in each step: the run is not registered before `describe` then.
 
@@ -357,7 +362,7 @@ class Run:
 
     def _end_logged(self) -> None:
         """Ends a step that was logged before its optimizers stepped, where nothing else told how many there are."""
-        if self._logged and self._stepped:
+        if self._logged and self._stepped and not self._parts:
             self._parts = set(self._stepped)
             self._send(holds=not self._committed)
 

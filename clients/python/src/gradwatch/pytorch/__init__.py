@@ -27,7 +27,8 @@ def watch(
     Gradients are taken as they are before clipping, with all micro-batches summed up. Call it before the first
     step, on the model itself or on what DDP or torch.compile made of it.
 
-    - optimizer: the optimizers to follow, one or several; `None`: whichever steps a parameter of the model.
+    - optimizer: the optimizers to follow, one or several, and whatever comes to step their parameters in their place;
+      `None`: whichever steps a parameter of the model.
     - every: norms and non-finite counts on each step that it divides. Other steps carry what `log` says.
     - details_every: mean, mean magnitude, deviation, extremes, zeros and histograms, and the norms of parameters and
       of what the step changes, on each step that it divides; 0: never.

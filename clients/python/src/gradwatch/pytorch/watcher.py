@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any, Iterable
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..errors import GradwatchError, check_intervals
+from ..log import LOGGER
 from ..run import Run
 from ..v1 import step_report_pb2
 from . import clipping, flat, optimizers, scaling
@@ -56,7 +58,9 @@ class Watcher:
             )
         self._every, self._details_every = every, details_every
         self._measures_updates = updates
-        self._optimizers = [optimizers.unwrapped(optimizer) for optimizer in followed]
+        # By weak references: one that was replaced may have as much state as the model has parameters, and more.
+        given = [optimizers.unwrapped(optimizer) for optimizer in followed]
+        self._optimizers = weakref.WeakKeyDictionary(dict.fromkeys(given))
         self._probes = ActivationProbes() if activations and details_every else None
         self._description: Description | None = None
         self._parameters = set(self._model.parameters())
@@ -81,6 +85,12 @@ class Watcher:
         self._described = self._parameters & self._known.tensors.keys() if self._known else self._parameters
         if run.watcher is not None:
             run.watcher.abandon()
+        if run.is_enabled and not run.takes_model:
+            LOGGER.error(
+                "run %s: a step was sent before its model was watched: gradients are left out; call watch first", run.id
+            )
+            self._is_closed = True
+            return
         if run.is_enabled:
             self._install()
         run.expect(self.close, self._optimizers)
@@ -90,17 +100,21 @@ class Watcher:
         self._first_pass.follow(with_activations=self._probes is not None)
         if self._probes:
             self._probes.is_on = True
-        # A compiled step calls them, and would be compiled with them.
-        will_step, did_step = torch.compiler.disable(self._will_step), torch.compiler.disable(self._did_step)
         if self._optimizers:
-            for optimizer in self._optimizers:
-                self._handles.append(optimizer.register_step_pre_hook(will_step))
-                self._handles.append(optimizer.register_step_post_hook(did_step))
+            for optimizer in list(self._optimizers):
+                self._follow(optimizer)
+            self._handles.append(register_optimizer_step_pre_hook(torch.compiler.disable(self._will_step_other)))
         else:
-            self._handles.append(register_optimizer_step_pre_hook(will_step))
-            self._handles.append(register_optimizer_step_post_hook(did_step))
+            self._handles.append(register_optimizer_step_pre_hook(torch.compiler.disable(self._will_step)))
+            self._handles.append(register_optimizer_step_post_hook(torch.compiler.disable(self._did_step)))
         clipping.observe(self)
         scaling.observe(self)
+
+    def _follow(self, optimizer: Any) -> None:
+        # A compiled step calls hooks, and would be compiled with them.
+        self._optimizers[optimizer] = None
+        self._handles.append(optimizer.register_step_pre_hook(torch.compiler.disable(self._will_step)))
+        self._handles.append(optimizer.register_step_post_hook(torch.compiler.disable(self._did_step)))
 
     def close(self) -> None:
         """Follows no more."""
@@ -193,6 +207,15 @@ class Watcher:
             capture.report.optimizer_skipped = True
             self._end(optimizer)
         self._is_stepping_scaled = False
+
+    @harmless
+    def _will_step_other(self, optimizer: Any, arguments: tuple, options: dict) -> None:
+        """Follows whatever takes the place of a followed one, such as that of another phase; not what that is made of."""
+        if not self._is_following() or optimizer in self._optimizers:
+            return
+        is_inside = self._capture and any(optimizers.depth(outer) for outer in self._capture.under_way)
+        if not is_inside and any(p in self._owners for p in optimizers.parameters(optimizer)):
+            self._follow(optimizer)
 
     @harmless
     def _will_step(self, optimizer: Any, arguments: tuple, options: dict) -> None:
@@ -333,7 +356,7 @@ class Watcher:
         if not self._is_following():
             return False
         if self._optimizers:
-            return any(optimizer is ours for ours in self._optimizers)
+            return optimizer in self._optimizers
         return any(p in self._parameters for p in optimizers.parameters(optimizer))
 
     def _ours(self, parameters: Iterable[torch.Tensor]) -> list[nn.Parameter]:
