@@ -5,6 +5,7 @@ import fcntl
 import os
 import socket
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from client import PRODUCER, Client, Inbox
-from process import Collector, eventually, serve
+from process import Collector, binary, eventually, serve
 from reports import Recorded, assert_holds, lose_gradients, registration, report
 from wire import v1
 
@@ -54,6 +55,26 @@ def test_connections_wait_without_work_while_no_more_files_may_be_open(tmp_path)
         with collector.client() as client:
             client.register(registration("run"))
             assert client.report("run", report(1)).ack.sequence == 1
+
+
+@pytest.mark.parametrize("name", ["file:x", "file:x?mode=memory", ":memory:"])
+def test_a_database_is_a_path_whatever_its_name(tmp_path, name):
+    def serve_it():
+        return Collector(tmp_path, *LISTEN, "--database", name)
+
+    with serve_it() as collector, collector.client() as client:
+        client.register(registration("run"))
+        assert client.report("run", report(1)).ack.sequence == 1
+        assert {file.name for file in tmp_path.iterdir() if not file.name.startswith("stderr")} == {
+            f"{name}{suffix}" for suffix in ("", "-wal", "-shm", ".lock")
+        }
+        assert_does_not_start(serve_it(), 1, "in use")
+        collector.terminate()
+        assert collector.result()[0] == 0
+    for command in (["backup", name, f"{name} copy"], ["verify", f"{name} copy"]):
+        result = subprocess.run([binary(), "store", *command], cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+    assert (tmp_path / f"{name} copy").exists()
 
 
 # Settings

@@ -53,6 +53,8 @@ final class FileLock: Sendable {
 
   /// The path with links resolved, so that two names of one file have one lock.
   ///
+  /// It begins with a slash or a dot: SQLite takes `file:x` for a URI, of another file, and `:memory:` for none.
+  ///
   /// - Throws: ``RunStoreError/cannotOpen(path:detail:)`` if it is a folder.
   static func resolve(_ path: String) throws(RunStoreError) -> String {
     guard !path.isEmpty else { throw .cannotOpen(path: path, detail: "the path is empty") }
@@ -60,7 +62,9 @@ final class FileLock: Sendable {
     if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
       throw .cannotOpen(path: path, detail: "expected a file, found a folder")
     }
-    guard let resolved = realpath(path, nil) else { return path }
+    guard let resolved = realpath(path, nil) else {
+      return path.hasPrefix("/") || path.hasPrefix(".") ? path : "./" + path
+    }
     defer { free(resolved) }
     return String(cString: resolved)
   }

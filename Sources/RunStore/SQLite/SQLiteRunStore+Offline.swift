@@ -55,7 +55,7 @@ extension SQLiteRunStore {
       )
     }
     try withReader(of: path, "back up to \(copy)") { queue in
-      let partial = try PartialCopy(of: copy)
+      let partial = try PartialCopy(of: FileLock.resolve(copy))
       try queue.writeWithoutTransaction { db in
         // The copy of a file that can't give pages back can.
         if try db.number("PRAGMA auto_vacuum") == 0 {
