@@ -69,6 +69,10 @@ final class RecordReader {
       throw damaged("length: expected at most \(Self.maximumRecordBytes), found \(length)")
     }
     let bytes = try read(Int(length))
+    // A length that is damaged may reach beyond the end of the file.
+    if bytes.count < length, let told = Self.length(ofRecord: bytes), told != length {
+      throw damaged("length: expected \(told), as the record says, found \(length)")
+    }
     guard bytes.count == length else {
       throw damaged("record: expected \(length) bytes, found \(bytes.count)", isCutOff: true)
     }
@@ -107,6 +111,16 @@ final class RecordReader {
       if found == 0 { break }
     }
     return bytes
+  }
+
+  /// The length of a record as its first bytes tell it, which are those of the one message in it; `nil` if they are too few.
+  private static func length(ofRecord bytes: [UInt8]) -> UInt64? {
+    var length: UInt64 = 0
+    for (index, byte) in bytes.dropFirst().prefix(5).enumerated() {
+      length |= UInt64(byte & 0x7f) << (7 * index)
+      if byte < 0x80 { return length + UInt64(index) + 2 }
+    }
+    return nil
   }
 
   private func unreadable(_ code: Int32) -> SpoolError {

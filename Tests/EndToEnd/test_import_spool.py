@@ -134,6 +134,19 @@ def test_of_a_damaged_file_what_comes_before_is_imported(collector, client, tmp_
     assert run_of(client, "other").status == v1.RUN_STATUS_FINISHED
 
 
+@pytest.mark.parametrize("bit", range(10, 32))
+def test_a_length_that_is_damaged_is_no_end_of_the_file(collector, client, tmp_path, bit):
+    reports = healthy(8)
+    content = bytearray(spool("run", reports, v1.RUN_STATUS_FINISHED))
+    place = len(spool("run", reports[:5]))
+    content[place + bit // 8] ^= 1 << bit % 8
+    damaged = write(tmp_path / "a.gwspool", bytes(content))
+    result = import_spools(collector, damaged)
+    assert result.returncode == 2, result.stderr
+    assert f"{damaged}: byte {place}: " in result.stderr
+    assert run_of(client, "run").producers[0].last_sequence == 5
+
+
 def test_of_a_folder_the_spools_are_taken_by_name(collector, client, tmp_path):
     folder = tmp_path / "spools"
     folder.mkdir()

@@ -115,9 +115,9 @@ struct SpoolFileTests {
     #expect(damage.problem == "length: expected at most 268435456, found 268435457")
     bytes.replaceSubrange(second..<second + 4, with: [0, 0, 0, 0x10])
     damage = try #require(try await Content(of: bytes).damage)
-    #expect(damage.isCutOff)
-    let rest = whole.bytes.count - second - 8
-    #expect(damage.problem == "record: expected 268435456 bytes, found \(rest)")
+    #expect(!damage.isCutOff)
+    let length = whole.offsets[3] - second - 8
+    #expect(damage.problem == "length: expected \(length), as the record says, found 268435456")
   }
 
   @Test(
