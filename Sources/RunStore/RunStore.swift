@@ -102,6 +102,9 @@ public protocol RunStore: Sendable {
   /// The run, or `nil` if it is unknown.
   func run(_ run: RunID) throws(RunStoreError) -> RunRecord?
 
+  /// When the run was registered first, or `nil` if it is unknown; by it a run differs from one that had its name before.
+  func creation(of run: RunID) throws(RunStoreError) -> WallTime?
+
   /// A page of runs, the newest first.
   func runs(_ filter: RunFilter, page: PageRequest) throws(RunStoreError) -> Page<RunRecord>
 

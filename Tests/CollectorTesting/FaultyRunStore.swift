@@ -53,6 +53,11 @@ public final class FaultyRunStore: RunStore {
   public func run(_ run: RunID) throws(RunStoreError) -> RunRecord? { try store.run(run) }
 
   /// Passes on.
+  public func creation(of run: RunID) throws(RunStoreError) -> WallTime? {
+    try store.creation(of: run)
+  }
+
+  /// Passes on.
   public func runs(
     _ filter: RunFilter,
     page: PageRequest

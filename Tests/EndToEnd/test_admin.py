@@ -197,3 +197,52 @@ def test_verify_names_what_is_damaged(tmp_path):
         refused = store("verify", wrong)
         assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1
         assert str(wrong) in refused.stderr
+
+
+def test_an_answer_under_way_is_not_of_another_run_of_the_same_name(tmp_path):
+    def send(salt: str):
+        for first in range(1, 2001, 100):
+            client.report("run", *(report(sequence, layers=40, salt=salt) for sequence in range(first, first + 100)))
+
+    # What the client has not read waits in the collector.
+    with serve(tmp_path) as collector, collector.client(("grpc.http2.bdp_probe", 0)) as client:
+        client.register(registration("run", layers=40))
+        send("")
+        answer = client.query.GetHistograms(v1.GetHistogramsRequest(run_id="run"))
+        next(answer)
+        client.admin.DeleteRun(v1.DeleteRunRequest(run_id="run", force=True))
+        other = registration("run", layers=40)
+        for tensor in other.model.tensors:
+            tensor.name = f"other.{tensor.name}"
+        client.register(other)
+        send("other")
+        failure = failure_of(list, answer)
+        assert (failure.code.name, failure.reason) == ("FAILED_PRECONDITION", "RUN_DELETED")
+
+
+def test_a_dry_run_of_retention_says_what_would_go(tmp_path):
+    with serve(tmp_path) as collector, collector.client() as client:
+        for project in ("own", "others"):
+            for number in range(3):
+                record(client, f"{project} {number}", count=3, project=project)
+
+        def said(*arguments) -> list[str]:
+            result = cli(collector, *arguments, "-o", "json")
+            assert result.returncode == 0, result.stderr
+            return sorted(pruned["run"]["runId"] for pruned in json.loads(result.stdout)["pruned"])
+
+        assert said("retention", "set", "--project", "own", "--keep-all") == []
+        limits = ["retention", "set", "--keep", "1"]
+        before = said(*limits, "--dry-run")
+        assert before == ["others 0", "others 1"]
+        assert len(run_ids(client)) == 6
+        assert not client.admin.ListRetention(v1.ListRetentionRequest()).HasField("standard")
+        assert said(*limits) == before
+        # Taken back, what was set for all counts.
+        unset = ["retention", "set", "--project", "own", "--unset"]
+        before = said(*unset, "--dry-run")
+        assert before == ["own 0", "own 1"] == said(*unset)
+        assert said("retention", "set", "--keep", "0", "--project", "own", "--dry-run") == ["own 2"]
+        assert said("retention", "set", "--keep-all", "--project", "own", "--dry-run") == []
+        assert said("retention", "set", "--unset", "--dry-run") == []
+        assert run_ids(client) == {"own 2", "others 2"}

@@ -54,6 +54,8 @@ struct FakeRunStore: RunStore {
 
   func run(_ run: RunID) throws(RunStoreError) -> RunRecord? { record?.run == run ? record : nil }
 
+  func creation(of run: RunID) throws(RunStoreError) -> WallTime? { try self.run(run)?.createdAt }
+
   func model(of run: RunID) throws(RunStoreError) -> Model? {
     record?.run == run ? runModel : nil
   }

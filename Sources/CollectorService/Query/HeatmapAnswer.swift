@@ -112,7 +112,7 @@ struct HeatmapAnswer {
     _ reader: RunReader
   ) async throws -> [Gradwatch_V1_HeatmapRow] {
     guard !chosen.isEmpty else { return [] }
-    return try await collector.blocking.run { [metric = selection.metric, statistic] in
+    return try await collector.read(reader) { [metric = selection.metric, statistic] in
       try reader.rows(metric, of: Array(chosen), steps: steps, grid, statistic)
     }
     .map { row($0, of: reader.model) }

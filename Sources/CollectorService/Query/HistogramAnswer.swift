@@ -58,9 +58,12 @@ struct HistogramAnswer {
     _ writer: RPCWriter<Gradwatch_V1_GetHistogramsResponse>
   ) async throws {
     try Task.checkCancellation()
-    if let found = try await collector.blocking.run({
-      try together(Array(tensors), steps, reader)
-    }) {
+    if let found = try await collector.read(
+      reader,
+      {
+        try together(Array(tensors), steps, reader)
+      }
+    ) {
       for tensor in tensors {
         for part in (found[tensor] ?? []).messages {
           try await writer.write(message(reader, tensor, part))
@@ -105,7 +108,7 @@ struct HistogramAnswer {
     var first: UInt64? = steps.lowerBound
     while let start = first {
       try Task.checkCancellation()
-      let page = try await collector.blocking.run { [request] in
+      let page = try await collector.read(reader) { [request] in
         var (count, bytes) = (0, 0)
         return try reader.page(
           ofHistograms: tensor,

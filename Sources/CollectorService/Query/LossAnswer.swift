@@ -30,7 +30,7 @@ struct LossAnswer {
     let reader = try await collector.reader(of: request)
     guard let steps = reader.steps(within: request.steps) else { return }
     if let maximumPoints = request.maximumPoints {
-      let series = try await collector.blocking.run { [metric, names] in
+      let series = try await collector.read(reader) { [metric, names] in
         try reader.stepSeries(
           metric,
           steps: steps,
@@ -46,7 +46,7 @@ struct LossAnswer {
     var first: UInt64? = steps.lowerBound
     while let start = first {
       try Task.checkCancellation()
-      let page = try await collector.blocking.run { [metric, names] in
+      let page = try await collector.read(reader) { [metric, names] in
         try reader.stepPage(
           metric,
           steps: start...steps.upperBound,

@@ -40,7 +40,7 @@ struct TimelineAnswer {
     }
     for indices in request.readings(of: chosen, over: steps, points: Self.pointsPerReading) {
       try Task.checkCancellation()
-      let series = try await collector.blocking.run { [metric = selection.metric] in
+      let series = try await collector.read(reader) { [metric = selection.metric] in
         try reader.series(metric, of: indices, steps: steps, maximumPoints: maximumPoints)
       }
       for (index, points) in series {
@@ -61,7 +61,7 @@ struct TimelineAnswer {
         try await writePages(of: indices[0], steps, reader, writer)
         continue
       }
-      let series = try await collector.blocking.run { [metric = selection.metric] in
+      let series = try await collector.read(reader) { [metric = selection.metric] in
         var series: [UInt32: SeriesSlice] = [:]
         try reader.measurements(metric, of: indices, steps: steps) { index, slice in
           series[index, default: SeriesSlice()].steps += slice.steps
@@ -106,7 +106,7 @@ struct TimelineAnswer {
     size: Int,
     _ reader: RunReader
   ) async throws -> SeriesSlice {
-    try await collector.blocking.run { [metric = selection.metric] in
+    try await collector.read(reader) { [metric = selection.metric] in
       try reader.page(metric, of: index, steps: steps, size: size)
     }
   }
@@ -131,6 +131,23 @@ extension Collector {
   func reader(of request: SeriesRequest) async throws -> RunReader {
     try await blocking.run { [store] in
       try RunReader(run: request.run, producer: request.producer, store: store)
+    }
+  }
+
+  /// Reads something of a run.
+  ///
+  /// - Throws: What `body` throws; ``Failure/runDeleted(_:)`` if the run was deleted since it was opened: perhaps another has its name
+  ///   now, and what was read is of that.
+  func read<Value: Sendable>(
+    _ reader: RunReader,
+    _ body: @escaping @Sendable () throws -> Value
+  ) async throws -> Value {
+    try await blocking.run { [store] in
+      let result = Result(catching: body)
+      guard try store.creation(of: reader.run.run) == reader.run.createdAt else {
+        throw Failure.runDeleted(reader.run.run).status
+      }
+      return try result.get()
     }
   }
 }

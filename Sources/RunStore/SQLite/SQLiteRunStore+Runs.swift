@@ -11,6 +11,15 @@ extension SQLiteRunStore {
     }
   }
 
+  /// When the run was registered first, or `nil` if it is unknown.
+  public func creation(of run: RunID) throws(RunStoreError) -> WallTime? {
+    try read("look for run \(run)") { db in
+      try db.firstRow("SELECT created_at FROM runs WHERE id = ?", .text(run.rawValue)) {
+        WallTime(clamping: $0.real(0))
+      }
+    }
+  }
+
   /// A page of runs, in the order of their first registration, the newest first.
   public func runs(
     _ filter: RunFilter,

@@ -8,8 +8,8 @@ struct RetentionSetCommand: AsyncParsableCommand {
     commandName: "set",
     abstract: "Set limits in place of those before, and delete what is beyond them at once.",
     discussion: """
-      'run prune --dry-run' with the same limits says before what would go. JSON: {"pruned": \
-      [gradwatch.v1.PrunedRun, ...]}, what was deleted; jsonl: a PrunedRun a line.
+      JSON: {"pruned": [gradwatch.v1.PrunedRun, ...]}, what was deleted, or would be; jsonl: a PrunedRun a \
+      line.
       """
   )
 
@@ -23,6 +23,9 @@ struct RetentionSetCommand: AsyncParsableCommand {
 
   @Flag(help: "Take back what was set.")
   var unset = false
+
+  @Flag(help: "Set nothing, and only say what would go.")
+  var dryRun = false
 
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var output: OutputOptions
@@ -44,8 +47,26 @@ struct RetentionSetCommand: AsyncParsableCommand {
       if !unset { request.retention = limits.retention ?? .init() }
     }
     let pruned = try await Connection.with(connection) { connection in
-      try await connection.admin.setRetention(request, options: connection.stream).pruned
+      if dryRun { return try await wouldPrune(request, connection) }
+      return try await connection.admin.setRetention(request, options: connection.stream).pruned
     }
-    try PrunedRunsTable.write(pruned, isDryRun: false, to: output)
+    try PrunedRunsTable.write(pruned, isDryRun: dryRun, to: output)
+  }
+
+  private func wouldPrune(
+    _ request: Gradwatch_V1_SetRetentionRequest,
+    _ connection: Connection
+  ) async throws -> [Gradwatch_V1_PrunedRun] {
+    let before = try await connection.admin.listRetention(.init(), options: connection.unary)
+    let standard = project.isEmpty ? .init() : before.standard
+    let prune = Gradwatch_V1_PruneRunsRequest.with {
+      $0.project = project
+      $0.dryRun = true
+      $0.retention = unset ? standard : request.retention
+    }
+    let pruned = try await connection.admin.pruneRuns(prune, options: connection.stream).pruned
+    let own = Set(before.projects.map(\.project))
+    // What is set for all does not count for them.
+    return project.isEmpty ? pruned.filter { !own.contains($0.run.project) } : pruned
   }
 }
