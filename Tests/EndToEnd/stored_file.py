@@ -31,6 +31,20 @@ def count(folder: Path, table: str) -> int:
     return ask(folder, f"SELECT count(*) FROM {table}")[0][0]
 
 
+def last_page(path: Path, table: str) -> tuple[int, int]:
+    """The page with a table's last rows, not its only one, and how large pages are; nothing is in the write-ahead log."""
+    with closing(sqlite3.connect(path)) as database:
+        select = "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = ?"
+        [(page, size)] = database.execute(select, (table,))
+    content = path.read_bytes()
+    is_inner, depth = 5, 0
+    while content[(start := (page - 1) * size)] == is_inner:
+        page = int.from_bytes(content[start + 8 : start + 12], "big")
+        depth += 1
+    assert depth > 0, f"{table} has one page"
+    return page, size
+
+
 def assert_is_whole(folder: Path):
     assert ask(folder, "PRAGMA integrity_check") == [("ok",)]
 

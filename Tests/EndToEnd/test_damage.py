@@ -25,7 +25,7 @@ from reports import (
     timeline,
 )
 from scripted import Script
-from stored_file import PARENTS, count, verified
+from stored_file import PARENTS, count, last_page, verified
 from wire import v1
 
 
@@ -160,6 +160,88 @@ def test_a_torn_page_is_named_and_the_collector_lives(tmp_path, three_runs):
         tail = timeline(client, "whole", v1.METRIC_GRADIENT_NORM, steps=v1.StepRange(first=256))
         assert list(tail[0].steps) == list(range(256, 300))
         assert client.report("whole", report(301)).ack.sequence == 301
+
+
+@pytest.mark.parametrize("share", [1, 0.5])
+def test_a_torn_page_at_the_end_of_the_log_costs_only_the_reports_on_it(tmp_path, share):
+    names = [f"run {number}" for number in range(12)]
+    with serve(tmp_path) as collector, collector.client() as client:
+        for name in names:
+            client.register(registration(name, layers=20))
+            client.report(name, *[report(sequence, layers=20) for sequence in range(1, 21)])
+        collector.terminate()
+        assert collector.result()[0] == 0
+    path = tmp_path / "gradwatch.sqlite"
+    overwrite(path, *last_page(path, "log"), seeded("the log's end"), share)
+    with serve(tmp_path) as collector, collector.client() as client:
+        for name in names:
+            client.report(name, *[report(sequence, layers=20) for sequence in range(21, 41)])
+        sent = Recorded([report(sequence, layers=20) for sequence in range(1, 41)])
+        for name in names[:-1]:
+            assert_holds(client, name, sent)
+        # Its detector goes on without, which is said.
+        damaged = [line for line in collector.stderr.splitlines() if "damaged" in line]
+        assert damaged and all(f"run {names[-1]}, producer trainer, report" in line for line in damaged), damaged
+        collector.terminate()
+        assert collector.result()[0] == 0
+    said = verified(tmp_path)
+    assert said.returncode == 1
+    assert f"run {names[-1]}, producer trainer, report 20: damaged: its page" in said.stdout, said.stdout
+    assert f"sound: 11 of 12 runs, 0 of 0 segments, {480 - len(damaged)} of 480 reports" in said.stdout
+    with serve(tmp_path) as collector, collector.client() as client:
+        # There is a torn page yet, and all goes on: also what is sealed, and deleted.
+        for name in names:
+            client.report(name, *[report(sequence, layers=20) for sequence in range(41, 301)])
+        for name in names[:-1]:
+            client.admin.DeleteRun(v1.DeleteRunRequest(run_id=name, force=True))
+        eventually(lambda: count(tmp_path, "deletions") == 0, "they are removed")
+
+
+@pytest.mark.parametrize("share", [1, 0.5])
+def test_a_torn_page_at_the_end_of_the_models_costs_only_the_runs_on_it(tmp_path, share):
+    def register(name: str) -> str:
+        client.register(registration(name, layers=200, project=name))
+        return name
+
+    with serve(tmp_path) as collector, collector.client() as client:
+        # As long as no two are alike, few go into a page.
+        names = [register(f"run {number}") for number in range(40)]
+        for name in names:
+            client.report(name, report(1, layers=200))
+        collector.terminate()
+        assert collector.result()[0] == 0
+    path = tmp_path / "gradwatch.sqlite"
+    overwrite(path, *last_page(path, "models"), seeded("the models' end"), share)
+    with serve(tmp_path) as collector, collector.client() as client:
+        new = [register(f"new {number}") for number in range(40)]
+        for name in new:
+            client.report(name, *[report(sequence, layers=200) for sequence in range(1, 3)])
+        lost = [name for name in names if not is_reported(client, name, report(2, layers=200))]
+        assert 0 < len(lost) < len(names) / 2 and lost == names[-len(lost) :], lost
+        collector.terminate()
+        assert collector.result()[0] == 0
+    said = verified(tmp_path)
+    assert said.returncode == 1
+    for name in lost:
+        assert f"run {name}, model: damaged: " in said.stdout, said.stdout
+    assert f"sound: {80 - len(lost)} of 80 runs" in said.stdout, said.stdout
+    with serve(tmp_path) as collector, collector.client() as client:
+        for name in new:
+            assert_holds(client, name, Recorded([report(sequence, layers=200) for sequence in range(1, 3)]))
+            assert client.register(registration(name, layers=200, project=name)).producer.last_sequence == 2
+        for name in new[::2]:
+            client.admin.DeleteRun(v1.DeleteRunRequest(run_id=name, force=True))
+        eventually(lambda: count(tmp_path, "deletions") == 0, "they are removed")
+
+
+def is_reported(client, run: str, *reports) -> bool:
+    """Whether a report is taken; else because of damage."""
+    try:
+        client.report(run, *reports)
+    except grpc.RpcError as error:
+        assert Failure.of(error).reason == "DAMAGED", error
+        return False
+    return True
 
 
 def test_a_torn_page_in_the_log_of_one_run_stops_neither_sealing_nor_deleting_the_others(tmp_path):

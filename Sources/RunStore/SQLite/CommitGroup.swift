@@ -33,14 +33,18 @@ struct CommitGroup: ~Copyable {
   private(set) var cursors: [AlertCursor] = []
 
   let db: Database
+  private let logGrowsAtFront: Bool
   private var producers: [ProducerName: ProducerState] = [:]
   private var runs: [RunID: (key: Int64, project: String)] = [:]
   var body = ByteWriter(capacity: 1 << 16)
   /// Made for a group that has a snapshot or an alert: few have one.
   lazy var deflater = Deflater()
 
-  /// Starts a group in a transaction that has begun.
-  init(_ db: Database) { self.db = db }
+  /// Starts a group in a transaction that has begun; whether the log grows before its first row, or behind its last.
+  init(_ db: Database, logGrowsAtFront: Bool) {
+    self.db = db
+    self.logGrowsAtFront = logGrowsAtFront
+  }
 
   /// Applies one change.
   mutating func apply(_ change: RunChange) throws {
@@ -150,8 +154,8 @@ struct CommitGroup: ~Copyable {
     try row.withBlobs { body, histograms in
       try db.run(
         """
-        INSERT INTO log(producer, sequence, step, received_at, rewinds, body, histograms)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO log(key, producer, sequence, step, received_at, rewinds, body, histograms)
+        VALUES (\(logGrowsAtFront ? "(SELECT min(key) - 1 FROM log)" : "NULL"), ?, ?, ?, ?, ?, ?, ?)
         """,
         .integer(producer),
         .number(report.sequence),

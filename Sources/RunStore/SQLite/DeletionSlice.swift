@@ -37,7 +37,14 @@ struct DeletionSlice: ~Copyable {
       try remove(from: "alert_transitions", by: "cursor", size: "length(body)", of: "run", run),
       try remove(from: "alerts", by: "key", size: "length(body)", of: "run", run)
     else { return false }
-    try db.run("DELETE FROM models WHERE run = ?", .integer(run))
+    guard run != Self.dropped else { return true }
+    try db.run(
+      """
+      DELETE FROM models WHERE run =
+        (SELECT run FROM models WHERE run = -?1 UNION ALL SELECT ?1 LIMIT 1)
+      """,
+      .integer(run)
+    )
     return true
   }
 

@@ -37,6 +37,21 @@ struct Place: CustomStringConvertible {
     }
   }
 
+  /// The error of a row that is not there and should be.
+  var lost: RunStoreError { .damaged(place: description, detail: CodecError.lost.detail) }
+
+  /// What is wrong with a row whose page is torn.
+  static let tornPage = "its page: expected one of SQLite's, found others' bytes"
+
+  /// Reads rows, and says where they stand if their page is torn.
+  func readTorn<Value>(_ body: () throws -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
+      throw RunStoreError.damaged(place: description, detail: Self.tornPage)
+    }
+  }
+
   /// The name of a tensor or layer, or its index if the model can't be read.
   static func name(
     of subject: Metric.Subject,
@@ -45,7 +60,7 @@ struct Place: CustomStringConvertible {
     in db: Database
   ) -> String {
     let kind = subject == .tensor ? "tensor" : "layer"
-    let model = try? db.firstRow("SELECT body FROM models WHERE run = ?", .integer(run)) {
+    let model = try? db.firstRow(Database.modelBody, .integer(run)) {
       try ModelCodec.read($0.blob(0))
     }
     let names =

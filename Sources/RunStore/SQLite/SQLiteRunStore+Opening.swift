@@ -54,6 +54,24 @@ extension SQLiteRunStore {
     try queue.close()
   }
 
+  /// Whether the page is torn at which a table grows: one of which a part is torn takes rows that are never found again.
+  static func isTornAtEnd(_ pool: DatabasePool, _ table: String, by key: String) throws -> Bool {
+    do {
+      return try pool.read { db in
+        var (last, isTorn) = (Int64.max, false)
+        // About a page of the smallest rows.
+        try db.rows("SELECT \(key) FROM \(table) ORDER BY \(key) DESC LIMIT 256") { row in
+          isTorn = row.integer(0) >= last
+          last = row.integer(0)
+          return !isTorn
+        }
+        return isTorn
+      }
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
+      return true
+    }
+  }
+
   /// Opens a file for reading and writing, and brings its tables up to date.
   static func open(_ path: String, _ options: Options) throws(RunStoreError) -> DatabasePool {
     var configuration = Configuration()

@@ -4,9 +4,24 @@ public import Telemetry
 extension SQLiteRunStore {
   /// Registers a run and a producer in one transaction; a run that exists keeps project, framework
   /// and creation time, and its labels if the registration has none.
+  ///
+  /// If the page is torn that has the last models, those that come after stand before the first.
   public func register(
     _ registration: RunRegistration,
     at time: WallTime
+  ) throws(RunStoreError) -> RegisteredRun {
+    do throws(RunStoreError) {
+      return try register(registration, at: time, modelAtFront: modelsGrowAtFront)
+    } catch {
+      guard case .damaged = error else { throw error }
+      return try register(registration, at: time, modelAtFront: !modelsGrowAtFront)
+    }
+  }
+
+  private func register(
+    _ registration: RunRegistration,
+    at time: WallTime,
+    modelAtFront: Bool
   ) throws(RunStoreError) -> RegisteredRun {
     try write("register run \(registration.run)") { db in
       let key: Int64
@@ -15,7 +30,7 @@ extension SQLiteRunStore {
         try Self.checkModel(of: registration, run: key, in: db)
         try Self.update(key, to: registration, in: db)
       } else {
-        key = try Self.insert(registration, at: time, in: db)
+        key = try Self.insert(registration, at: time, modelAtFront: modelAtFront, in: db)
       }
       try db.run(
         """
@@ -43,12 +58,7 @@ extension SQLiteRunStore {
     run key: Int64,
     in db: Database
   ) throws {
-    guard let stored = try db.model(of: registration.run, key: key) else {
-      throw RunStoreError.damaged(
-        place: "\(Place(run: registration.run, "model"))",
-        detail: CodecError.lost.detail
-      )
-    }
+    let stored = try db.model(of: registration.run, key: key)
     guard let difference = ModelDifference(expected: stored, found: registration.model) else {
       return
     }
@@ -101,6 +111,7 @@ extension SQLiteRunStore {
   private static func insert(
     _ registration: RunRegistration,
     at time: WallTime,
+    modelAtFront: Bool,
     in db: Database
   ) throws -> Int64 {
     let labels = labels(of: registration)
@@ -128,7 +139,11 @@ extension SQLiteRunStore {
     let key = db.lastInsertedRowID
     var model = ByteWriter()
     ModelCodec.write(registration.model, to: &model, Deflater())
-    try db.run("INSERT INTO models(run, body) VALUES (?, ?)", .integer(key), .blob(model.bytes))
+    try db.run(
+      "INSERT INTO models(run, body) VALUES (?, ?)",
+      .integer(modelAtFront ? -key : key),
+      .blob(model.bytes)
+    )
     return key
   }
 

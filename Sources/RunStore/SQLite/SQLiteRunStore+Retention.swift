@@ -92,7 +92,7 @@ extension SQLiteRunStore {
         }
         footprint.bytes +=
           try db.firstRow(
-            "SELECT length(body) FROM models WHERE run = ?",
+            "SELECT length(body) FROM (\(Database.modelBody))",
             .integer(key)
           ) { $0.number(0) } ?? 0
         footprint.lastHeardAt = WallTime(clamping: heard)

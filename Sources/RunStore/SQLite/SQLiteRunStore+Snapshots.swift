@@ -37,40 +37,68 @@ extension SQLiteRunStore {
     after sequence: UInt64,
     _ body: (Result<LoggedReport, RunStoreError>) throws(RunStoreError) -> Void
   ) throws(RunStoreError) {
-    try read("read log of run \(run)") { db in
-      let keys = try db.keys(of: run, producer)
-      try db.rows(
-        """
-        SELECT sequence, received_at, rewinds, body, histograms FROM log
-        WHERE producer = ? AND sequence > ? ORDER BY sequence
-        """,
-        .integer(keys.producer),
+    var isRead = false
+    do throws(RunStoreError) {
+      try read("read log of run \(run)") { db in
+        try Self.readLog(of: run, producer, after: sequence, in: db, body)
+        isRead = true
+      }
+    } catch {
+      // SQLite ends a transaction so that came to a torn page, of which `body` has been told.
+      guard isRead, case .damaged = error else { throw error }
+    }
+  }
+
+  private static func readLog(
+    of run: RunID,
+    _ producer: ProducerID,
+    after sequence: UInt64,
+    in db: Database,
+    _ body: (Result<LoggedReport, RunStoreError>) throws(RunStoreError) -> Void
+  ) throws {
+    let keys = try db.keys(of: run, producer)
+    for sequence in try db.logSequences(of: keys.producer, after: sequence) {
+      let place = Place(run: run, producer: producer, "report \(sequence)")
+      let logged: Result<LoggedReport, RunStoreError>
+      do {
+        logged = .success(try Self.logged(sequence, of: keys.producer, at: place, in: db))
+      } catch let error as RunStoreError {
+        guard case .damaged = error else { throw error }
+        logged = .failure(error)
+      }
+      try body(logged)
+    }
+  }
+
+  private static func logged(
+    _ sequence: UInt64,
+    of producer: Int64,
+    at place: Place,
+    in db: Database
+  ) throws -> LoggedReport {
+    let found = try place.readTorn {
+      try db.firstRow(
+        "SELECT received_at, rewinds, body, histograms FROM log WHERE producer = ? AND sequence = ?",
+        .integer(producer),
         .number(sequence)
       ) { row in
-        let place = Place(run: run, producer: producer, "report \(row.number(0))")
-        let logged = Result { () throws(RunStoreError) in
-          LoggedReport(
-            report: try place.decode { () throws(CodecError) in
-              let report = try LogRowCodec.read(
-                body: row.blob(3),
-                histograms: row.isNull(4) ? nil : row.blob(4)
-              )
-              guard report.sequence == row.number(0) else {
-                throw .unexpected(
-                  "sequence",
-                  expected: "\(row.number(0))",
-                  found: "\(report.sequence)"
-                )
-              }
-              return report
-            },
-            receivedAt: WallTime(clamping: row.real(1)),
-            rewinds: row.integer(2) != 0
-          )
-        }
-        try body(logged)
-        return true
+        LoggedReport(
+          report: try place.decode { () throws(CodecError) in
+            let report = try LogRowCodec.read(
+              body: row.blob(2),
+              histograms: row.isNull(3) ? nil : row.blob(3)
+            )
+            guard report.sequence == sequence else {
+              throw .unexpected("sequence", expected: "\(sequence)", found: "\(report.sequence)")
+            }
+            return report
+          },
+          receivedAt: WallTime(clamping: row.real(0)),
+          rewinds: row.integer(1) != 0
+        )
       }
     }
+    guard let found else { throw place.lost }
+    return found
   }
 }

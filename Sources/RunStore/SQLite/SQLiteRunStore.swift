@@ -19,6 +19,10 @@ public final class SQLiteRunStore: RunStore {
   let sealing = Mutex(SealingState())
   /// Called before each transaction that makes sealed reports visible: where a test does what another thread might.
   package let sealingProbe = Mutex<(@Sendable () -> Void)?>(nil)
+  /// Whether a new row of the log comes before the others, because the page behind them is torn.
+  let logGrowsAtFront: Atomic<Bool>
+  /// Whether a new model comes before the others, for the same reason.
+  let modelsGrowAtFront: Bool
   /// Held while the store is open; `nil` after ``close()``.
   private let lock: Mutex<FileLock?>
   /// Whether commits may not be synced, because the setting could not be put back.
@@ -41,6 +45,8 @@ public final class SQLiteRunStore: RunStore {
     do {
       checkpointer = try Checkpointer(path: path, options)
       pool.unsafeReentrantWrite(checkpointer.attach)
+      logGrowsAtFront = Atomic(try Self.isTornAtEnd(pool, "log", by: "key"))
+      modelsGrowAtFront = try Self.isTornAtEnd(pool, "models", by: "run")
     } catch {
       throw RunStoreError(opening: path, error)
     }

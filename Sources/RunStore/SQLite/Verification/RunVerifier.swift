@@ -56,11 +56,12 @@ struct RunVerifier {
 
   private func verifyModel() throws {
     let place = Place(run: run, "model")
-    let model: Void? = try db.firstRow("SELECT body FROM models WHERE run = ?", .integer(key)) {
-      row in
-      decode(place) { () throws(CodecError) in _ = try ModelCodec.read(row.blob(0)) }
+    try tellTorn(place) {
+      let model: Void? = try db.firstRow(Database.modelBody, .integer(key)) { row in
+        decode(place) { () throws(CodecError) in _ = try ModelCodec.read(row.blob(0)) }
+      }
+      if model == nil { tell(place, CodecError.lost.detail) }
     }
-    if model == nil { tell(place, CodecError.lost.detail) }
   }
 
   private func verifySnapshot(of producer: Int64, _ id: ProducerID) throws {
@@ -74,18 +75,33 @@ struct RunVerifier {
 
   /// Verifies the reports that are not sealed; returns how many there are.
   private func verifyLog(of producer: Int64, _ id: ProducerID) throws -> Int64 {
-    var count: Int64 = 0
+    let sequences = try db.logSequences(of: producer, after: 0)
     var last: UInt64?
-    try db.rows(
-      "SELECT sequence, step, body, histograms FROM log WHERE producer = ? ORDER BY sequence",
-      .integer(producer)
-    ) { row in
-      count += 1
-      let (sequence, step) = (row.number(0), row.number(1))
+    for sequence in sequences {
       let before = verifier.result.damages
+      try tellTorn(Place(run: run, producer: id, "report \(sequence)")) {
+        try verifyReport(sequence, of: producer, id, after: &last)
+      }
+      verifier.result.reports.add(isSound: verifier.result.damages == before)
+    }
+    return Int64(sequences.count)
+  }
+
+  private func verifyReport(
+    _ sequence: UInt64,
+    of producer: Int64,
+    _ id: ProducerID,
+    after last: inout UInt64?
+  ) throws {
+    try db.rows(
+      "SELECT step, body, histograms FROM log WHERE producer = ? AND sequence = ?",
+      .integer(producer),
+      .number(sequence)
+    ) { row in
+      let step = row.number(0)
       let place = Place(run: run, producer: id, "report \(sequence) of step \(step)")
       let body = attempt { () throws(CodecError) in
-        let report = try LogRowCodec.read(body: row.blob(2), histograms: nil)
+        let report = try LogRowCodec.read(body: row.blob(1), histograms: nil)
         guard report.sequence == sequence, report.step == step else {
           throw .unexpected(
             "report",
@@ -98,19 +114,17 @@ struct RunVerifier {
         }
       }
       let histograms =
-        row.isNull(3)
-        ? nil : attempt { () throws(CodecError) in _ = try LogHistograms(row.blob(3)) }
+        row.isNull(2)
+        ? nil : attempt { () throws(CodecError) in _ = try LogHistograms(row.blob(2)) }
       if let body {
-        tell(place, body, saved: row.isNull(3) || histograms != nil ? "" : "histograms")
+        tell(place, body, saved: row.isNull(2) || histograms != nil ? "" : "histograms")
       }
       if let histograms {
         tell(place.adding("histograms"), histograms, saved: body == nil ? "all else" : "")
       }
       last = step
-      verifier.result.reports.add(isSound: verifier.result.damages == before)
       return true
     }
-    return count
   }
 
   private func verifySegments(of producer: Int64, _ id: ProducerID) throws {
@@ -229,6 +243,15 @@ struct RunVerifier {
 
   private func tell(_ place: Place, _ detail: String, saved: String = "") {
     verifier.tell(StoredDamage(place: "\(place)", detail: detail, saved: saved), run: key)
+  }
+
+  /// Reads rows, and tells if their page is torn.
+  private func tellTorn(_ place: Place, _ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
+      tell(place, Place.tornPage)
+    }
   }
 
   private func decode(_ place: Place, _ body: () throws(CodecError) -> Void) {

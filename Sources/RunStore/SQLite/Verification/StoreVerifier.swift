@@ -206,7 +206,8 @@ final class StoreVerifier {
       }
       let (ofSegment, ofRollup) = (ofSpan("segments"), ofSpan("rollups"))
       for (table, condition) in [
-        ("models", ofRun), ("producers", ofRun), ("alerts", ofRun), ("alert_transitions", ofRun),
+        ("models", ofRun.replacing("run NOT", with: "abs(run) NOT")), ("producers", ofRun),
+        ("alerts", ofRun), ("alert_transitions", ofRun),
         ("annotations", ofRun), ("snapshots", ofProducer), ("log", ofProducer),
         ("segments", ofProducer), ("segment_scalars", "segment NOT IN (SELECT id FROM segments)"),
         ("chunks", ofSegment), ("histograms", ofSegment), ("rollups", ofProducer),
