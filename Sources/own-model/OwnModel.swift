@@ -35,7 +35,15 @@ struct OwnModel {
     )
     let transport = try HTTP2ClientTransport.Posix(
       target: .ipv4(address: "127.0.0.1", port: 50_151),
-      transportSecurity: .plaintext
+      transportSecurity: .plaintext,
+      config: .defaults { config in
+        // So that a dead connection shows, also while no step comes.
+        config.connection.keepalive = .init(
+          time: .seconds(12),
+          timeout: .seconds(5),
+          allowWithoutCalls: true
+        )
+      }
     )
     let outcome = try await withRun(transport: transport, registration: registration) { run in
       var loss: Float = 0

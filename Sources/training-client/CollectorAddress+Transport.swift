@@ -20,11 +20,13 @@ extension CollectorAddress {
           // Try again about as often as the run itself does.
           config.backoff.initial = .milliseconds(200)
           config.backoff.max = .seconds(5)
-          // A stream may be silent between steps; a dead collector has to show all the same.
+          // A stream may be silent between steps; a dead connection has to show all the same, and in less time than the end of a run
+          // may take. Collectors take a ping each 10 s. Without calls too: the transport stops its pings when the registration ends, and
+          // does not begin again with the stream.
           config.connection.keepalive = .init(
-            time: .seconds(20),
-            timeout: .seconds(10),
-            allowWithoutCalls: false
+            time: .seconds(12),
+            timeout: .seconds(5),
+            allowWithoutCalls: true
           )
         }
       )

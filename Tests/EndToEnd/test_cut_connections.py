@@ -3,12 +3,14 @@
 import os
 import socket
 import struct
+import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
 from client import PRODUCER, Client
-from process import eventually
+from process import binary, eventually
 from reports import WALL_TIME, Recorded, assert_holds, registration
 from wire import v1
 
@@ -196,3 +198,55 @@ def test_a_client_that_loses_the_answer_at_any_byte_resumes(collector, client):
         length += 1
     print(f"the answer takes {length} bytes")
     assert length > 100
+
+
+class SilentProxy:
+    """Passes connections on, until it drops all that those say which it has then, as a network that is gone."""
+
+    def __init__(self, target: str):
+        host, port = target.rsplit(":", 1)
+        self._upstream = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.target = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self.accepted = 0
+        self._dead = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def go_silent(self):
+        self._dead = self.accepted
+
+    def _serve(self):
+        while True:
+            client, _ = self._listener.accept()
+            collector = socket.create_connection(self._upstream)
+            self.accepted += 1
+            for ends in ((client, collector), (collector, client)):
+                threading.Thread(target=self._pass, args=(self.accepted, *ends), daemon=True).start()
+
+    def _pass(self, number: int, source: socket.socket, drain: socket.socket):
+        try:
+            while data := source.recv(1 << 16):
+                if number > self._dead:
+                    drain.sendall(data)
+        except OSError:
+            pass
+        if number > self._dead:
+            cut(drain, hard=False)
+
+
+def test_a_connection_that_dies_silently_before_the_end_loses_no_report(collector, client):
+    proxy = SilentProxy(collector.target)
+    tool = Path(binary()).with_name("training-client")
+    command = [tool, "run", "cool-transformer", "--run-id", "run", "--server", proxy.target, "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as training:
+        eventually(lambda: is_streaming(client), "it streams")
+        proxy.go_silent()
+        _, said = training.communicate(timeout=120)
+    assert training.returncode == 0, said
+    assert proxy.accepted > 1
+    assert client.query.GetRun(v1.GetRunRequest(run_id="run")).run.status == v1.RUN_STATUS_FINISHED
+
+
+def is_streaming(client: Client) -> bool:
+    runs = client.query.ListRuns(v1.ListRunsRequest()).runs
+    return any(state.last_sequence for run in runs for state in run.producers)

@@ -22,7 +22,10 @@ public struct RunOptions: Sendable {
   /// gRPC ends the stream of a larger message without a word, each time anew.
   public var maximumMessageBytes = 32 << 20
   /// How long the end of a run may take: reports still in the buffer, and the end itself.
-  public var flushTimeout = Duration.seconds(10)
+  ///
+  /// Longer than the transport takes to notice a dead connection (its keepalive's time and timeout): or what was sent into that last is
+  /// lost. Have the transport ping without calls too, or it stops after the registration.
+  public var flushTimeout = Duration.seconds(30)
   /// How long one call that registers or ends a run may take.
   public var callTimeout = Duration.seconds(10)
   /// The longest pause after one failure, which doubles with each further one.

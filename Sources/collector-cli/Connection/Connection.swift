@@ -77,11 +77,12 @@ extension CollectorAddress {
       config: .defaults { config in
         // Larger frames than the usual 16 KiB carry six times as much a second; the default window is 8 MiB already.
         config.http2.maxFrameSize = 256 << 10
-        // A subscription may be silent for hours; a dead peer has to show all the same.
+        // A subscription may be silent for hours; a dead peer has to show all the same. Without calls too: the transport stops its pings
+        // when there is no call, and does not begin again with the next.
         config.connection.keepalive = .init(
           time: .seconds(60),
           timeout: .seconds(20),
-          allowWithoutCalls: false
+          allowWithoutCalls: true
         )
       }
     )
