@@ -135,7 +135,7 @@ def tensorboard(training: Training, _: str) -> Iterator[Log]:
 WAYS = {
     "nothing": nothing,
     "gradwatch, as it is": watching(),
-    "gradwatch, activations too": watching(activations=True),
+    "gradwatch, without activations": watching(activations=False),
     "gradwatch, norms alone": watching(details_every=0),
     "gradwatch, everything on every step": watching(details_every=1),
     "wandb.watch, every step": wandb_watch,

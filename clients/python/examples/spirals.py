@@ -29,7 +29,7 @@ def spirals(count=256):
 
 
 run = gradwatch.init(project="spirals", run_id=way, config={"activation": activation.__name__})
-gradwatch.watch(model, optimizer, activations=True)
+gradwatch.watch(model, optimizer)
 run.on_alert(print)
 
 for step in range(400):

@@ -929,6 +929,29 @@ def test_activations_of_modules_and_of_functions():
     assert columns.dead_unit_fraction[1] >= 0.25
 
 
+def test_of_a_large_layer_as_many_samples_are_measured_as_have_so_many_elements(monkeypatch):
+    from gradwatch.pytorch import activations
+
+    monkeypatch.setattr(activations, "_MOST", 5 * 16 + 7)
+    model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 300), nn.Tanh(), nn.Linear(300, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, found = recorded()
+    gradwatch.watch(model, optimizer, details_every=1)
+    for step in range(2):
+        x = torch.randn(8, 6)
+        with torch.no_grad():
+            relu = model[1](model[0](x))
+            tanh = model[3](model[2](relu))
+        optimizer.zero_grad()
+        model(x).square().mean().backward()
+        optimizer.step()
+        run.log(loss=0.0, commit=True)
+    columns = found.reports[1].activations
+    # Five samples of one layer, and one of the other, which has more elements than that.
+    assert columns.mean == pytest.approx([relu[:5].mean().item(), tanh[:1].mean().item()])
+    assert columns.dead_unit_fraction[0] == pytest.approx((relu[:5] == 0).all(0).float().mean().item())
+
+
 def test_compiled_models_keep_their_names():
     model = network()
     compiled = torch.compile(model, backend="eager")
@@ -1023,7 +1046,7 @@ def test_checkpointed_passes_have_gradients(reentrant):
     model = Net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run, found = recorded()
-    gradwatch.watch(model, optimizer)
+    gradwatch.watch(model, optimizer, activations=False)
     for step in range(2):
         optimizer.zero_grad()
         loss_of(model, step).backward()
@@ -1840,7 +1863,7 @@ def test_data_parallel_jobs(collector, tmp_path, all_ranks):
     run_id = outputs[0][0]
     found = collector.run(run_id)
     assert found.status == 2
-    assert found.layer_count == 2, "names are those without DDP's wrapper"
+    assert found.layer_count == 3, "names are those without DDP's wrapper"
     producers = {p.producer.producer_id: (p.producer.rank, p.last_step) for p in found.producers}
     if all_ranks:
         assert outputs[1] == [run_id, "5"]

@@ -19,7 +19,7 @@ def watch(
     *,
     every: int = 1,
     details_every: int = 10,
-    activations: bool = False,
+    activations: bool = True,
     updates: bool = True,
 ) -> Watcher:
     """Has a model's gradients reported at each step of its optimizers, until `Watcher.close`.
@@ -32,7 +32,8 @@ def watch(
     - every: norms and non-finite counts on each step that it divides. Other steps carry what `log` says.
     - details_every: mean, mean magnitude, deviation, extremes, zeros and histograms, and the norms of parameters and
       of what the step changes, on each step that it divides; 0: never.
-    - activations: on those steps also what the activation functions put out: two hooks a layer. Not under
+    - activations: on those steps also what the activation functions put out, of so many samples as have 262,144
+      elements in a layer: two hooks a layer. Dead and saturated units are seen by nothing else. Not under
       torch.compile.
     - updates: whether what a step changes is measured; it holds a copy of the parameters for that step.
 

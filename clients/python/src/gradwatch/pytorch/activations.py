@@ -21,6 +21,8 @@ _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }  # fmt: skip
 _BOUNDS = {"tanh": (-0.99, 0.99), "sigmoid": (0.01, 0.99)}
 """One percent of the range from either bound."""
+_MOST = 1 << 18
+"""Elements of a layer that are measured."""
 
 
 @dataclass
@@ -58,7 +60,8 @@ class ActivationProbes:
         self._handles.append(module.register_forward_hook(hook))
 
     def _look(self, probe: _Probe, module: nn.Module, output: object) -> None:
-        if not self.is_on or self._is_stopped or torch.compiler.is_compiling() or not isinstance(output, torch.Tensor):
+        # First of all, so that no compiled model depends on what is on and is compiled anew when it changes.
+        if torch.compiler.is_compiling() or not self.is_on or self._is_stopped or not isinstance(output, torch.Tensor):
             return
         if module.training and torch.is_grad_enabled() and output.is_floating_point() and output.numel():
             try:
@@ -98,8 +101,18 @@ def add_activations(report: step_report_pb2.StepReport, found: Mapping[int, Sequ
         columns.dead_unit_fraction.append(dead)
 
 
+def _sampled(output: torch.Tensor) -> torch.Tensor:
+    """As many of the first samples as have `_MOST` elements between them, one at least.
+
+    A fraction of so many is known to a thousandth, and no layer costs more than that, in time or memory.
+    """
+    if output.numel() <= _MOST or output.dim() == 0:
+        return output
+    return output[: max(1, _MOST * len(output) // output.numel())]
+
+
 def _measure(probe: _Probe, output: torch.Tensor) -> list[torch.Tensor]:
-    values = output.float()
+    values = _sampled(output).float()
     if probe.function:
         values = probe.function(values)
     std, mean = torch.std_mean(values, correction=0)
