@@ -199,7 +199,7 @@ extension Experiment {
     must: [
       ExpectedAlert("exploding_gradient", .critical)
     ],
-    may: ["loss_plateau", "loss_spike", "gradient_spike"]
+    may: ["loss_plateau", "loss_spike", "gradient_spike", "update_ratio_too_high"]
   ) { $0.layers = deep(50, .relu, .glorotNormal, width: 64, normalization: .batch) }
 
   static let tinyWeights = deepSigmoid.varied(
